@@ -1,0 +1,318 @@
+"""The dataset artifact: an immutable snapshot of rows, split, in Parquet shards with a manifest.
+
+A folder of ``manifest.json`` and ``{split}/part-00000.parquet``. The id is the SHA-256 of the
+columns and the shards' digests: the same rows in the same splits have the same id, wherever
+they came from. Private columns are never in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from plimsoll import problem as problems
+from plimsoll.artifacts.files import (
+    checked_manifest,
+    digest_file,
+    digest_json,
+    folder_written_whole,
+    write_json,
+)
+from plimsoll.errors import ArtifactError, DataError, PlimsollError, nearest, shortened
+from plimsoll.problem import SPLITS, Problem
+
+FORMAT = "plimsoll.dataset/1"
+MANIFEST = "manifest.json"
+ROWS_PER_SHARD = 1 << 20
+ROWS_PER_GROUP = 1 << 16
+ARROW_TYPES: Mapping[str, pa.DataType] = {
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+    "string": pa.string(),
+    "timestamp": pa.timestamp("us"),
+}
+"""Column type -> how it is kept; a timestamp is in UTC and carries no zone."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's name and type, one of ``ARROW_TYPES``."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One Parquet file of a split; ``path`` is relative to the artifact's folder."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A dataset artifact that was opened, its shards checked."""
+
+    folder: Path
+    id: str
+    columns: tuple[Column, ...]
+    splits: Mapping[str, tuple[Shard, ...]]
+    problem: Problem
+    """The resolved problem: task, positive class, drops and split are filled in."""
+    inferred: tuple[str, ...]
+    """What was inferred or changed on the way in, one sentence each."""
+    lineage: Mapping[str, Any]
+    """Where the rows came from: ``sources``, ``rows_read``, ``rows_without_label``, ``library``."""
+
+    def column_names(self) -> tuple[str, ...]:
+        """Returns the names of all columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    def type_of(self, name: str) -> str:
+        """Returns a column's type: int, float, bool, string or timestamp.
+
+        Raises:
+            DataError: if there is no such column.
+        """
+        self._check_columns([name])
+        return next(column.type for column in self.columns if column.name == name)
+
+    def rows(self, split: str) -> int:
+        """Returns the number of rows of a split."""
+        return sum(shard.rows for shard in self._shards(split))
+
+    def feature_columns(self) -> tuple[Column, ...]:
+        """Returns the columns that a model may see, in order."""
+        hidden = self.problem.not_features | {self.problem.label}
+        return tuple(column for column in self.columns if column.name not in hidden)
+
+    def read(self, split: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Reads a split, or some of its columns in the order asked for.
+
+        Raises:
+            DataError: if there is no such split or column.
+        """
+        names = self._chosen(columns)
+        tables = [
+            pq.read_table(self.folder / shard.path, columns=names) for shard in self._shards(split)
+        ]
+        return pa.concat_tables(tables).select(names) if tables else self._schema(names)
+
+    def batches(
+        self, split: str, columns: Sequence[str] | None = None, batch_rows: int = 65536
+    ) -> Iterator[pa.RecordBatch]:
+        """Yields a split's rows in order, in bounded memory.
+
+        Raises:
+            DataError: if there is no such split or column.
+        """
+        names = self._chosen(columns)
+        for shard in self._shards(split):
+            with pq.ParquetFile(self.folder / shard.path) as file:
+                for batch in file.iter_batches(batch_size=batch_rows, columns=names):
+                    yield pa.RecordBatch.from_arrays(
+                        [batch.column(batch.schema.get_field_index(name)) for name in names],
+                        names=names,
+                    )
+
+    def _chosen(self, columns: Sequence[str] | None) -> list[str]:
+        if columns is None:
+            return list(self.column_names())
+        self._check_columns(columns)
+        return list(columns)
+
+    def _check_columns(self, names: Sequence[str]) -> None:
+        known = self.column_names()
+        for name in names:
+            if name not in known:
+                raise DataError(
+                    f"there is no column {name!r} in the dataset",
+                    cause=nearest(name, known),
+                    choices=known,
+                )
+
+    def _shards(self, split: str) -> tuple[Shard, ...]:
+        if split not in self.splits:
+            raise DataError(
+                f"there is no split {split!r} in the dataset",
+                cause=nearest(split, self.splits),
+                choices=tuple(self.splits),
+            )
+        return self.splits[split]
+
+    def _schema(self, names: Sequence[str]) -> pa.Table:
+        fields = [(name, ARROW_TYPES[self.type_of(name)]) for name in names]
+        return pa.schema(fields).empty_table()
+
+
+def open_dataset(folder: Path) -> Dataset:
+    """Opens a dataset artifact and checks each shard's size and SHA-256.
+
+    Raises:
+        ArtifactError: if it is missing, of another format, or a shard is not what was written.
+    """
+    folder = Path(folder)
+    manifest = checked_manifest(folder, MANIFEST, FORMAT)
+    try:
+        dataset = _from_manifest(folder, manifest)
+    except (KeyError, TypeError, AttributeError, PlimsollError) as error:
+        raise ArtifactError(
+            f"the manifest of the dataset {folder} does not hold together",
+            cause=f"{type(error).__name__}: {error}",
+        ) from error
+    for shards in dataset.splits.values():
+        for shard in shards:
+            _check_shard(folder, shard)
+    found = _identity(dataset.columns, dataset.splits)
+    if found != dataset.id:
+        raise ArtifactError(
+            f"the dataset {folder} is not the one its manifest names",
+            cause=f"its id is {dataset.id}, its shards give {found}",
+        )
+    return dataset
+
+
+def write_dataset(
+    folder: Path,
+    tables: Mapping[str, pa.Table],
+    problem: Problem,
+    inferred: Sequence[str],
+    lineage: Mapping[str, Any],
+) -> Dataset:
+    """Writes a dataset artifact whole, leaving the problem's private columns out.
+
+    Args:
+        folder: Where it comes to be; replaced if it exists.
+        tables: The rows of ``train``, ``eval`` and ``test``, all with the same columns, each of
+            a type in ``ARROW_TYPES``.
+        problem: The resolved problem.
+        inferred: What was inferred or changed, one sentence each.
+        lineage: JSON values that say where the rows came from, without absolute paths.
+
+    Raises:
+        DataError: if the tables differ in columns, or a column has another type.
+    """
+    folder = Path(folder)
+    public = {split: _without(tables[split], problem.private) for split in SPLITS}
+    columns = _columns_of(public)
+    with folder_written_whole(folder) as aside:
+        splits = {split: _write_split(aside, split, table) for split, table in public.items()}
+        identity = _identity(columns, splits)
+        write_json(
+            aside / MANIFEST,
+            {
+                "format": FORMAT,
+                "id": identity,
+                "columns": [asdict(column) for column in columns],
+                "splits": {
+                    split: [asdict(shard) for shard in shards] for split, shards in splits.items()
+                },
+                "problem": problem.to_dict(),
+                "inferred": list(inferred),
+                "lineage": dict(lineage),
+            },
+        )
+    return Dataset(
+        folder=folder,
+        id=identity,
+        columns=columns,
+        splits=splits,
+        problem=problem,
+        inferred=tuple(inferred),
+        lineage=dict(lineage),
+    )
+
+
+def type_name(arrow: pa.DataType) -> str:
+    """Returns the column type that an Arrow type is kept as, or an empty string for another."""
+    return next((name for name, kept in ARROW_TYPES.items() if kept == arrow), "")
+
+
+def _from_manifest(folder: Path, manifest: Mapping[str, Any]) -> Dataset:
+    columns = tuple(Column(str(item["name"]), str(item["type"])) for item in manifest["columns"])
+    for column in columns:
+        if column.type not in ARROW_TYPES:
+            raise DataError(f"column {column.name!r} has the unknown type {column.type!r}")
+    return Dataset(
+        folder=folder,
+        id=str(manifest["id"]),
+        columns=columns,
+        splits={
+            split: tuple(Shard(**item) for item in manifest["splits"][split]) for split in SPLITS
+        },
+        problem=problems.from_dict(manifest["problem"]),
+        inferred=tuple(manifest["inferred"]),
+        lineage=dict(manifest["lineage"]),
+    )
+
+
+def _check_shard(folder: Path, shard: Shard) -> None:
+    name = PurePosixPath(shard.path)
+    if name.is_absolute() or ".." in name.parts:
+        raise ArtifactError(f"the dataset {folder} names a shard outside itself: {shard.path!r}")
+    path = folder / name
+    if not path.is_file():
+        raise ArtifactError(f"the dataset {folder} lacks its shard {shard.path}")
+    if path.stat().st_size != shard.bytes or digest_file(path) != shard.sha256:
+        raise ArtifactError(
+            f"the shard {shard.path} of the dataset {folder} is damaged",
+            cause="its size or SHA-256 is not the one in the manifest",
+            hint="make the dataset again; its files must not be edited",
+        )
+
+
+def _identity(columns: Sequence[Column], splits: Mapping[str, Sequence[Shard]]) -> str:
+    return digest_json(
+        {
+            "format": FORMAT,
+            "columns": [[column.name, column.type] for column in columns],
+            "splits": {split: [item.sha256 for item in splits[split]] for split in SPLITS},
+        }
+    )
+
+
+def _without(table: pa.Table, private: Sequence[str]) -> pa.Table:
+    kept = [name for name in table.column_names if name not in private]
+    # Metadata (pandas', for instance) would tell equal rows of two sources apart.
+    return table.select(kept).replace_schema_metadata(None)
+
+
+def _columns_of(tables: Mapping[str, pa.Table]) -> tuple[Column, ...]:
+    first = tables[SPLITS[0]].schema
+    for split, table in tables.items():
+        if table.schema != first:
+            raise DataError(f"the splits {SPLITS[0]} and {split} differ in their columns")
+    columns = tuple(Column(field.name, type_name(field.type)) for field in first)
+    odd = [f"{field.name} ({field.type})" for field in first if not type_name(field.type)]
+    if odd:
+        raise DataError(
+            "a dataset cannot keep columns of these types",
+            cause=shortened(odd),
+            choices=tuple(ARROW_TYPES),
+        )
+    return columns
+
+
+def _write_split(folder: Path, split: str, table: pa.Table) -> tuple[Shard, ...]:
+    (folder / split).mkdir()
+    shards = []
+    starts = range(0, max(table.num_rows, 1), ROWS_PER_SHARD)
+    for number, start in enumerate(starts):
+        name = f"{split}/part-{number:05d}.parquet"
+        # One chunk a column: page boundaries, and so bytes, must not depend on how it was read.
+        part = table.slice(start, ROWS_PER_SHARD).combine_chunks()
+        pq.write_table(
+            part, folder / name, row_group_size=ROWS_PER_GROUP, compression="zstd", version="2.6"
+        )
+        path = folder / name
+        shards.append(Shard(name, part.num_rows, path.stat().st_size, digest_file(path)))
+    return tuple(shards)
