@@ -1,0 +1,94 @@
+# `make run`: set everything up and take the flights from raw data to a pushed model.
+# `make test`: set everything up and run every test in the environments it belongs to.
+# `make help`: the rest.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+CACHE ?= .cache
+BIN := $(VENV)/bin
+UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements-dev.lock)
+ROLES := data train serve
+FLIGHTS := examples/flights/data/flights.csv
+COMPILED := pipelines/compiled
+
+# Where pip takes wheels from a folder (a build of torch for CPUs, say), uv takes them too.
+ifndef UV_FIND_LINKS
+  UV_FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
+  # pip separates several places by spaces, uv by commas.
+  UV_FIND_LINKS := $(shell tr -s '[:space:]' ',' <<<"$(strip $(UV_FIND_LINKS))" | sed 's/,$$//')
+endif
+ifneq ($(UV_FIND_LINKS),)
+  export UV_FIND_LINKS
+endif
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export VIRTUAL_ENV := $(abspath $(VENV))
+# A virtual environment that is active in the caller's shell is not ours.
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help setup envs data run test quick lint format bench lock compile clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(VENV)/.whole ## Build the author's environment in .venv
+
+# The stamp is named last, so a build that was cut off is begun again.
+$(VENV)/.whole: requirements-dev.lock setup.py pyproject.toml components/plimsoll/__init__.py
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11 ...")'
+	@echo "setting up $(VENV)"
+	@rm -f $@
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/uv --version 2>/dev/null | grep -q "^uv $(UV_VERSION)\b" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@uv pip sync --quiet requirements-dev.lock
+	@uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+envs: setup ## Build the roles' environments (once; they are kept in the user's cache)
+	@plimsoll env build $(ROLES)
+
+data: $(FLIGHTS) ## Make the flights' data: 336,776 flights of 2013 with the weather
+
+$(FLIGHTS): examples/flights/make_data.py | $(VENV)/.whole
+	@python examples/flights/make_data.py $@
+
+run: setup data envs ## Take the flights from raw data to a pushed model
+	@plimsoll run training --data $(FLIGHTS) --problem examples/flights/problem.yaml
+
+test: setup envs $(CACHE)/test-tools/.whole ## Run every test in the environments it belongs to
+	@python tests/run.py --tools $(CACHE)/test-tools
+
+$(CACHE)/test-tools/.whole: tests/requirements.lock | $(VENV)/.whole
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@uv pip install --quiet --target $(@D) --requirement tests/requirements.lock
+	@touch $@
+
+quick: lint ## Lint, and the author's tests that are fast: under a minute
+	@python tests/run.py --only author -- -m "not slow"
+
+lint: setup ## ruff, mypy and the import rules
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@lint-imports --no-cache
+
+format: setup ## Put the code into its format, and fix what ruff can fix
+	@ruff check --fix-only .
+	@ruff format .
+
+bench: setup data envs ## Print the benchmarks
+	@python -m benchmarks
+
+lock: setup ## Resolve all requirements.in again; UPGRADE=1 takes the newest versions allowed
+	@python tools/lock.py $(if $(UPGRADE),--upgrade)
+
+compile: setup ## Compile the pipelines into pipelines/compiled
+	@plimsoll compile
+
+clean: ## Remove what make made here; the roles' environments stay (see plimsoll env prune)
+	rm -rf $(VENV) $(CACHE) build dist runs components/*.egg-info examples/flights/data
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
