@@ -1,0 +1,210 @@
+"""Tables, badges, cards and the small pictures that stand in a table's cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from plimsoll.pictures.markup import Html, element, escaped, joined
+from plimsoll.pictures.scales import finite_number, number_text
+from plimsoll.pictures.theme import series_class
+
+TONES = ("good", "bad", "warn", "info", "dull")
+MOST_ROWS = 2000
+SHORT = 28
+
+
+def badge(text: str, tone: str = "dull") -> Html:
+    """Returns a small label.
+
+    Args:
+        text: A word or two.
+        tone: ``good``, ``bad``, ``warn``, ``info`` or ``dull``; others count as ``dull``.
+    """
+    return element("span", text, class_=f"badge {_tone(tone)}")
+
+
+def notice(heading: str, text: str = "", tone: str = "info") -> Html:
+    """Returns a box that the reader should not miss: what stopped, what was found."""
+    parts = [element("strong", heading), element("p", text) if text else ""]
+    return element("div", joined(parts), class_=f"notice {_tone(tone)}")
+
+
+def cards(items: Sequence[tuple[str, object, object]]) -> Html:
+    """Returns large numbers side by side.
+
+    Args:
+        items: Name, value and a line below it (may be empty); numbers are formatted.
+    """
+    tiles = []
+    for name, value, beside in items:
+        parts = [element("dt", name), element("dd", _cell_text(value), class_="value")]
+        if beside not in ("", None):
+            parts.append(element("dd", _cell_text(beside), class_="beside"))
+        tiles.append(element("dl", joined(parts), class_="tile", style="margin:0"))
+    return element("div", joined(tiles), class_="cards")
+
+
+def facts(items: Mapping[str, object]) -> Html:
+    """Returns names and values in two columns."""
+    rows = [
+        joined([element("dt", name), element("dd", _cell_text(value))])
+        for name, value in items.items()
+    ]
+    return element("dl", joined(rows), class_="facts")
+
+
+def grid(*parts: Html) -> Html:
+    """Returns charts side by side where there is room, one below the other where not."""
+    return element("div", joined(element("div", part) for part in parts), class_="grid")
+
+
+def table(
+    headers: Sequence[object],
+    rows: Sequence[Sequence[object]],
+    *,
+    caption: str = "",
+    tall: bool = False,
+) -> Html:
+    """Returns a table: numbers to the right, headings that stay, a bar to scroll when wide.
+
+    Args:
+        headers: Column headings.
+        rows: Cells: text (escaped), numbers (formatted), None (a dash), or ``Html``.
+        caption: Above the table.
+        tall: Whether a long table takes its full height rather than scroll.
+    """
+    numeric = [_is_numeric(rows, place) for place in range(len(headers))]
+    heading = [
+        element("th", header, scope="col", class_="number" if numeric[place] else None)
+        for place, header in enumerate(headers)
+    ]
+    body = [
+        element("tr", joined(_cell(cell, place < len(numeric) and numeric[place])
+                             for place, cell in enumerate(row)))
+        for row in rows[:MOST_ROWS]
+    ]
+    if len(rows) > MOST_ROWS:
+        caption = f"{caption} The first {MOST_ROWS:,} of {len(rows):,} rows.".strip()
+    inner = joined(
+        [
+            element("caption", caption) if caption else "",
+            element("thead", element("tr", joined(heading))),
+            element("tbody", joined(body)),
+        ]
+    )
+    return _scrolled(element("table", inner), tall=tall)
+
+
+def heat_table(
+    row_labels: Sequence[object],
+    column_labels: Sequence[object],
+    values: Sequence[Sequence[float | None]],
+    *,
+    row_title: str = "",
+    column_title: str = "",
+    by_row: bool = False,
+    caption: str = "",
+) -> Html:
+    """Returns a table whose cells are shaded by their value: a confusion matrix, correlations.
+
+    Args:
+        row_labels: Down the side.
+        column_labels: Along the top.
+        values: A row of numbers for each row label.
+        row_title: What the rows are ("actual").
+        column_title: What the columns are ("predicted").
+        by_row: Whether each cell is shaded, and told, as its share of the row.
+        caption: Above the table.
+    """
+    numbers = [[finite_number(value) for value in row] for row in values]
+    largest = max((abs(value) for row in numbers for value in row if value is not None), default=0)
+    corner = " ".join(filter(None, [f"{row_title} ↓" if row_title else "",
+                                    f"{column_title} →" if column_title else ""]))
+    heading = [element("th", corner, class_="axis")]
+    heading += [element("th", label, scope="col") for label in column_labels]
+    body = []
+    for label, raw, row in zip(row_labels, values, numbers, strict=False):
+        whole = sum(abs(value) for value in row if value is not None) if by_row else largest
+        cells = [_heat_cell(told, value, whole, by_row=by_row)
+                 for told, value in zip(raw, row, strict=True)]
+        body.append(element("tr", joined([element("th", label, scope="row"), *cells])))
+    inner = [
+        element("caption", caption) if caption else "",
+        element("thead", element("tr", joined(heading))),
+        element("tbody", joined(body)),
+    ]
+    return _scrolled(element("table", joined(inner), class_="heat"))
+
+
+def sparkline(
+    counts: Sequence[float | None], *, label: str = "", told: Sequence[str] = (), series: int = 0,
+    width: int = 120, height: int = 26,
+) -> Html:
+    """Returns a histogram small enough for a table's cell.
+
+    Args:
+        counts: One bar each.
+        label: What a screen reader says.
+        told: What each bar says on hover; its count if left out.
+        series: Which of the colours, from 0.
+        width: In pixels.
+        height: In pixels.
+    """
+    numbers = [finite_number(count) or 0.0 for count in counts]
+    largest = max(numbers, default=0.0)
+    wide = width / max(len(numbers), 1)
+    bars = []
+    for place, number in enumerate(numbers):
+        tall = max(number / largest * height, 1.0) if largest > 0 and number > 0 else 0.0
+        title = told[place] if place < len(told) else number_text(number)
+        bars.append(
+            element(
+                "rect", element("title", title), x=f"{place * wide:.2f}", y=f"{height - tall:.2f}",
+                width=f"{max(wide - (1 if wide > 3 else 0.2), 0.3):.2f}", height=f"{tall:.2f}",
+                class_=f"bar {series_class(series)}",
+            )
+        )
+    base = element("line", x1=0, x2=width, y1=height, y2=height, class_="gridline")
+    return Html(
+        f'<svg class="spark" role="img" aria-label="{escaped(label or "distribution")}" '
+        f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f"{joined([base, *bars])}</svg>"
+    )
+
+
+def _scrolled(inner: Html, *, tall: bool = False) -> Html:
+    kind = "scroll tall" if tall else "scroll"
+    return element("div", inner, class_=kind, tabindex="0", role="region", aria_label="table")
+
+
+def _tone(tone: str) -> str:
+    return tone if tone in TONES else "dull"
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def _is_numeric(rows: Sequence[Sequence[object]], place: int) -> bool:
+    cells = [row[place] for row in rows if place < len(row) and row[place] is not None]
+    return bool(cells) and all(_is_number(cell) for cell in cells)
+
+
+def _cell_text(cell: object) -> Html:
+    if cell is None or isinstance(cell, bool) or _is_number(cell):
+        return escaped(number_text(cell))
+    return escaped(cell)
+
+
+def _cell(cell: object, numeric: bool) -> Html:
+    if numeric or _is_number(cell):
+        return element("td", _cell_text(cell), class_="number")
+    brief = not isinstance(cell, Html) and len(str(cell)) <= SHORT
+    return element("td", _cell_text(cell), class_="short" if brief else None)
+
+
+def _heat_cell(told: object, value: float | None, whole: float, *, by_row: bool) -> Html:
+    share = abs(value) / whole if value is not None and whole > 0 else 0.0
+    text = joined([number_text(told), element("small", f"{share:.1%}") if by_row else ""])
+    strong = "strong" if share > 0.6 else None
+    return element("td", text, style=f"--share:{share * 0.86:.3f}", class_=strong)
