@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from plimsoll.pictures.frame import (
     WIDTH,
     Margins,
-    across,
     axes,
     down,
     empty_figure,
@@ -18,7 +17,7 @@ from plimsoll.pictures.frame import (
     stretched,
 )
 from plimsoll.pictures.markup import Html, element, joined, shortened, text_width
-from plimsoll.pictures.scales import Scale, finite_number, linear_scale, number_text
+from plimsoll.pictures.scales import Scale, column_texts, finite_number, linear_scale, number_text
 from plimsoll.pictures.theme import series_class
 
 Bucket = tuple[float, float, float]
@@ -54,7 +53,9 @@ def bar_chart(
     names = [str(label) for label in labels]
     spoken_label = spoken("Bar chart", title or value_label, series)
     values = {
-        name: [finite_number(row[index]) if index < len(row) else None for index in range(len(names))]
+        name: [
+            finite_number(row[index]) if index < len(row) else None for index in range(len(names))
+        ]
         for name, row in series.items()
     }
     if not any(value is not None for row in values.values() for value in row):
@@ -64,7 +65,8 @@ def bar_chart(
         names = names[:MOST_BARS]
     scale = linear_scale(
         [value for row in values.values() for value in row[: len(names)]],
-        domain=domain, from_zero=True,
+        domain=domain,
+        from_zero=True,
     )
     if horizontal is None:
         horizontal = sum(text_width(name) + 14 for name in names) > 440
@@ -74,12 +76,19 @@ def bar_chart(
         margins = margins_for(scale.labels, x_label="", y_label=value_label)
         marks = joined(
             [
-                axes(None, scale, height=height, x_label="", y_label=value_label, left=margins.left),
+                axes(
+                    None, scale, height=height, x_label="", y_label=value_label, left=margins.left
+                ),
                 *_standing(names, values, scale, height),
             ]
         )
     return figure(
-        marks, title=title, note=note, label=spoken_label, height=height, margins=margins,
+        marks,
+        title=title,
+        note=note,
+        label=spoken_label,
+        height=height,
+        margins=margins,
         legend=legend(list(series)),
     )
 
@@ -111,9 +120,7 @@ def histogram(
     every = [bucket for row in spread.values() for bucket in row]
     if not every:
         return empty_figure(title, note, spoken_label)
-    x = linear_scale(
-        [end for bucket in every for end in bucket[:2]], ticks=6, round_ends=False
-    )
+    x = linear_scale([end for bucket in every for end in bucket[:2]], ticks=6, round_ends=False)
     y_label = f"share of {y_label}" if share else y_label
     y = linear_scale([bucket[2] for bucket in every], ticks=4, from_zero=True)
     margins = margins_for(y.labels, x_label=x_label, y_label=y_label)
@@ -132,7 +139,12 @@ def histogram(
         ]
     )
     return figure(
-        marks, title=title, note=note, label=spoken_label, height=height, margins=margins,
+        marks,
+        title=title,
+        note=note,
+        label=spoken_label,
+        height=height,
+        margins=margins,
         legend=legend(list(series), strokes=outlined),
     )
 
@@ -163,34 +175,51 @@ def _lying(
     left = min(max(text_width(name) for name in names) + 12, LONGEST_NAME)
     limit = int((LONGEST_NAME - 12) / 6.6)
     parts: list[Html] = []
+    texts = {series: column_texts(column) for series, column in values.items()}
     for place, name in enumerate(names):
         top = place * row + (row - thick * len(values)) / 2
-        said = element("text", joined([shortened(name, limit), element("title", name)]),
-                       x=-8, y=f"{place * row + row / 2 + 4:.1f}", text_anchor="end", class_="name")
+        said = element(
+            "text",
+            joined([shortened(name, limit), element("title", name)]),
+            x=-8,
+            y=f"{place * row + row / 2 + 4:.1f}",
+            text_anchor="end",
+            class_="name",
+        )
         parts.append(said)
         for index, (series, column) in enumerate(values.items()):
             value = column[place]
             if value is not None:
-                parts.append(_lying_bar(value, scale, top + index * thick, thick, index, (name, series)))
+                told = _told(name, series, value)
+                parts.append(_lying_bar(value, scale, (top + index * thick, thick), index, told))
+                parts.append(
+                    _at_end(texts[series][place], value, scale, top + index * thick, thick)
+                )
     grid = axes(scale, None, height=height, x_label=label, y_label="", left=left, upright=True)
     margins = Margins(top=8, right=52, bottom=42 if label else 24, left=left)
     return joined([grid, *parts]), height, margins
 
 
-def _lying_bar(
-    value: float, scale: Scale, top: float, thick: int, index: int, names: tuple[str, str]
-) -> Html:
+def _lying_bar(value: float, scale: Scale, lies: tuple[float, int], index: int, told: str) -> Html:
+    top, thick = lies
     zero, end = scale.share(0.0) * 100, scale.share(value) * 100
-    bar = element(
-        "rect", element("title", _told(*names, value)), x=f"{min(zero, end):.2f}%",
-        width=f"{abs(end - zero):.2f}%", y=f"{top + 1:.1f}", height=thick - 2, rx=2.5,
+    return element(
+        "rect",
+        element("title", told),
+        x=f"{min(zero, end):.2f}%",
+        width=f"{abs(end - zero):.2f}%",
+        y=f"{top + 1:.1f}",
+        height=thick - 2,
+        rx=2.5,
         class_=f"bar {series_class(index)}",
     )
-    text = element(
-        "text", number_text(value), x=f"{max(zero, end):.2f}%", dx=6,
-        y=f"{top + thick / 2 + 4:.1f}", class_="value",
+
+
+def _at_end(text: str, value: float, scale: Scale, top: float, thick: int) -> Html:
+    place = max(scale.share(0.0), scale.share(value)) * 100
+    return element(
+        "text", text, x=f"{place:.2f}%", dx=6, y=f"{top + thick / 2 + 4:.1f}", class_="value"
     )
-    return joined([bar, text])
 
 
 def _standing(
@@ -205,8 +234,9 @@ def _standing(
         limit = max(int(540 / len(names) / 6.6), 3)
         said = joined([shortened(name, limit), element("title", name)])
         parts.append(
-            element("text", said, x=f"{middle:.2f}%", y=height + 18, text_anchor="middle",
-                    class_="name")
+            element(
+                "text", said, x=f"{middle:.2f}%", y=height + 18, text_anchor="middle", class_="name"
+            )
         )
         for index, (series, column) in enumerate(values.items()):
             value = column[place]
@@ -216,9 +246,14 @@ def _standing(
             start = middle + wide * (index - len(values) / 2)
             parts.append(
                 element(
-                    "rect", element("title", _told(name, series, value)), x=f"{start:.2f}%",
-                    width=f"{wide * 0.94:.2f}%", y=min(top, base), height=round(abs(base - top), 2),
-                    rx=2.5, class_=f"bar {series_class(index)}",
+                    "rect",
+                    element("title", _told(name, series, value)),
+                    x=f"{start:.2f}%",
+                    width=f"{wide * 0.94:.2f}%",
+                    y=min(top, base),
+                    height=round(abs(base - top), 2),
+                    rx=2.5,
+                    class_=f"bar {series_class(index)}",
                 )
             )
     return parts
@@ -246,8 +281,13 @@ def _filled(bucket: Bucket, x: Scale, y: Scale, height: int, colour: str, name: 
     top = down(y, count, height)
     told = f"{number_text(low)} to {number_text(high)}"
     return element(
-        "rect", element("title", _told(told, name, count)), x=f"{start:.2f}%", y=top,
-        width=f"{max((end - start) * 0.94, 0.15):.2f}%", height=round(height - top, 2), rx=1,
+        "rect",
+        element("title", _told(told, name, count)),
+        x=f"{start:.2f}%",
+        y=top,
+        width=f"{max((end - start) * 0.94, 0.15):.2f}%",
+        height=round(height - top, 2),
+        rx=1,
         class_=f"bar {colour}",
     )
 

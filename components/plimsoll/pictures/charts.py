@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
+from typing import TypedDict, Unpack
 
 from plimsoll.pictures.bars import bar_chart, buckets, histogram
 from plimsoll.pictures.frame import (
@@ -28,8 +29,21 @@ from plimsoll.pictures.tables import badge, cards, facts, grid, heat_table, noti
 from plimsoll.pictures.theme import series_class
 
 __all__ = [
-    "badge", "bar_chart", "buckets", "calibration_chart", "cards", "facts", "grid", "heat_table",
-    "histogram", "line_chart", "notice", "scatter_chart", "sparkline", "table",
+    "Look",
+    "badge",
+    "bar_chart",
+    "buckets",
+    "calibration_chart",
+    "cards",
+    "facts",
+    "grid",
+    "heat_table",
+    "histogram",
+    "line_chart",
+    "notice",
+    "scatter_chart",
+    "sparkline",
+    "table",
 ]
 
 Point = tuple[float, float]
@@ -39,6 +53,33 @@ MOST_POINTS = 600
 MOST_DOTS = 3000
 
 
+class Look(TypedDict, total=False):
+    """How curves and dots are drawn; all may be left out."""
+
+    x_domain: tuple[float, float]
+    """The ends across; values past them are drawn at the end. Default: those of the data."""
+    y_domain: tuple[float, float]
+    """The ends up. Default: those of the data, moved out to round numbers."""
+    y_from_zero: bool
+    """Whether zero must be on the vertical scale."""
+    x_whole: bool
+    """Whether x is counted (epochs), so that ticks are whole numbers."""
+    dashed: Collection[str]
+    """Names of the curves drawn dashed: baselines, references."""
+    dots: bool
+    """Whether each point of a curve is marked."""
+    diagonal: bool
+    """Whether to draw the line from corner to corner (chance, perfect calibration)."""
+    square: bool
+    """Whether both axes are as long."""
+    x_marks: Mapping[str, float]
+    """Upright lines by what is written at them ("best epoch")."""
+    y_marks: Mapping[str, float]
+    """Lying lines by what is written at them ("allowed")."""
+    height: int
+    """Of the plotted area, in pixels. Default: 240; 320 if square."""
+
+
 def line_chart(
     series: Mapping[str, Sequence[Point]],
     *,
@@ -46,17 +87,7 @@ def line_chart(
     y_label: str,
     title: str = "",
     note: str = "",
-    x_domain: tuple[float, float] | None = None,
-    y_domain: tuple[float, float] | None = None,
-    y_from_zero: bool = False,
-    x_whole: bool = False,
-    dashed: Collection[str] = (),
-    dots: bool = False,
-    diagonal: bool = False,
-    square: bool = False,
-    x_marks: Mapping[str, float] | None = None,
-    y_marks: Mapping[str, float] | None = None,
-    height: int = 240,
+    **look: Unpack[Look],
 ) -> Html:
     """Returns curves over a number: losses by epoch, ROC, calibration.
 
@@ -66,35 +97,30 @@ def line_chart(
         y_label: What lies up.
         title: The caption.
         note: A line below the caption.
-        x_domain: The ends across, if known; values past them are drawn at the end.
-        y_domain: The ends up, if known.
-        y_from_zero: Whether zero must be on the vertical scale.
-        x_whole: Whether x is counted (epochs), so that ticks are whole numbers.
-        dashed: Names of the curves drawn dashed: baselines, references.
-        dots: Whether each point is marked.
-        diagonal: Whether to draw the line from corner to corner (chance, perfect calibration).
-        square: Whether both axes are as long.
-        x_marks: Upright lines by what is written at them ("best epoch").
-        y_marks: Lying lines by what is written at them ("allowed").
-        height: Of the plotted area, in pixels.
+        **look: See ``Look``.
     """
     spoken_label = spoken("Line chart", title or f"{y_label} by {x_label}", series)
     curves = {name: _finite_points(points) for name, points in series.items()}
     points = [point for curve in curves.values() for point in curve if point is not None]
     if not points:
         return empty_figure(title, note, spoken_label)
-    x_marks, y_marks = x_marks or {}, y_marks or {}
+    x_marks, y_marks = look.get("x_marks", {}), look.get("y_marks", {})
     x = linear_scale(
         [*(point[0] for point in points), *x_marks.values()],
-        ticks=6, domain=x_domain, whole=x_whole, round_ends=False,
+        ticks=6,
+        domain=look.get("x_domain"),
+        whole=look.get("x_whole", False),
+        round_ends=False,
     )
     y = linear_scale(
         [*(point[1] for point in points), *y_marks.values()],
-        domain=y_domain, from_zero=y_from_zero,
+        domain=look.get("y_domain"),
+        from_zero=look.get("y_from_zero", False),
     )
-    height = 320 if square else height
+    square, dashed = look.get("square", False), look.get("dashed", ())
+    height = look.get("height", 320 if square else 240)
     margins = margins_for(y.labels, x_label=x_label, y_label=y_label)
-    shapes = [_diagonal(height)] if diagonal else []
+    shapes = [_diagonal(height)] if look.get("diagonal") else []
     for index, (name, curve) in enumerate(curves.items()):
         kind = f"curve {series_class(index)}{' dashed' if name in dashed else ''}"
         shapes.append(element("path", d=_path(curve, x, y, height), class_=kind))
@@ -103,13 +129,19 @@ def line_chart(
             axes(x, y, height=height, x_label=x_label, y_label=y_label, left=margins.left),
             stretched(joined(shapes), height),
             _reference_lines(x_marks, y_marks, x, y, height),
-            _dots(curves, x, y, height, always=dots),
+            _dots(curves, x, y, height, always=look.get("dots", False)),
             _hovers(curves, x, y, height, x_label=x_label),
         ]
     )
     return figure(
-        marks, title=title, note=note, label=spoken_label, height=height, margins=margins,
-        legend=legend(list(series), strokes=True, dashed=list(dashed)), square=square,
+        marks,
+        title=title,
+        note=note,
+        label=spoken_label,
+        height=height,
+        margins=margins,
+        legend=legend(list(series), strokes=True, dashed=list(dashed)),
+        square=square,
     )
 
 
@@ -120,11 +152,7 @@ def scatter_chart(
     y_label: str,
     title: str = "",
     note: str = "",
-    diagonal: bool = False,
-    x_domain: tuple[float, float] | None = None,
-    y_domain: tuple[float, float] | None = None,
-    square: bool = False,
-    height: int = 260,
+    **look: Unpack[Look],
 ) -> Html:
     """Returns dots: predictions against truth, residuals.
 
@@ -136,11 +164,7 @@ def scatter_chart(
         y_label: What lies up.
         title: The caption.
         note: A line below the caption.
-        diagonal: Whether both axes have the same ends and the line x = y is drawn.
-        x_domain: The ends across, if known.
-        y_domain: The ends up, if known.
-        square: Whether both axes are as long.
-        height: Of the plotted area, in pixels.
+        **look: See ``Look``; with ``diagonal`` both axes have the same ends.
     """
     spoken_label = spoken("Scatter chart", title or f"{y_label} by {x_label}", series)
     groups = {
@@ -155,9 +179,10 @@ def scatter_chart(
         note = f"{note} One dot in {stride} is drawn.".strip()
     xs = [point[0] for points in groups.values() for point in points]
     ys = [point[1] for points in groups.values() for point in points]
-    x = linear_scale(xs + ys if diagonal else xs, ticks=6, domain=x_domain)
-    y = linear_scale(xs + ys if diagonal else ys, domain=y_domain)
-    height = 320 if square else height
+    diagonal, square = look.get("diagonal", False), look.get("square", False)
+    height = look.get("height", 320 if square else 260)
+    x = linear_scale(xs + ys if diagonal else xs, ticks=6, domain=look.get("x_domain"))
+    y = linear_scale(xs + ys if diagonal else ys, domain=look.get("y_domain"))
     margins = margins_for(y.labels, x_label=x_label, y_label=y_label)
     kind = "dot cloud" if total > 60 else "dot"
     drawn = [
@@ -173,8 +198,14 @@ def scatter_chart(
         ]
     )
     return figure(
-        marks, title=title, note=note, label=spoken_label, height=height, margins=margins,
-        legend=legend(list(series)), square=square,
+        marks,
+        title=title,
+        note=note,
+        label=spoken_label,
+        height=height,
+        margins=margins,
+        legend=legend(list(series)),
+        square=square,
     )
 
 
@@ -189,8 +220,16 @@ def calibration_chart(
         note: A line below the caption.
     """
     return line_chart(
-        series, x_label="predicted", y_label="observed", title=title, note=note, x_domain=UNIT,
-        y_domain=UNIT, dots=True, diagonal=True, square=True,
+        series,
+        x_label="predicted",
+        y_label="observed",
+        title=title,
+        note=note,
+        x_domain=UNIT,
+        y_domain=UNIT,
+        dots=True,
+        diagonal=True,
+        square=True,
     )
 
 
@@ -209,9 +248,7 @@ def _path(curve: Sequence[Point | None], x: Scale, y: Scale, height: int) -> str
         if is_gap:
             continue
         points = _thinned([point for point in run if point is not None])
-        placed = [
-            f"{x.share(left) * WIDTH:.1f} {down(y, up, height):.1f}" for left, up in points
-        ]
+        placed = [f"{x.share(left) * WIDTH:.1f} {down(y, up, height):.1f}" for left, up in points]
         pieces.append("M" + "L".join(placed))
     return "".join(pieces)
 
@@ -244,8 +281,13 @@ def _reference_lines(
             parts.append(element("line", x1=place, x2=place, y1=0, y2=height, class_="guide"))
             parts.append(
                 element(
-                    "text", name, x=place, y=10, dx=-6 if late else 6,
-                    text_anchor="end" if late else "start", class_="mark",
+                    "text",
+                    name,
+                    x=place,
+                    y=10,
+                    dx=-6 if late else 6,
+                    text_anchor="end" if late else "start",
+                    class_="mark",
                 )
             )
     for name, value in y_marks.items():
@@ -255,9 +297,7 @@ def _reference_lines(
                 element("line", x1=0, x2="100%", y1=place_down, y2=place_down, class_="guide")
             )
             parts.append(
-                element(
-                    "text", name, x="100%", y=place_down - 5, text_anchor="end", class_="mark"
-                )
+                element("text", name, x="100%", y=place_down - 5, text_anchor="end", class_="mark")
             )
     return joined(parts)
 
@@ -281,8 +321,12 @@ def _dot(
 ) -> Html:
     told = ", ".join(filter(None, [name, f"{number_text(point[0])}: {number_text(point[1])}"]))
     return element(
-        "circle", element("title", told), cx=across(x, point[0]),
-        cy=down(y, point[1], height), r=radius, class_=kind,
+        "circle",
+        element("title", told),
+        cx=across(x, point[0]),
+        cy=down(y, point[1], height),
+        r=radius,
+        class_=kind,
     )
 
 
@@ -305,13 +349,19 @@ def _hovers(
         told = [f"{x_label} {number_text(place)}".strip()]
         told += [f"{name or 'value'}: {number_text(value)}" for _, name, value in columns[place]]
         rect = element(
-            "rect", element("title", "\n".join(told)), x=f"{start:.2f}%",
-            width=f"{max(end - start, 0):.2f}%", y=0, height=height,
+            "rect",
+            element("title", "\n".join(told)),
+            x=f"{start:.2f}%",
+            width=f"{max(end - start, 0):.2f}%",
+            y=0,
+            height=height,
         )
         at = across(x, place)
         guide = element("line", x1=at, x2=at, y1=0, y2=height, class_="guide")
         dots = [
-            element("circle", cx=at, cy=down(y, value, height), r=4, class_=f"dot {series_class(index)}")
+            element(
+                "circle", cx=at, cy=down(y, value, height), r=4, class_=f"dot {series_class(index)}"
+            )
             for index, _, value in columns[place]
         ]
         bands.append(element("g", joined([guide, *dots, rect]), class_="hit"))

@@ -27,7 +27,14 @@ class Margins:
 
 
 def figure(
-    marks: Html, *, title: str, note: str, label: str, legend: Html, height: int, margins: Margins,
+    marks: Html,
+    *,
+    title: str,
+    note: str,
+    label: str,
+    legend: Html,
+    height: int,
+    margins: Margins,
     square: bool = False,
 ) -> Html:
     """Returns a figure around the marks of a chart.
@@ -48,18 +55,23 @@ def figure(
         f"--tall:{height}px;--top:{margins.top:.0f}px;--right:{margins.right:.0f}px;"
         f"--bottom:{margins.bottom:.0f}px;--left:{margins.left:.0f}px"
     )
+    if square:
+        style += f";max-width:{height + margins.left + margins.right:.0f}px"
     parts = [element("figcaption", caption) if caption else "", legend, svg]
-    return element(
-        "figure", joined(parts), class_="chart square" if square else "chart", style=style
-    )
+    return element("figure", joined(parts), class_="chart", style=style)
 
 
 def empty_figure(title: str, note: str, label: str) -> Html:
     """Returns the figure of a chart that has no finite value to show."""
     text = element("text", "nothing to show", x="50%", y="44", text_anchor="middle", class_="none")
     return figure(
-        text, title=title, note=note, label=f"{label}: nothing to show", legend=Html(),
-        height=80, margins=Margins(left=0, right=0, bottom=4),
+        text,
+        title=title,
+        note=note,
+        label=f"{label}: nothing to show",
+        legend=Html(),
+        height=80,
+        margins=Margins(left=0, right=0, bottom=4),
     )
 
 
@@ -77,7 +89,13 @@ def legend(names: Sequence[str], *, strokes: bool = False, dashed: Sequence[str]
 
 
 def axes(
-    x: Scale | None, y: Scale | None, *, height: int, x_label: str, y_label: str, left: float,
+    x: Scale | None,
+    y: Scale | None,
+    *,
+    height: int,
+    x_label: str,
+    y_label: str,
+    left: float,
     upright: bool = False,
 ) -> Html:
     """Returns gridlines and tick labels.
@@ -97,22 +115,28 @@ def axes(
     if x is not None:
         parts += [_tick_across(x, index, height, grid=upright) for index in range(len(x.ticks))]
     if y_label:
-        parts.append(element("text", f"↑ {y_label}", x=f"-{left:.0f}", y="-10", class_="name"))
+        parts.append(element("text", f"↑ {y_label}", x=f"-{left:.0f}", y="-17", class_="name"))
     if x_label:
         parts.append(
             element(
-                "text", f"{x_label} →", x="100%", y=f"{height + 36}", text_anchor="end",
+                "text",
+                f"{x_label} →",
+                x="100%",
+                y=f"{height + 36}",
+                text_anchor="end",
                 class_="name",
             )
         )
     return joined(parts)
 
 
-def margins_for(y_labels: Sequence[str], *, x_label: str, y_label: str, right: float = 14) -> Margins:
+def margins_for(
+    y_labels: Sequence[str], *, x_label: str, y_label: str, right: float = 14
+) -> Margins:
     """Returns margins that leave room for the labels."""
     widest = max((text_width(label) for label in y_labels), default=0.0)
     return Margins(
-        top=26 if y_label else 10,
+        top=32 if y_label else 10,
         right=right,
         bottom=42 if x_label else 24,
         left=max(widest + 12, 14),
@@ -156,7 +180,11 @@ def _tick_across(scale: Scale, index: int, height: int, *, grid: bool) -> Html:
     kind = "zero" if scale.ticks[index] == 0 else "gridline"
     line = element("line", x1=x, x2=x, y1="0", y2=height, class_=kind) if grid else Html()
     text = element(
-        "text", scale.labels[index], x=x, y=height + 18, text_anchor="middle",
+        "text",
+        scale.labels[index],
+        x=x,
+        y=height + 18,
+        text_anchor="middle",
         class_="spare" if index % 2 else None,
     )
     return joined([line, text])

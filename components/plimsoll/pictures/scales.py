@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 LARGEST = 1e300
@@ -37,6 +37,34 @@ def number_text(value: object, digits: int = 4) -> str:
         return f"{number:,.1f}"
     decimals = max(digits - 1 - math.floor(math.log10(abs(number))), 0)
     return f"{number:.{min(decimals, digits)}f}"
+
+
+def column_texts(values: Sequence[object]) -> list[str]:
+    """Returns numbers that stand below or beside each other, with as many decimals each.
+
+    Those that would show as zero, or would fill a line, are written as ``number_text`` does.
+    """
+    numbers = [finite_number(value) for value in values]
+    fractions = [
+        number
+        for number in numbers
+        if number is not None and not number.is_integer() and 1e-4 <= abs(number) < 1e9
+    ]
+    places = max((_places_shown(number) for number in fractions), default=0)
+    written = []
+    for value, number in zip(values, numbers, strict=True):
+        plain = number is not None and not isinstance(value, bool) and abs(number) < 1e9
+        if plain and number is not None and (number == 0 or abs(number) >= 0.5 * 10.0**-places):
+            written.append(f"{number:,.{places}f}")
+        else:
+            written.append(number_text(value))
+    return written
+
+
+def _places_shown(number: float) -> int:
+    """Returns how many decimals hold four significant digits, less the zeros at the end."""
+    places = min(max(3 - math.floor(math.log10(abs(number))), 1), 4)
+    return len(f"{number:.{places}f}".rstrip("0").partition(".")[2])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +127,9 @@ def _widened(low: float, high: float, *, from_zero: bool) -> tuple[float, float]
 def _round_step(half_width: float, ticks: int, *, whole: bool) -> float:
     rough = max(half_width / max(ticks, 1) * 2, 1e-300)
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next((power * unit for unit in (1, 2, 2.5, 5) if power * unit >= rough * 0.85), power * 10)
+    step = next(
+        (power * unit for unit in (1, 2, 2.5, 5) if power * unit >= rough * 0.85), power * 10
+    )
     return max(1.0, float(math.ceil(step))) if whole else step
 
 

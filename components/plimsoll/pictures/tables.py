@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from plimsoll.pictures.markup import Html, element, escaped, joined
-from plimsoll.pictures.scales import finite_number, number_text
+from plimsoll.pictures.scales import column_texts, finite_number, number_text
 from plimsoll.pictures.theme import series_class
 
 TONES = ("good", "bad", "warn", "info", "dull")
@@ -40,7 +40,7 @@ def cards(items: Sequence[tuple[str, object, object]]) -> Html:
         parts = [element("dt", name), element("dd", _cell_text(value), class_="value")]
         if beside not in ("", None):
             parts.append(element("dd", _cell_text(beside), class_="beside"))
-        tiles.append(element("dl", joined(parts), class_="tile", style="margin:0"))
+        tiles.append(element("dl", joined(parts), class_="tile"))
     return element("div", joined(tiles), class_="cards")
 
 
@@ -78,11 +78,11 @@ def table(
         element("th", header, scope="col", class_="number" if numeric[place] else None)
         for place, header in enumerate(headers)
     ]
-    body = [
-        element("tr", joined(_cell(cell, place < len(numeric) and numeric[place])
-                             for place, cell in enumerate(row)))
-        for row in rows[:MOST_ROWS]
+    columns = [
+        _column_cells([row[place] if place < len(row) else "" for row in rows[:MOST_ROWS]], right)
+        for place, right in enumerate(numeric)
     ]
+    body = [element("tr", joined(cells)) for cells in zip(*columns, strict=True)]
     if len(rows) > MOST_ROWS:
         caption = f"{caption} The first {MOST_ROWS:,} of {len(rows):,} rows.".strip()
     inner = joined(
@@ -92,7 +92,7 @@ def table(
             element("tbody", joined(body)),
         ]
     )
-    return _scrolled(element("table", inner), tall=tall)
+    return _scrolled(element("table", inner), kind="scroll tall" if tall else "scroll")
 
 
 def heat_table(
@@ -118,27 +118,36 @@ def heat_table(
     """
     numbers = [[finite_number(value) for value in row] for row in values]
     largest = max((abs(value) for row in numbers for value in row if value is not None), default=0)
-    corner = " ".join(filter(None, [f"{row_title} ↓" if row_title else "",
-                                    f"{column_title} →" if column_title else ""]))
+    texts = iter(column_texts([value for row in values for value in row]))
+    corner = " ".join(
+        filter(
+            None,
+            [f"{row_title} ↓" if row_title else "", f"{column_title} →" if column_title else ""],
+        )
+    )
     heading = [element("th", corner, class_="axis")]
     heading += [element("th", label, scope="col") for label in column_labels]
     body = []
-    for label, raw, row in zip(row_labels, values, numbers, strict=False):
+    for label, row in zip(row_labels, numbers, strict=True):
         whole = sum(abs(value) for value in row if value is not None) if by_row else largest
-        cells = [_heat_cell(told, value, whole, by_row=by_row)
-                 for told, value in zip(raw, row, strict=True)]
+        cells = [_heat_cell(next(texts), value, whole, by_row=by_row) for value in row]
         body.append(element("tr", joined([element("th", label, scope="row"), *cells])))
     inner = [
         element("caption", caption) if caption else "",
         element("thead", element("tr", joined(heading))),
         element("tbody", joined(body)),
     ]
-    return _scrolled(element("table", joined(inner), class_="heat"))
+    return _scrolled(element("table", joined(inner), class_="heat"), kind="scroll bare")
 
 
 def sparkline(
-    counts: Sequence[float | None], *, label: str = "", told: Sequence[str] = (), series: int = 0,
-    width: int = 120, height: int = 26,
+    counts: Sequence[float | None],
+    *,
+    label: str = "",
+    told: Sequence[str] = (),
+    series: int = 0,
+    width: int = 120,
+    height: int = 26,
 ) -> Html:
     """Returns a histogram small enough for a table's cell.
 
@@ -159,8 +168,12 @@ def sparkline(
         title = told[place] if place < len(told) else number_text(number)
         bars.append(
             element(
-                "rect", element("title", title), x=f"{place * wide:.2f}", y=f"{height - tall:.2f}",
-                width=f"{max(wide - (1 if wide > 3 else 0.2), 0.3):.2f}", height=f"{tall:.2f}",
+                "rect",
+                element("title", title),
+                x=f"{place * wide:.2f}",
+                y=f"{height - tall:.2f}",
+                width=f"{max(wide - (1 if wide > 3 else 0.2), 0.3):.2f}",
+                height=f"{tall:.2f}",
                 class_=f"bar {series_class(series)}",
             )
         )
@@ -172,8 +185,7 @@ def sparkline(
     )
 
 
-def _scrolled(inner: Html, *, tall: bool = False) -> Html:
-    kind = "scroll tall" if tall else "scroll"
+def _scrolled(inner: Html, *, kind: str) -> Html:
     return element("div", inner, class_=kind, tabindex="0", role="region", aria_label="table")
 
 
@@ -196,15 +208,21 @@ def _cell_text(cell: object) -> Html:
     return escaped(cell)
 
 
-def _cell(cell: object, numeric: bool) -> Html:
-    if numeric or _is_number(cell):
+def _column_cells(cells: Sequence[object], numeric: bool) -> list[Html]:
+    if numeric:
+        return [element("td", text, class_="number") for text in column_texts(cells)]
+    return [_cell(cell) for cell in cells]
+
+
+def _cell(cell: object) -> Html:
+    if _is_number(cell):
         return element("td", _cell_text(cell), class_="number")
     brief = not isinstance(cell, Html) and len(str(cell)) <= SHORT
     return element("td", _cell_text(cell), class_="short" if brief else None)
 
 
-def _heat_cell(told: object, value: float | None, whole: float, *, by_row: bool) -> Html:
+def _heat_cell(told: str, value: float | None, whole: float, *, by_row: bool) -> Html:
     share = abs(value) / whole if value is not None and whole > 0 else 0.0
-    text = joined([number_text(told), element("small", f"{share:.1%}") if by_row else ""])
+    text = joined([told, element("small", f"{share:.1%}") if by_row else ""])
     strong = "strong" if share > 0.6 else None
     return element("td", text, style=f"--share:{share * 0.86:.3f}", class_=strong)

@@ -21,102 +21,185 @@ _DARK = """
 --info:#9db3ff;--info-wash:#1d2747;--dull:#a3a9b9;--dull-wash:#262a34;
 """
 _TYPE = """
-*{box-sizing:border-box}
-html{-webkit-text-size-adjust:100%}
-body{margin:0;background:var(--paper);color:var(--ink);
-font:15px/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;
--webkit-font-smoothing:antialiased}
-main{max-width:1120px;margin:0 auto;padding:36px 24px 64px}
-h1,h2,h3{line-height:1.25;letter-spacing:-.011em;margin:0;overflow-wrap:anywhere}
-h1{font-size:26px;font-weight:650}h2{font-size:18px;font-weight:620}h3{font-size:14px;font-weight:600}
-p{margin:0}a{color:var(--link);text-decoration:none}a:hover{text-decoration:underline}
-code,pre,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.88em}
-pre{margin:0;padding:12px 14px;background:var(--wash);border-radius:8px;overflow-x:auto;line-height:1.5}
-pre.wrap{white-space:pre-wrap;overflow-wrap:anywhere}
-:focus-visible{outline:2px solid var(--link);outline-offset:2px;border-radius:4px}
-.lede{color:var(--soft);margin-top:6px;max-width:75ch;overflow-wrap:anywhere}
-.block{margin-top:28px}.block>h2{margin-bottom:4px}
-.note{color:var(--soft);font-size:14px;max-width:80ch;overflow-wrap:anywhere}
-.panel{background:var(--card);border:1px solid var(--line);border-radius:12px;box-shadow:var(--shadow);
-padding:20px;margin-top:12px;min-width:0}
-.panel>*+*{margin-top:18px}
-.grid{display:grid;gap:20px 32px;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr))}
-.grid>*{min-width:0}
-footer{margin-top:40px;color:var(--faint);font-size:13px}
+* { box-sizing:border-box }
+html { -webkit-text-size-adjust:100% }
+body {
+  margin:0; background:var(--paper); color:var(--ink);
+  font:15px/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;
+  -webkit-font-smoothing:antialiased;
+}
+main { max-width:1120px; margin:0 auto; padding:36px 24px 64px }
+h1,h2,h3 { line-height:1.25; letter-spacing:-.011em; margin:0; overflow-wrap:anywhere }
+h1 { font-size:26px; font-weight:650 }
+h2 { font-size:18px; font-weight:620 }
+h3 { font-size:14px; font-weight:600 }
+p { margin:0 }
+a { color:var(--link); text-decoration:none }
+a:hover { text-decoration:underline }
+code,pre,.mono {
+  font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;
+  font-size:.88em;
+}
+pre {
+  margin:0; padding:12px 14px; background:var(--wash); border-radius:8px; overflow-x:auto;
+  line-height:1.5;
+}
+pre.wrap { white-space:pre-wrap; overflow-wrap:anywhere }
+:focus-visible { outline:2px solid var(--link); outline-offset:2px; border-radius:4px }
+.lede { color:var(--soft); margin-top:6px; max-width:75ch; overflow-wrap:anywhere }
+.block { margin-top:28px }
+.block>h2 { margin-bottom:4px }
+.note { color:var(--soft); font-size:14px; max-width:80ch; overflow-wrap:anywhere }
+.panel {
+  background:var(--card); border:1px solid var(--line); border-radius:12px;
+  box-shadow:var(--shadow); padding:20px; margin-top:12px; min-width:0;
+}
+.panel>*+* { margin-top:18px }
+.grid {
+  display:grid; gap:20px 32px; grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));
+}
+.grid>* { min-width:0 }
+footer { margin-top:40px; color:var(--faint); font-size:13px }
 """
 _PIECES = """
-.badge{display:inline-flex;align-items:center;gap:.35em;padding:2px 9px;border-radius:999px;font-size:12.5px;
-font-weight:600;line-height:1.5;white-space:nowrap;background:var(--dull-wash);color:var(--dull);vertical-align:middle}
-.good{--tone:var(--good);--tone-wash:var(--good-wash)}.bad{--tone:var(--bad);--tone-wash:var(--bad-wash)}
-.warn{--tone:var(--warn);--tone-wash:var(--warn-wash)}.info{--tone:var(--info);--tone-wash:var(--info-wash)}
-.dull{--tone:var(--dull);--tone-wash:var(--dull-wash)}
-.badge,.notice{background:var(--tone-wash);color:var(--tone)}
-.notice{padding:12px 16px;border-radius:10px;overflow-wrap:anywhere}
-.notice>p{color:var(--ink);font-size:14px;margin-top:2px;white-space:pre-line}
-.notice>strong{font-weight:620}
-.cards{display:grid;gap:12px;grid-template-columns:repeat(auto-fill,minmax(min(46%,168px),1fr))}
-.tile{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px;
-box-shadow:var(--shadow);min-width:0}
-.tile dt{color:var(--soft);font-size:13px;overflow-wrap:anywhere}
-.tile dd{margin:0}.tile .value{font-size:25px;font-weight:620;letter-spacing:-.02em;line-height:1.3;
-font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
-.tile .beside{color:var(--faint);font-size:13px;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
-.tile .beside b{font-weight:600}.up{color:var(--good)}.down{color:var(--bad)}
-.scroll{overflow:auto;max-height:560px;border:1px solid var(--line);border-radius:10px;background:var(--card)}
-.scroll.tall{max-height:none}
-table{border-collapse:separate;border-spacing:0;width:100%;font-size:14px}
-caption{text-align:left;color:var(--soft);font-size:13px;padding:10px 14px 2px}
-th,td{padding:8px 14px;text-align:left;vertical-align:middle;border-bottom:1px solid var(--line)}
-tbody tr:last-child>*{border-bottom:0}
-thead th{position:sticky;top:0;z-index:1;background:var(--wash);color:var(--soft);font-size:12.5px;font-weight:600;
-white-space:nowrap}
-tbody tr:hover>td{background:var(--wash)}
-td{overflow-wrap:break-word;max-width:34em}
-td.short,.number{white-space:nowrap}
-.number{text-align:right;font-variant-numeric:tabular-nums}
-tbody th{font-weight:560}
-.heat td,.heat tbody th,.heat thead th{text-align:center}.heat{width:auto;margin:0 auto}
-.heat tbody th{text-align:right;font-weight:560;color:var(--soft);background:var(--card);position:sticky;left:0}
-.heat td{background:rgba(var(--heat),var(--share));min-width:76px;border-bottom:2px solid var(--card);
-border-right:2px solid var(--card);border-radius:7px;font-variant-numeric:tabular-nums;padding:10px 12px}
-.heat tbody tr:hover>td{background:rgba(var(--heat),var(--share))}
-.heat td small{display:block;opacity:.75;font-size:12px}.heat td.strong{color:#fff}
-.heat thead th{background:var(--card)}.heat .axis{color:var(--faint);font-weight:500;font-size:12px}
-.facts{display:grid;grid-template-columns:minmax(90px,max-content) 1fr;gap:4px 18px;margin:0;font-size:14px}
-.facts dt{color:var(--soft);overflow-wrap:anywhere}.facts dd{margin:0;overflow-wrap:anywhere;min-width:0}
+.badge {
+  display:inline-flex; align-items:center; gap:.35em; padding:2px 9px; border-radius:999px;
+  font-size:12.5px; font-weight:600; line-height:1.5; white-space:nowrap;
+  background:var(--dull-wash); color:var(--dull); vertical-align:middle;
+}
+.good { --tone:var(--good); --tone-wash:var(--good-wash) }
+.bad { --tone:var(--bad); --tone-wash:var(--bad-wash) }
+.warn { --tone:var(--warn); --tone-wash:var(--warn-wash) }
+.info { --tone:var(--info); --tone-wash:var(--info-wash) }
+.dull { --tone:var(--dull); --tone-wash:var(--dull-wash) }
+.badge,.notice { background:var(--tone-wash); color:var(--tone) }
+.notice { padding:12px 16px; border-radius:10px; overflow-wrap:anywhere }
+.notice>p { color:var(--ink); font-size:14px; margin-top:2px; white-space:pre-line }
+.notice>strong { font-weight:620 }
+.cards { display:grid; gap:12px; grid-template-columns:repeat(auto-fit,minmax(min(46%,164px),1fr)) }
+.tile {
+  background:var(--card); border:1px solid var(--line); border-radius:12px; padding:14px 16px;
+  box-shadow:var(--shadow); min-width:0; margin:0; max-width:360px;
+}
+.tile dt { color:var(--soft); font-size:13px; overflow-wrap:anywhere }
+.tile dd { margin:0 }
+.tile .value {
+  font-size:25px; font-weight:620; letter-spacing:-.02em; line-height:1.3;
+  font-variant-numeric:tabular-nums; overflow-wrap:anywhere;
+}
+.tile .beside {
+  color:var(--faint); font-size:13px; font-variant-numeric:tabular-nums; overflow-wrap:anywhere;
+}
+.tile .beside b { font-weight:600 }
+.up { color:var(--good) }
+.down { color:var(--bad) }
+.scroll {
+  overflow:auto; max-height:560px; border:1px solid var(--line); border-radius:10px;
+  background:var(--card);
+}
+.scroll.tall { max-height:none }
+.scroll.bare { border:0; border-radius:0; background:none; max-height:none }
+table { border-collapse:separate; border-spacing:0; width:100%; font-size:14px }
+caption { text-align:left; color:var(--soft); font-size:13px; padding:10px 14px 2px }
+th,td {
+  padding:8px 14px; text-align:left; vertical-align:middle; border-bottom:1px solid var(--line);
+}
+tbody tr:last-child>* { border-bottom:0 }
+thead th {
+  position:sticky; top:0; z-index:1; background:var(--wash); color:var(--soft); font-size:12.5px;
+  font-weight:600; white-space:nowrap;
+}
+tbody tr:hover>td { background:var(--wash) }
+td { overflow-wrap:break-word; max-width:34em }
+td.short,.number { white-space:nowrap }
+.number { text-align:right; font-variant-numeric:tabular-nums }
+tbody th { font-weight:560 }
+.heat td,.heat tbody th,.heat thead th { text-align:center }
+.heat { width:auto }
+.heat tbody th {
+  text-align:right; font-weight:560; color:var(--soft); background:var(--card); position:sticky;
+  left:0;
+}
+.heat tbody tr>td {
+  background:rgba(var(--heat),var(--share)); min-width:76px; border:2px solid var(--card);
+  border-radius:8px; background-clip:padding-box; font-variant-numeric:tabular-nums;
+  padding:10px 12px;
+}
+.heat td small { display:block; opacity:.75; font-size:12px }
+.heat td.strong { color:#fff }
+.heat th { border:0 }
+.heat thead th { background:var(--card) }
+.heat caption { padding-left:0 }
+.heat .axis { color:var(--faint); font-weight:500; font-size:12px }
+.facts {
+  display:grid; grid-template-columns:minmax(90px,max-content) 1fr; gap:4px 18px; margin:0;
+  font-size:14px;
+}
+.facts dt { color:var(--soft); overflow-wrap:anywhere }
+.facts dd { margin:0; overflow-wrap:anywhere; min-width:0 }
 """
 _CHARTS = """
-.chart{margin:0;min-width:0;container-type:inline-size}
-.chart figcaption{font-weight:600;font-size:14px;margin-bottom:6px;overflow-wrap:anywhere}
-.chart figcaption small{display:block;font-weight:400;color:var(--soft);font-size:13px}
-.legend{display:flex;flex-wrap:wrap;gap:3px 16px;font-size:13px;color:var(--soft);margin-bottom:4px}
-.legend span{display:inline-flex;align-items:center;gap:6px;min-width:0;overflow-wrap:anywhere}
-.legend i{flex:none;width:11px;height:11px;border-radius:3px;background:var(--c)}
-.legend i.stroke-key{height:0;width:16px;border-radius:0;background:none;border-top:2.5px solid var(--c)}
-.legend i.dashed-key{border-top-style:dashed;border-top-width:2px}
-.chart svg.plot{display:block;overflow:visible;width:calc(100% - var(--left) - var(--right));height:var(--tall);
-margin:var(--top) var(--right) var(--bottom) var(--left)}
-.chart.square{max-width:420px}
-.chart svg svg{overflow:visible}
-.chart text,.spark text{font-size:12px;fill:var(--faint);font-variant-numeric:tabular-nums}
-.chart text.name{fill:var(--soft)}.chart text.value{fill:var(--soft)}
-.chart text.mark{fill:var(--soft);paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}
-.gridline{stroke:var(--grid);stroke-width:1}.zero{stroke:var(--faint);stroke-width:1;opacity:.7}
-.guide{stroke:var(--faint);stroke-width:1;stroke-dasharray:3 3}
-.curve{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round;stroke-linecap:round;
-vector-effect:non-scaling-stroke}
-.curve.dashed{stroke-dasharray:5 4;stroke-width:1.75}.curve.thin{stroke-width:1.5}
-.area{fill:var(--c);opacity:.16}
-.bar{fill:var(--c)}.bar:hover{opacity:.78}
-.dot{fill:var(--c);stroke:var(--card);stroke-width:1.5}.dot.cloud{stroke:none;opacity:.5}
-.hit>*{opacity:0}.hit>rect{fill:transparent;opacity:1}.hit:hover>*{opacity:1}
-.none{fill:var(--faint)}
-.spark{display:inline-block;vertical-align:middle;overflow:visible}
-.spark .bar{rx:.5px}
-@container (max-width:430px){.chart .spare{display:none}}
-@media (max-width:600px){main{padding:20px 14px 48px}.panel{padding:14px}h1{font-size:22px}
-th,td{padding:7px 10px}.tile{padding:11px 12px}.tile .value{font-size:21px}}
-@media print{body{background:#fff}.panel,.tile{break-inside:avoid;box-shadow:none}.scroll{max-height:none}}
+.chart { margin:0; min-width:0; container-type:inline-size }
+.chart figcaption { font-weight:600; font-size:14px; margin-bottom:6px; overflow-wrap:anywhere }
+.chart figcaption small { display:block; font-weight:400; color:var(--soft); font-size:13px }
+.legend {
+  display:flex; flex-wrap:wrap; gap:3px 16px; font-size:13px; color:var(--soft); margin-bottom:4px;
+}
+.legend span {
+  display:inline-flex; align-items:center; gap:6px; min-width:0; overflow-wrap:anywhere;
+}
+.legend i { flex:none; width:11px; height:11px; border-radius:3px; background:var(--c) }
+.legend i.stroke-key {
+  height:0; width:16px; border-radius:0; background:none; border-top:2.5px solid var(--c);
+}
+.legend i.dashed-key { border-top-style:dashed; border-top-width:2px }
+.chart svg.plot {
+  display:block; overflow:visible; width:calc(100% - var(--left) - var(--right));
+  height:var(--tall); margin:var(--top) var(--right) var(--bottom) var(--left);
+}
+.chart svg svg { overflow:visible }
+.chart text,.spark text { font-size:12px; fill:var(--faint); font-variant-numeric:tabular-nums }
+.chart text.name { fill:var(--soft) }
+.chart text.value { fill:var(--soft) }
+.chart text.mark {
+  fill:var(--soft); paint-order:stroke; stroke:var(--card); stroke-width:3px; stroke-linejoin:round;
+}
+.gridline { stroke:var(--grid); stroke-width:1 }
+.zero { stroke:var(--faint); stroke-width:1; opacity:.7 }
+.guide { stroke:var(--faint); stroke-width:1; stroke-dasharray:3 3 }
+.curve {
+  fill:none; stroke:var(--c); stroke-width:2; stroke-linejoin:round; stroke-linecap:round;
+  vector-effect:non-scaling-stroke;
+}
+.curve.dashed { stroke-dasharray:5 4; stroke-width:1.75 }
+.curve.thin { stroke-width:1.5 }
+.area { fill:var(--c); opacity:.16 }
+.bar { fill:var(--c) }
+.bar:hover { opacity:.78 }
+.dot { fill:var(--c); stroke:var(--card); stroke-width:1.5 }
+.dot.cloud { stroke:none; opacity:.5 }
+.hit>* { opacity:0 }
+.hit>rect { fill:transparent; opacity:1 }
+.hit:hover>* { opacity:1 }
+.none { fill:var(--faint) }
+.spark { display:inline-block; vertical-align:middle; overflow:visible }
+.spark .bar { rx:.5px }
+@container (max-width:300px) {
+  .chart .spare { display:none }
+}
+@media (max-width:600px) {
+  main { padding:20px 14px 48px }
+  .panel { padding:14px }
+  h1 { font-size:22px }
+  th,td { padding:7px 10px }
+  .tile { padding:11px 12px }
+  .tile .value { font-size:21px }
+}
+@media print {
+  body { background:#fff }
+  .panel,.tile { break-inside:avoid; box-shadow:none }
+  .scroll { max-height:none }
+}
 """
 
 
