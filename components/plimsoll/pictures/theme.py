@@ -25,7 +25,8 @@ _TYPE = """
 html { -webkit-text-size-adjust:100% }
 body {
   margin:0; background:var(--paper); color:var(--ink);
-  font:15px/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;
+  font:15px/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,
+    sans-serif;
   -webkit-font-smoothing:antialiased;
 }
 main { max-width:1120px; margin:0 auto; padding:36px 24px 64px }
