@@ -30,7 +30,7 @@ export VIRTUAL_ENV := $(abspath $(VENV))
 # A virtual environment that is active in the caller's shell is not ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup envs data run test quick lint format bench lock compile clean
+.PHONY: help setup envs data run test quick lint style types format bench lock compile wheel clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -59,7 +59,7 @@ $(FLIGHTS): examples/flights/make_data.py | $(VENV)/.whole
 run: setup data envs ## Take the flights from raw data to a pushed model
 	@plimsoll run training --data $(FLIGHTS) --problem examples/flights/problem.yaml
 
-test: setup envs $(CACHE)/test-tools/.whole ## Run every test in the environments it belongs to
+test: setup data envs $(CACHE)/test-tools/.whole ## Run every test in the environments it belongs to
 	@python tests/run.py --tools $(CACHE)/test-tools
 
 $(CACHE)/test-tools/.whole: tests/requirements.lock | $(VENV)/.whole
@@ -70,11 +70,15 @@ $(CACHE)/test-tools/.whole: tests/requirements.lock | $(VENV)/.whole
 quick: lint ## Lint, and the author's tests that are fast: under a minute
 	@python tests/run.py --only author -- -m "not slow"
 
-lint: setup ## ruff, mypy and the import rules
+lint: style types ## ruff, mypy and the import rules
+
+style: setup ## ruff, and the import rules
 	@ruff check .
 	@ruff format --check .
-	@mypy
 	@lint-imports --no-cache
+
+types: setup ## mypy
+	@mypy
 
 format: setup ## Put the code into its format, and fix what ruff can fix
 	@ruff check --fix-only .
@@ -88,6 +92,14 @@ lock: setup ## Resolve all requirements.in again; UPGRADE=1 takes the newest ver
 
 compile: setup ## Compile the pipelines into pipelines/compiled
 	@plimsoll compile
+
+wheel: setup ## Build the wheel, and install it into an environment of its own
+	@rm -rf build/lib build/bdist.* build/clean dist
+	@python -m build --wheel --no-isolation --outdir dist . >/dev/null
+	@uv venv --quiet --python $(PYTHON) build/clean
+	@uv pip install --quiet --python build/clean "$$(echo dist/*.whl)[local]"
+	@cd / && env -u VIRTUAL_ENV "$(CURDIR)/build/clean/bin/plimsoll" --version
+	@ls dist/*.whl
 
 clean: ## Remove what make made here; the roles' environments stay (see plimsoll env prune)
 	rm -rf $(VENV) $(CACHE) build dist runs components/*.egg-info examples/flights/data

@@ -1,0 +1,18 @@
+"""Run inside the image once it is built: what the role's steps import is there."""
+
+import importlib
+
+from plimsoll import shipped
+
+for name in (
+    "kfp.dsl.executor_main",
+    "kserve",
+    "plimsoll.infra_validate.core",
+    "plimsoll.push.core",
+    "plimsoll.serving.model",
+    "torch",
+):
+    importlib.import_module(name)
+
+if not list(shipped.folder("serving").glob("*.yaml")):
+    raise SystemExit("the templates of serving/ are not in the image")
