@@ -1,0 +1,207 @@
+"""Runs a pipeline on this machine, from Python and from the command line alike."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from plimsoll.artifacts.files import finite
+from plimsoll.errors import PlimsollError, StepError, UsageError
+from plimsoll.local import arguments as pipeline_arguments
+from plimsoll.local import code, library
+from plimsoll.local.cache import StepCache
+from plimsoll.local.graph import Compiled
+from plimsoll.local.record import (
+    FAILED,
+    PENDING,
+    RUNNING,
+    SKIPPED,
+    STOPPED,
+    SUCCEEDED,
+    Run,
+    new_run,
+)
+
+DEFAULT_OUT = "runs"
+_GATES = ("blessed", "pushed")
+
+
+def run(
+    pipeline: Any,
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    out: str | os.PathLike[str] = DEFAULT_OUT,
+    cache: bool = True,
+) -> Run:
+    """Runs a pipeline here, each step in its own role's environment, without a container.
+
+    Args:
+        pipeline: A ``@dsl.pipeline`` function, a component, a name in the library, the path of
+            a compiled YAML, or ``file.py:function``.
+        arguments: The pipeline's inputs by name.
+        out: The folder that holds runs, their artifacts, pushed models and the step cache.
+        cache: Whether a step whose inputs, code and lock are unchanged is taken from the cache.
+
+    Returns:
+        The run's record; its ``status`` says how it ended, its ``report`` where the page is.
+
+    Raises:
+        UsageError: if there is no such pipeline, or its arguments do not fit it.
+    """
+    found = library.find(pipeline) if isinstance(pipeline, str) else compiled(pipeline)
+    root = Path(out).expanduser().absolute()
+    return execute(found, pipeline_arguments.complete(arguments or {}, found, root), root, cache)
+
+
+def compiled(pipeline: Any) -> Compiled:
+    """Compiles a pipeline function, or returns what is compiled already."""
+    return pipeline if isinstance(pipeline, Compiled) else library.compile_function(pipeline)
+
+
+def execute(pipeline: Compiled, arguments: dict[str, Any], out: Path, cache: bool) -> Run:
+    """Runs a compiled pipeline with complete arguments, and writes its record and report."""
+    from plimsoll.local.progress import Progress
+    from plimsoll.local.report import write_report
+    from plimsoll.local.seam import run_pipeline
+    from plimsoll.local.steps import StepRunner
+
+    record = new_run(pipeline.name, arguments, out)
+    record.steps = pipeline.steps()
+    record.code = code.describe()
+    record.write()
+    begun = time.monotonic()
+    steps_cache = StepCache(out / "cache" / "steps")
+    with Progress(record.steps) as progress, _interrupts_raised():
+        runner = StepRunner(
+            run=record,
+            out=out,
+            cache=steps_cache,
+            reuse=cache,
+            uncached=pipeline.uncached(),
+            progress=progress,
+        )
+        log = Path(record.folder) / "kfp.log"
+        try:
+            run_pipeline(pipeline.runnable_text(), arguments, out, record.id, runner, log)
+        except PlimsollError as error:
+            record.status, record.reason = FAILED, str(error)
+        except KeyboardInterrupt:
+            record.status, record.reason = FAILED, "interrupted"
+        except OSError as error:
+            record.status, record.reason = FAILED, str(_of_the_disk(error, out))
+        _conclude(record)
+        for step in record.steps.values():
+            if step.state == SKIPPED:
+                progress.show(step)
+    record.seconds = time.monotonic() - begun
+    record.report = str(write_report(finite(record.to_dict()), Path(record.folder)))
+    record.write()
+    return record
+
+
+def _conclude(record: Run) -> None:
+    """Works out from the steps how the run ended; kfp's own word for it is not enough."""
+    failed = [step for step in record.steps.values() if step.state in (FAILED, RUNNING)]
+    for step in record.steps.values():
+        if step.state == PENDING:
+            step.state = SKIPPED
+        elif step.state == RUNNING:
+            step.state = FAILED
+    _collect_results(record)
+    if record.status == RUNNING and failed:
+        error = failed[0].error or {}
+        record.status = STOPPED if error.get("gate") else FAILED
+        record.reason = f"{failed[0].name}: {error.get('headline', 'failed')}"
+    if record.status == RUNNING:
+        record.status, record.reason = _judge(record)
+    record.next = _next_commands(record)
+
+
+def _judge(record: Run) -> tuple[str, str]:
+    """Says if a gate stopped a run in which no step failed."""
+    if not any(step.state == SUCCEEDED for step in record.steps.values()):
+        return FAILED, "no step ran"
+    reasons = [
+        f"{step.name}: {step.outputs.get('reason') or 'not ' + gate}"
+        for step in record.steps.values()
+        for gate in _GATES
+        if step.outputs.get(gate) is False
+    ]
+    # The first gate holds the cause; those after it only pass it on.
+    return (STOPPED, reasons[0]) if reasons else (SUCCEEDED, "")
+
+
+def _collect_results(record: Run) -> None:
+    for step in record.steps.values():
+        if step.outputs.get("pushed") is True:
+            record.pushed = True
+            record.model_version = step.outputs.get("version")
+            record.model_path = step.outputs.get("path")
+        for name, target in (
+            ("metrics", record.metrics),
+            ("baseline", record.baseline_metrics),
+        ):
+            artifact = step.artifacts.get(name, {})
+            if artifact.get("type") == "system.Metrics":
+                _by_split(artifact["metadata"], target)
+
+
+def _by_split(metadata: Mapping[str, Any], target: dict[str, dict[str, float]]) -> None:
+    for key, value in metadata.items():
+        split, slash, metric = key.partition("/")
+        if slash and isinstance(value, int | float):
+            target.setdefault(split, {})[metric] = float(value)
+
+
+def _next_commands(record: Run) -> list[str]:
+    if record.pushed and record.model_path:
+        return [f"plimsoll serve {Path(record.model_path).parent}"]
+    failed = [step for step in record.steps.values() if step.state == FAILED and step.log]
+    return [f"less {step.log}" for step in failed[:1]] or [f"plimsoll report {record.id}"]
+
+
+def _of_the_disk(error: OSError, out: Path) -> PlimsollError:
+    return StepError(
+        f"a file could not be written or read: {error.strerror or error}",
+        cause=f"{error.filename or out}",
+        hint="free space or mend its permissions, then type the same command: it goes on",
+    )
+
+
+@contextmanager
+def _interrupts_raised() -> Iterator[None]:
+    """Makes SIGTERM end a run as Ctrl-C does: steps stopped, record and report written."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def require_local_extra() -> None:
+    """Says which extra is missing, before an ImportError does.
+
+    Raises:
+        UsageError: if the local engine's packages are not installed.
+    """
+    import importlib.util
+
+    missing = [name for name in ("kfp", "rich", "uv", "yaml") if not importlib.util.find_spec(name)]
+    if missing:
+        raise UsageError(
+            f"the local engine needs {', '.join(missing)}",
+            hint="pip install 'kfp-plimsoll[local]'",
+        )

@@ -1,0 +1,147 @@
+"""Turns words of the command line into a pipeline's arguments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from plimsoll.errors import UsageError, nearest
+from plimsoll.local.graph import Compiled, Input
+
+# Inputs that hold a file's text, since a cluster has no path to it: --problem problem.yaml.
+TEXT_INPUTS = ("problem", "schema")
+
+
+def parse(words: Sequence[str], pipeline: Compiled) -> dict[str, Any]:
+    """Reads ``--name value`` and ``--name=value`` by the pipeline's own inputs.
+
+    A value ``@FILE`` is replaced by that file's text; for inputs that hold the text of a file
+    the ``@`` may be left out.
+
+    Raises:
+        UsageError: if an input is unknown, given twice, missing, or of the wrong type.
+    """
+    inputs = pipeline.inputs()
+    given: dict[str, Any] = {}
+    waiting = list(words)
+    while waiting:
+        name, value = _next(waiting, inputs, pipeline.name)
+        if name in given:
+            raise UsageError(f"--{name} is given twice")
+        given[name] = _convert(inputs[name], _text(name, value))
+    return given
+
+
+def complete(given: Mapping[str, Any], pipeline: Compiled, out: Path) -> dict[str, Any]:
+    """Checks names and adds defaults.
+
+    Here ``push_to`` defaults to ``models`` below the folder of runs: a cluster has to be told.
+
+    Raises:
+        UsageError: if an input is unknown or a required one is missing.
+    """
+    inputs = pipeline.inputs()
+    for name in given:
+        if name not in inputs:
+            raise _unknown(name, inputs, pipeline.name)
+    missing = [name for name, item in inputs.items() if item.required and name not in given]
+    if missing:
+        raise UsageError(
+            f"the pipeline {pipeline.name!r} needs --{missing[0]}",
+            cause=inputs[missing[0]].description,
+            hint=f"plimsoll run {pipeline.name} --help",
+        )
+    complete = {name: given.get(name, item.default) for name, item in inputs.items()}
+    if "push_to" in complete and not complete["push_to"]:
+        complete["push_to"] = str(out / "models")
+    return complete
+
+
+def _next(waiting: list[str], inputs: Mapping[str, Input], pipeline: str) -> tuple[str, str]:
+    word = waiting.pop(0)
+    if not word.startswith("--"):
+        raise UsageError(
+            f"unexpected argument {word!r}",
+            cause="a pipeline's inputs are given by name",
+            hint=f"plimsoll run {pipeline} --help",
+        )
+    name, equals, value = word[2:].partition("=")
+    name = name.replace("-", "_")
+    if name not in inputs:
+        raise _unknown(name, inputs, pipeline)
+    if equals:
+        return name, value
+    if inputs[name].kind == "BOOLEAN" and (not waiting or waiting[0].startswith("--")):
+        return name, "true"
+    if not waiting:
+        raise UsageError(f"--{name} needs a value")
+    return name, waiting.pop(0)
+
+
+def _unknown(name: str, inputs: Mapping[str, Input], pipeline: str) -> UsageError:
+    return UsageError(
+        f"the pipeline {pipeline!r} has no input {name!r}",
+        cause=nearest(name, inputs),
+        choices=[f"--{known}" for known in inputs],
+        hint=f"plimsoll run {pipeline} --help",
+    )
+
+
+def _text(name: str, value: str) -> str:
+    """Replaces a named file by its text."""
+    path = Path(value[1:]) if value.startswith("@") else None
+    if path is None and name in TEXT_INPUTS and _names_a_file(value):
+        path = Path(value)
+    if path is None:
+        return value
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--{name}: {path} cannot be read", cause=str(error)) from error
+
+
+def _names_a_file(value: str) -> bool:
+    one_word = "\n" not in value and "{" not in value and ": " not in value
+    return one_word and bool(value)
+
+
+def _convert(item: Input, text: str) -> Any:
+    converters: dict[str, Callable[[str], Any]] = {
+        "NUMBER_INTEGER": int,
+        "NUMBER_DOUBLE": float,
+        "BOOLEAN": _boolean,
+        "LIST": lambda value: _json(value, list),
+        "STRUCT": lambda value: _json(value, dict),
+    }
+    try:
+        return converters.get(item.kind, str)(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--{item.name} is {text!r}, which is not a {_WORDS.get(item.kind, item.kind)}",
+            cause=str(error),
+        ) from error
+
+
+_WORDS = {
+    "NUMBER_INTEGER": "whole number",
+    "NUMBER_DOUBLE": "number",
+    "BOOLEAN": "true or false",
+    "LIST": "JSON list",
+    "STRUCT": "JSON object",
+}
+
+
+def _boolean(text: str) -> bool:
+    values = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if text.lower() not in values:
+        raise ValueError("write true or false")
+    return values[text.lower()]
+
+
+def _json(text: str, kind: type) -> Any:
+    value = json.loads(text)
+    if not isinstance(value, kind):
+        raise ValueError(f"it is a {type(value).__name__}")
+    return value

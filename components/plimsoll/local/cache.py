@@ -1,0 +1,164 @@
+"""The step cache: whole outputs of finished steps, kept by what they were made from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plimsoll.artifacts import witness
+from plimsoll.artifacts.files import (
+    digest_file,
+    digest_json,
+    files_below,
+    read_json,
+    sync_tree,
+    write_json,
+)
+from plimsoll.errors import ArtifactError
+
+ENTRY = "entry.json"
+OUTPUTS = "outputs"
+FORMAT = "plimsoll.step/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A finished step's outputs in the cache."""
+
+    folder: Path
+    """Where the entry lies."""
+    files: Mapping[str, Mapping[str, Any]]
+    """Path below ``outputs`` -> bytes, modified_ns and sha256."""
+    witnesses: tuple[Mapping[str, Any], ...]
+    """What the step saw or left outside its folder."""
+    origin: str
+    """The folder that the step's outputs were written to, as they may name it."""
+
+    def digest_of(self, name: str) -> str:
+        """Returns the content digest of one output, a file or a folder."""
+        return digest_json(
+            {
+                path: seen["sha256"]
+                for path, seen in self.files.items()
+                if path == name or path.startswith(f"{name}/")
+            }
+        )
+
+
+class StepCache:
+    """Entries below one folder. Safe for several runs at once: an entry appears by a rename."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, key: str, *, only_witnessed: bool) -> Entry | None:
+        """Returns the whole and unchanged entry of a key, or None.
+
+        Args:
+            key: What the step was made from.
+            only_witnessed: Whether an entry without witnesses is passed over, because the step
+                depends on state outside that nothing here can see.
+        """
+        folder = self.root / key
+        if not (folder / ENTRY).is_file():
+            return None
+        try:
+            entry = _read(folder)
+        except (ArtifactError, KeyError):
+            return None
+        if only_witnessed and not entry.witnesses:
+            return None
+        if not all(witness.holds(seen) for seen in entry.witnesses):
+            return None
+        return entry if _whole(entry) else None
+
+    def put(
+        self, key: str, outputs: Path, witnesses: tuple[Mapping[str, Any], ...]
+    ) -> Entry:
+        """Keeps a step's folder of outputs under a key, by hard links where the disk has them."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        target = self.root / key
+        aside = Path(tempfile.mkdtemp(dir=self.root, prefix=".storing-"))
+        try:
+            sync_tree(outputs)
+            link_tree(outputs, aside / OUTPUTS)
+            record = {
+                "format": FORMAT,
+                "files": _observed(aside / OUTPUTS),
+                "witnesses": list(witnesses),
+                "origin": str(outputs),
+            }
+            write_json(aside / ENTRY, record)
+            _replace(aside, target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return _read(target)
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Makes ``target`` a tree of hard links to ``source``'s files, or copies where links fail."""
+    target.mkdir(parents=True)
+    for path in files_below(source):
+        link = target / path.relative_to(source)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, link)
+        except OSError:
+            shutil.copy2(path, link)
+    for path in sorted(source.rglob("*")):
+        # Links are made for files; a folder that a step left empty is an output too.
+        if path.is_dir():
+            (target / path.relative_to(source)).mkdir(parents=True, exist_ok=True)
+
+
+def _replace(aside: Path, target: Path) -> None:
+    if target.exists():
+        # The old entry was found damaged or outdated; it leaves by a rename, so that no reader
+        # ever sees half of it.
+        gone = Path(tempfile.mkdtemp(dir=target.parent, prefix=".leaving-"))
+        target.rename(gone / target.name)
+        shutil.rmtree(gone, ignore_errors=True)
+    aside.rename(target)
+
+
+def _read(folder: Path) -> Entry:
+    record = read_json(folder / ENTRY)
+    if record["format"] != FORMAT:
+        raise ArtifactError(f"{folder} is a cache entry of another version")
+    return Entry(
+        folder=folder,
+        files=record["files"],
+        witnesses=tuple(record["witnesses"]),
+        origin=str(record["origin"]),
+    )
+
+
+def _observed(folder: Path) -> dict[str, dict[str, Any]]:
+    seen = {}
+    for path in files_below(folder):
+        status = path.stat()
+        seen[path.relative_to(folder).as_posix()] = {
+            "bytes": status.st_size,
+            "modified_ns": status.st_mtime_ns,
+            "sha256": digest_file(path),
+        }
+    return seen
+
+
+def _whole(entry: Entry) -> bool:
+    root = entry.folder / OUTPUTS
+    if {path.relative_to(root).as_posix() for path in files_below(root)} != set(entry.files):
+        return False
+    return all(_unchanged(root / name, seen) for name, seen in entry.files.items())
+
+
+def _unchanged(path: Path, seen: Mapping[str, Any]) -> bool:
+    status = path.stat()
+    if status.st_size != seen["bytes"]:
+        return False
+    return status.st_mtime_ns == seen["modified_ns"] or digest_file(path) == seen["sha256"]

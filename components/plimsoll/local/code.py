@@ -1,0 +1,112 @@
+"""Which library code a step depends on, and a copy of it that no edit can change mid-run."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from plimsoll import __version__
+from plimsoll.artifacts.files import digest_file, digest_json, digest_tree, folder_written_whole
+from plimsoll.shipped import CHECKOUT, PACKAGE, folder
+
+NOT_SHIPPED_TO_STEPS = ("local", "_shipped", "__pycache__")
+
+
+@cache
+def sources() -> dict[str, Path]:
+    """Returns module name -> file for every module of the library that a step can import."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts[0] in NOT_SHIPPED_TO_STEPS or parts == ("cli",):
+            continue
+        names = parts[:-1] if parts[-1] == "__init__" else parts
+        found[".".join(("plimsoll", *names))] = path
+    return found
+
+
+@cache
+def digest() -> str:
+    """Returns the SHA-256 of all code and templates that a step can reach."""
+    modules = {name: digest_file(path) for name, path in sources().items()}
+    return digest_json({**modules, "templates": digest_tree(folder("serving"))})
+
+
+@cache
+def digest_reached_from(source: str) -> str:
+    """Returns the SHA-256 of the library code that some component source can reach by imports.
+
+    Following imports rather than hashing everything lets an edit to ``train`` leave the cached
+    steps of ``ingest`` in place.
+    """
+    known = sources()
+    waiting = _imported(ast.parse(source))
+    reached: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop()
+        if name in known and name not in reached:
+            reached[name] = digest_file(known[name])
+            waiting |= _imported(ast.parse(known[name].read_bytes()))
+    if "plimsoll.shipped" in reached:
+        reached["templates"] = digest_tree(folder("serving"))
+    return digest_json(reached)
+
+
+def _imported(tree: ast.AST) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # A module may also be named in a command line: python -m plimsoll.serving.
+            names |= {node.value} if node.value.startswith("plimsoll.") else set()
+    ours = {name for name in names if name.split(".")[0] == "plimsoll"}
+    parents = {".".join(name.split(".")[:size]) for name in ours for size in (1, 2, 3)}
+    return ours | parents | {f"{name}.__main__" for name in ours}
+
+
+def staged(below: Path) -> Path:
+    """Copies the library below ``below`` once a version of its code; returns the import root.
+
+    Steps import this copy and nothing else of the author's environment, whose packages would
+    clash with the role's own.
+    """
+    root = below / digest()[:16]
+    if not root.is_dir():
+        with folder_written_whole(root) as aside:
+            for path in sources().values():
+                target = aside / "plimsoll" / path.relative_to(PACKAGE)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+            shutil.copytree(folder("serving"), aside / "plimsoll" / "_shipped" / "serving")
+    return root
+
+
+def describe() -> dict[str, str]:
+    """Returns the library's version, the digest of its code, and git's revision where known."""
+    return {"version": __version__, "digest": digest(), "revision": _revision()}
+
+
+def _revision() -> str:
+    git = shutil.which("git")
+    if git is None or not (CHECKOUT / ".git").exists():
+        return ""
+    head = _git(git, "rev-parse", "HEAD")
+    changed = _git(git, "status", "--porcelain", "--untracked-files=no")
+    return f"{head}+changes" if head and changed else head
+
+
+def _git(git: str, *arguments: str) -> str:
+    asked = subprocess.run(
+        [git, "-C", str(CHECKOUT), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip()

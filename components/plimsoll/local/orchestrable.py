@@ -1,0 +1,52 @@
+"""Rewrites a compiled pipeline so that kfp's local orchestrator runs it as a cluster would."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+
+def runnable(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a copy of a pipeline's spec that means the same and is safe to run here.
+
+    Two things differ. Each task has a component of its own: kfp names a step's folder after its
+    component, so two tasks that share one would overwrite each other's outputs. And conditions
+    name a task's output as ``pipelinechannel--TASK--OUTPUT``, the only form in which the
+    orchestrator finds a named output; as compiled, such a condition silently runs no branch.
+    """
+    own = copy.deepcopy(dict(spec))
+    shared = own["components"]
+    own["components"] = {}
+    _visit(own["root"]["dag"], shared, own["components"])
+    return own
+
+
+def _visit(dag: dict[str, Any], shared: Mapping[str, Any], own: dict[str, Any]) -> None:
+    for task in dag["tasks"].values():
+        _name_condition(task)
+        reference = task["componentRef"]
+        component = copy.deepcopy(shared[reference["name"]])
+        reference["name"] = _free(reference["name"], own)
+        own[reference["name"]] = component
+        if "dag" in component:
+            _visit(component["dag"], shared, own)
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    free, number = name, 2
+    while free in taken:
+        free, number = f"{name}-use-{number}", number + 1
+    return free
+
+
+def _name_condition(task: dict[str, Any]) -> None:
+    condition = task.get("triggerPolicy", {}).get("condition")
+    if not condition:
+        return
+    for channel, source in task.get("inputs", {}).get("parameters", {}).items():
+        produced = source.get("taskOutputParameter")
+        if produced:
+            known = f"pipelinechannel--{produced['producerTask']}--{produced['outputParameterKey']}"
+            condition = condition.replace(f"['{channel}']", f"['{known}']")
+    task["triggerPolicy"]["condition"] = condition

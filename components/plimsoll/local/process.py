@@ -1,0 +1,209 @@
+"""A step's own process: its command, its environment variables, its end."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from plimsoll.errors import StepError
+
+GRACE_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL")
+_PASSED_ON_PREFIXES = (
+    "AWS_",
+    "CLOUDSDK_",
+    "CUDA_",
+    "GOOGLE_",
+    "HTTP_",
+    "HTTPS_",
+    "MKL_",
+    "NO_PROXY",
+    "NVIDIA_",
+    "OMP_",
+    "PLIMSOLL_",
+    "REQUESTS_",
+    "SSL_",
+    "STORAGE_",
+    "XDG_",
+    "http_",
+    "https_",
+    "no_proxy",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """What a lightweight component's command holds."""
+
+    source: str
+    """The Python source of its function."""
+    arguments: tuple[str, ...]
+    """What kfp's executor is given: the executor input and the function's name."""
+
+    @property
+    def executor_input(self) -> str:
+        """The executor input, JSON."""
+        return self.arguments[self.arguments.index("--executor_input") + 1]
+
+    @property
+    def function(self) -> str:
+        """The name of the function."""
+        return self.arguments[self.arguments.index("--function_to_execute") + 1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a process ended."""
+
+    code: int
+    """The exit status; below 0, the signal that killed it."""
+    seconds: float
+    """How long it ran."""
+    peak_memory: int
+    """Its greatest resident memory, in bytes."""
+
+
+def parse_command(command: Sequence[str]) -> Component:
+    """Finds the component's source and arguments in the command that kfp compiled.
+
+    Raises:
+        StepError: if the command is not that of a lightweight Python component.
+    """
+    for index, part in enumerate(command[:-1]):
+        if "kfp.dsl.executor_main" in part:
+            return Component(source=command[index + 1], arguments=tuple(command[index + 2 :]))
+    raise StepError(
+        "the step is not a lightweight Python component", cause=f"its command: {command[:3]}"
+    )
+
+
+def installs_packages(command: Sequence[str]) -> list[str]:
+    """Returns what a command would install with pip when it runs; kfp itself is left out."""
+    wanted = [
+        word
+        for part in command
+        for line in part.split("&&")
+        if "-m pip install" in line
+        for word in re.findall(r"'([^']+)'", line)
+    ]
+    return [word for word in wanted if not word.startswith(("-", "kfp==", "typing-extensions"))]
+
+
+def run(
+    component: Component,
+    python: Path,
+    environment: Mapping[str, str],
+    source_file: Path,
+    log: Path,
+    started: Callable[[int], None] = lambda _: None,
+) -> Ended:
+    """Runs a component in its own process and session, with all it prints in ``log``.
+
+    The process dies with this one, however that ends; on an interrupt it is asked to stop first.
+    """
+    source_file.parent.mkdir(parents=True, exist_ok=True)
+    source_file.write_text(component.source, "utf-8")
+    command = [
+        str(python),
+        "-m",
+        "kfp.dsl.executor_main",
+        "--component_module_path",
+        str(source_file),
+        *component.arguments,
+    ]
+    begun = time.monotonic()
+    with log.open("wb") as stream:
+        # A new session keeps a terminal's Ctrl-C from reaching the step before this process.
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            start_new_session=True,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        )
+        started(process.pid)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            _stop(process)
+            raise
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Ended(
+        code=process.returncode,
+        seconds=time.monotonic() - begun,
+        peak_memory=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+    )
+
+
+def step_environment(
+    code: Path, folder: Path, lock: str, declared: Mapping[str, str]
+) -> dict[str, str]:
+    """Returns a step's environment variables: few of ours, so that results do not depend on them.
+
+    Args:
+        code: The import root that holds the library and nothing else.
+        folder: The role's environment.
+        lock: The digest of the role's lock, which packages record as lineage.
+        declared: What the pipeline sets for the step.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
+    }
+    return {
+        **kept,
+        "PATH": f"{folder / 'bin'}{os.pathsep}{kept.get('PATH', os.defpath)}",
+        "PYTHONPATH": str(code),
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+        "PYTHONHASHSEED": "0",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "_KFP_RUNTIME": "true",
+        "PLIMSOLL_LOCK_SHA256": lock,
+        **declared,
+    }
+
+
+def how_it_ended(code: int) -> str:
+    """Says in words how a process ended, for one that did not succeed."""
+    if code >= 0:
+        return f"exited with {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    because = " (the machine may be out of memory)" if -code == signal.SIGKILL else ""
+    return f"was killed by {name}{because}"
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+# Loaded here, because loading a library between fork and exec may deadlock.
+_LIBC = ctypes.CDLL(None)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for number, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+        return

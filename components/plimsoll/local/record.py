@@ -1,0 +1,176 @@
+"""The record of a run, ``run.json``: what was asked, what each step did, what came out."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from plimsoll.artifacts.files import read_json, write_json
+from plimsoll.errors import ArtifactError, UsageError, nearest
+
+FORMAT = "plimsoll.run/1"
+RECORD = "run.json"
+REPORT = "report.html"
+
+RUNNING, SUCCEEDED, STOPPED, FAILED = "running", "succeeded", "stopped", "failed"
+PENDING, SKIPPED = "pending", "skipped"
+
+
+@dataclass(kw_only=True)
+class Step:
+    """One step of a run."""
+
+    name: str
+    """The task's name; within a loop or a branch, the path of names to it."""
+    state: str = PENDING
+    """pending, running, succeeded, failed, or skipped."""
+    seconds: float = 0.0
+    """From the step's start to its outputs being checked and kept."""
+    process_seconds: float = 0.0
+    """The part of ``seconds`` that the component's own process took; 0 where cached."""
+    peak_memory: int = 0
+    """The greatest resident memory of the component's process, in bytes."""
+    cached: bool = False
+    """Whether outputs were taken from the step cache."""
+    role: str = ""
+    """The role whose environment ran it."""
+    image: str = ""
+    """The image reference in the compiled pipeline."""
+    after: list[str] = field(default_factory=list)
+    """The steps that it waits for."""
+    outputs: dict[str, Any] = field(default_factory=dict)
+    """Output parameters."""
+    artifacts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Output artifacts: type, path, metadata."""
+    notes: list[str] = field(default_factory=list)
+    """What the component says it inferred, left out or measured."""
+    log: str = ""
+    """The log file."""
+    error: dict[str, Any] | None = None
+    """headline, text and log_tail where it failed."""
+
+
+@dataclass(kw_only=True)
+class Run:
+    """A run of a pipeline, as ``run.json`` holds it."""
+
+    id: str
+    """Pipeline, time and four random digits."""
+    pipeline: str
+    """The pipeline's name."""
+    arguments: dict[str, Any]
+    """The pipeline's inputs, defaults included."""
+    folder: str
+    """The run's folder."""
+    started: str
+    """When, ISO 8601 with zone."""
+    status: str = RUNNING
+    """running, succeeded, stopped (by a gate) or failed."""
+    reason: str = ""
+    """Why it stopped or failed."""
+    seconds: float = 0.0
+    """How long it took."""
+    pushed: bool = False
+    """Whether a model was pushed."""
+    model_version: str | None = None
+    """The version of the pushed model."""
+    model_path: str | None = None
+    """Where the pushed model lies."""
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Split -> metric -> value."""
+    baseline_metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    """The same of the baseline."""
+    steps: dict[str, Step] = field(default_factory=dict)
+    """Name -> step, in the order of the graph."""
+    code: dict[str, str] = field(default_factory=dict)
+    """The library's version, digest and revision."""
+    locks: dict[str, str] = field(default_factory=dict)
+    """Role -> SHA-256 of its lock."""
+    report: str = ""
+    """The report page."""
+    next: list[str] = field(default_factory=list)
+    """Commands to type next."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the record as JSON values."""
+        return {"format": FORMAT, **asdict(self)}
+
+    def write(self) -> None:
+        """Writes run.json atomically."""
+        write_json(Path(self.folder) / RECORD, self.to_dict())
+
+
+def new_run(pipeline: str, arguments: dict[str, Any], out: Path) -> Run:
+    """Makes the record and the folder of a run that starts now."""
+    started = datetime.datetime.now().astimezone()
+    run_id = f"{pipeline}-{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    folder = out / run_id
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(
+            f"the run folder {folder} cannot be made",
+            cause=str(error),
+            hint="name another with --out DIR",
+        ) from error
+    return Run(
+        id=run_id,
+        pipeline=pipeline,
+        arguments=arguments,
+        folder=str(folder),
+        started=started.isoformat(timespec="seconds"),
+    )
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Reads a run's record.
+
+    Raises:
+        ArtifactError: if it is missing, damaged or of another version.
+    """
+    record = read_json(folder / RECORD)
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise ArtifactError(f"{folder / RECORD} is not a record of this version")
+    return record
+
+
+def runs_in(out: Path) -> Iterator[dict[str, Any]]:
+    """Yields the records below a folder, oldest first; what is damaged is passed over."""
+    found = []
+    for path in out.glob(f"*/{RECORD}"):
+        try:
+            found.append(read_record(path.parent))
+        except ArtifactError:
+            continue
+    yield from sorted(found, key=lambda record: (str(record["started"]), str(record["id"])))
+
+
+def find_run(name: str, out: Path) -> dict[str, Any]:
+    """Returns the record that a name means: an id, a unique part of one, a folder, or ``last``.
+
+    Raises:
+        UsageError: if none or several fit.
+    """
+    if os.sep in name and (Path(name) / RECORD).is_file():
+        return read_record(Path(name))
+    records = {record["id"]: record for record in runs_in(out)}
+    if name == "last" and records:
+        return list(records.values())[-1]
+    if name in records:
+        return dict(records[name])
+    fitting = [run_id for run_id in records if name in run_id]
+    if len(fitting) == 1:
+        return dict(records[fitting[0]])
+    if not records:
+        raise UsageError(f"there are no runs in {out}", hint="plimsoll run training --help")
+    raise UsageError(
+        f"{'several runs fit' if fitting else 'there is no run'} {name!r}",
+        cause="" if fitting else nearest(name, records),
+        choices=tuple(reversed(fitting or list(records))),
+        hint=f"plimsoll runs --out {out}",
+    )

@@ -1,0 +1,137 @@
+"""What commands print for people."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from plimsoll.local.environments import Announce
+from plimsoll.local.record import FAILED, STOPPED, SUCCEEDED, Run
+
+_STYLE = {SUCCEEDED: "green bold", STOPPED: "yellow bold", FAILED: "red bold"}
+
+
+def print_summary(record: Run) -> None:
+    """Prints how a run ended: the failure in full, or the model and its metrics."""
+    console = _console()
+    for step in record.steps.values():
+        if step.error:
+            print_failure(Console(stderr=True, highlight=False, soft_wrap=True), step.name, step)
+    headline = Text(f"{record.pipeline} {record.status}", style=_STYLE.get(record.status, ""))
+    headline.append(f"  {record.seconds:.1f} s", style="not bold")
+    console.print(headline)
+    if record.reason and not any(step.error for step in record.steps.values()):
+        console.print(Text(f"  {record.reason}"))
+    if record.metrics:
+        console.print(_metrics_table(record))
+    rows = [
+        ("model", f"{record.model_version}  {record.model_path}" if record.pushed else ""),
+        ("record", f"{record.folder}/run.json"),
+        ("report", record.report),
+        *(("next", _short_command(command)) for command in record.next),
+    ]
+    for name, value in rows:
+        if value:
+            console.print(Text(f"  {name:<7} {value}"))
+
+
+def print_failure(console: Console, name: str, step: Any) -> None:
+    """Prints a failed step: the real exception, the log's last lines, where the rest is."""
+    error = step.error
+    first, *rest = str(error["text"]).splitlines() or [str(error["headline"])]
+    console.print(Text(f"error: {name}: ", style="red bold").append(first, style="not bold"))
+    for line in rest:
+        console.print(Text(f"  {line.strip()}" if error.get("ours") else line))
+    if not error.get("ours"):
+        console.print(Text("last lines of the log:", style="dim"))
+        for line in error["log_tail"]:
+            console.print(Text(f"  | {line}", style="dim"))
+    if step.log:
+        console.print(Text(f"  log: {step.log}", style="dim"))
+
+
+def print_runs(records: Sequence[Mapping[str, Any]], out: Path) -> None:
+    """Prints a line a run."""
+    console = _console()
+    if not records:
+        console.print(f"no runs in {out} yet; start one: plimsoll run training --help")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "status", "seconds", "cached", "model", "test"):
+        table.add_column(name, justify="right" if name == "seconds" else "left")
+    for record in records:
+        steps = record["steps"].values()
+        metrics = record["metrics"].get("test", {})
+        table.add_row(
+            record["id"],
+            Text(record["status"], style=_STYLE.get(record["status"], "")),
+            f"{record['seconds']:.1f}",
+            f"{sum(step['cached'] for step in steps)}/{len(steps)}",
+            record["model_version"] or "-",
+            "  ".join(f"{name} {value:.4f}" for name, value in list(metrics.items())[:2]),
+        )
+    console.print(table)
+
+
+def print_differences(found: Sequence[Mapping[str, Any]], first: str, second: str) -> None:
+    """Prints a line a field that differs."""
+    console = _console()
+    if not found:
+        console.print("nothing differs")
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("field")
+    table.add_column(first)
+    table.add_column(second)
+    for item in found:
+        table.add_row(item["field"], _value(item["first"]), _value(item["second"]))
+    console.print(table)
+
+
+@contextmanager
+def building(role: str) -> Iterator[Announce]:
+    """Shows that an environment is being built; yields where its progress is said."""
+    console = Console(stderr=True, highlight=False)
+    with console.status(f"{role} environment") as status:
+
+        def announce(line: str) -> None:
+            status.update(line)
+            if not console.is_terminal:
+                print(line, file=sys.stderr, flush=True)
+
+        yield announce
+
+
+def _metrics_table(record: Run) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=True, padding=(0, 2, 0, 0))
+    table.add_column("  split")
+    names = list(next(iter(record.metrics.values())))
+    for name in names:
+        table.add_column(name, justify="right")
+    for label, metrics in (("", record.metrics), (" baseline", record.baseline_metrics)):
+        for split, values in metrics.items():
+            numbers = [f"{values[name]:.4f}" if name in values else "-" for name in names]
+            table.add_row(f"  {split}{label}", *numbers, style="dim" if label else "")
+    return table
+
+
+def _short_command(command: str) -> str:
+    """Replaces paths below the working folder by relative ones, to be read and typed."""
+    here = f"{Path.cwd()}/"
+    return " ".join(shlex.quote(word.removeprefix(here)) for word in command.split(" "))
+
+
+def _value(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
