@@ -24,7 +24,7 @@ def training(
     train_config: str = "{}",
     push_to: str = "",
     force: bool = False,
-):
+) -> None:
     """Takes raw data to a pushed model that answers requests; nothing unchecked gets past.
 
     Args:

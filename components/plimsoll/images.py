@@ -16,9 +16,7 @@ def image(role: str) -> str:
         UsageError: if there is no such role.
     """
     if role not in ROLES:
-        raise UsageError(
-            f"there is no role {role!r}", cause=nearest(role, ROLES), choices=ROLES
-        )
+        raise UsageError(f"there is no role {role!r}", cause=nearest(role, ROLES), choices=ROLES)
     return f"{REPOSITORY}/{role}:{__version__}"
 
 

@@ -118,7 +118,7 @@ class Problem:
     """Metric -> bounds on the test split; empty: no worse than a constant guess."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.label, str) or not self.label:
+        if not self.label:
             raise ConfigError(
                 "the problem names no label",
                 hint="say which column is predicted: --label COLUMN, or label: in problem.yaml",
@@ -238,9 +238,9 @@ def _check_fields(where: str, values: Mapping[Any, Any], kind: type) -> None:
 
 
 def _check_metric(metric: str, task: str) -> None:
-    known = METRICS if not task else CLASS_METRICS
-    if task == "regression":
-        known = REGRESSION_METRICS
+    known: tuple[str, ...] = {"": METRICS, "regression": REGRESSION_METRICS}.get(
+        task, CLASS_METRICS
+    )
     if metric not in known:
         raise ConfigError(
             f"problem: there is no metric {metric!r}" + (f" for {task}" if task else ""),

@@ -57,7 +57,7 @@ def matching(pattern: str) -> list[Path]:
         return sorted((item for item in below if item.is_file()), key=str)
     if path.exists():
         return [path]
-    return sorted((Path(name) for name in glob.glob(pattern) if os.path.isfile(name)), key=str)
+    return sorted((found for found in map(Path, glob.glob(pattern)) if found.is_file()), key=str)
 
 
 def _hidden(relative: Path) -> bool:

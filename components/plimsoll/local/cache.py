@@ -77,9 +77,7 @@ class StepCache:
             return None
         return entry if _whole(entry) else None
 
-    def put(
-        self, key: str, outputs: Path, witnesses: tuple[Mapping[str, Any], ...]
-    ) -> Entry:
+    def put(self, key: str, outputs: Path, witnesses: tuple[Mapping[str, Any], ...]) -> Entry:
         """Keeps a step's folder of outputs under a key, by hard links where the disk has them."""
         self.root.mkdir(parents=True, exist_ok=True)
         target = self.root / key
@@ -161,4 +159,5 @@ def _unchanged(path: Path, seen: Mapping[str, Any]) -> bool:
     status = path.stat()
     if status.st_size != seen["bytes"]:
         return False
-    return status.st_mtime_ns == seen["modified_ns"] or digest_file(path) == seen["sha256"]
+    same_moment = bool(status.st_mtime_ns == seen["modified_ns"])
+    return same_moment or digest_file(path) == seen["sha256"]

@@ -117,7 +117,7 @@ def parse(text: str, source: str) -> Compiled:
         UsageError: if the text is not a compiled pipeline.
     """
     try:
-        documents = list(yaml.load_all(text, Loader=Loader))  # noqa: S506 - a safe loader
+        documents = list(yaml.load_all(text, Loader=Loader))
     except yaml.YAMLError as error:
         raise UsageError(f"{source} is not YAML", cause=str(error)) from error
     spec = documents[0] if documents else None
