@@ -1,0 +1,203 @@
+"""Pipelines that the engine's tests run; each step uses the author's own environment."""
+
+from typing import NamedTuple
+
+from kfp import dsl
+
+IMAGE = "python:3.11"
+component = dsl.component(base_image=IMAGE, install_kfp_package=False)
+
+
+@component
+def make(dataset: dsl.Output[dsl.Dataset], text: str = "hello") -> NamedTuple(
+    "Outputs", [("size", int), ("even", bool)]
+):
+    from pathlib import Path
+
+    folder = Path(dataset.path)
+    folder.mkdir()
+    (folder / "text.txt").write_text(text)
+    dataset.metadata["notes"] = [f"wrote {len(text)} letters"]
+    return len(text), len(text) % 2 == 0
+
+
+@component
+def measure(dataset: dsl.Input[dsl.Dataset], metrics: dsl.Output[dsl.Metrics]) -> str:
+    from pathlib import Path
+
+    text = (Path(dataset.path) / "text.txt").read_text()
+    metrics.log_metric("test/letters", float(len(text)))
+    return text.upper()
+
+
+@component
+def read_outside(path: str, copy: dsl.Output[dsl.Artifact]) -> str:
+    from pathlib import Path
+
+    from plimsoll.artifacts import witness
+
+    text = Path(path).read_text()
+    Path(copy.path).write_text(text)
+    copy.metadata["witnesses"] = [witness.observe(path)]
+    return text
+
+
+@component
+def clock() -> float:
+    import time
+
+    return time.time()
+
+
+@component
+def echo(text: str) -> str:
+    return text
+
+
+@component
+def add(a: int, b: int = 1) -> int:
+    return a + b
+
+
+@component
+def boom(text: str):
+    print("about to fail")
+    raise ValueError(f"no such thing: {text}")
+
+
+@component
+def refuse():
+    from plimsoll.errors import DataError
+
+    raise DataError("the data is bad", cause="3 of 4 rows", choices=["a", "b"], hint="mend it")
+
+
+@component
+def gate():
+    from plimsoll.errors import GateError
+
+    raise GateError("column 'x' drifted", cause="0.4 > 0.1")
+
+
+@component
+def killed():
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@component
+def forgets(dataset: dsl.Output[dsl.Dataset]):
+    print("nothing is written")
+
+
+@component
+def judge(good: bool) -> NamedTuple("Outputs", [("blessed", bool), ("reason", str)]):
+    return good, "" if good else "auc 0.4 < 0.6"
+
+
+@component
+def naps(seconds: float) -> str:
+    import time
+
+    print("asleep", flush=True)
+    time.sleep(seconds)
+    return "rested"
+
+
+@dsl.component(base_image=IMAGE, packages_to_install=["six"])
+def installs() -> str:
+    return "installed"
+
+
+@dsl.component(base_image="example.org/other:1", install_kfp_package=False)
+def foreign() -> str:
+    return "never"
+
+
+@dsl.container_component
+def container():
+    return dsl.ContainerSpec(image="alpine", command=["echo", "hello"])
+
+
+@dsl.pipeline(name="two-steps", description="Makes a text and measures it.")
+def two_steps(text: str = "hello", times: int = 1):
+    """Makes a text and measures it.
+
+    Args:
+        text: What to write.
+        times: Not used.
+    """
+    made = make(text=text)
+    measure(dataset=made.outputs["dataset"])
+
+
+@dsl.pipeline(name="branches")
+def branches(text: str = "hell"):
+    made = make(text=text)
+    with dsl.If(made.outputs["even"] == True):  # noqa: E712 - KFP's own spelling
+        echo(text="even")
+    with dsl.Else():
+        echo(text="odd")
+
+
+@dsl.pipeline(name="quoted")
+def quoted(text: str = "it's"):
+    said = echo(text=text)
+    with dsl.If(said.output == "x"):
+        add(a=1)
+    with dsl.Else():
+        add(a=2)
+
+
+@dsl.pipeline(name="loops")
+def loops():
+    with dsl.ParallelFor([1, 2, 3]) as item:
+        added = add(a=item)
+        add(a=added.output, b=10)
+
+
+@dsl.pipeline(name="inner")
+def inner(text: str) -> str:
+    made = make(text=text)
+    return measure(dataset=made.outputs["dataset"]).outputs["Output"]
+
+
+@dsl.pipeline(name="nested")
+def nested():
+    first = inner(text="one")
+    second = inner(text="three")
+    echo(text=first.output)
+    echo(text=second.output)
+
+
+@dsl.pipeline(name="outside")
+def outside(path: str):
+    read = read_outside(path=path).set_caching_options(False)
+    echo(text=read.outputs["Output"])
+    clock().set_caching_options(False)
+
+
+@dsl.pipeline(name="fails-late")
+def fails_late(text: str = "x"):
+    made = make(text=text)
+    boom(text=text).after(made)
+
+
+@dsl.pipeline(name="gated")
+def gated(good: bool = False):
+    judged = judge(good=good)
+    echo(text=judged.outputs["reason"])
+
+
+@dsl.pipeline(name="slow")
+def slow(seconds: float = 60.0):
+    made = make(text="first")
+    naps(seconds=seconds).after(made)
+
+
+@dsl.pipeline(name="in-loop")
+def fails_in_loop():
+    with dsl.ParallelFor(["a", "b"]) as item:
+        boom(text=item)
