@@ -195,7 +195,7 @@ class Transform:
     """Columns of the dataset that are no features; a request may hold them, to no effect."""
 
     def __post_init__(self) -> None:
-        names = [*self.numeric, *(item.name for item in self.categorical)]
+        names = [name for _, part in self.parts() for name in output_names(part)]
         sources = [column.name for column in self.columns]
         for found in (names, sources):
             if len(set(found)) != len(found):
@@ -204,7 +204,12 @@ class Transform:
     @property
     def numeric(self) -> tuple[str, ...]:
         """Names of the numeric outputs, in order."""
-        return tuple(name for _, part in self.parts() for name in _numeric_names(part))
+        return tuple(
+            name
+            for _, part in self.parts()
+            if isinstance(part, Number | Missing | Cycle)
+            for name in output_names(part)
+        )
 
     @property
     def categorical(self) -> tuple[CategoricalOutput, ...]:
@@ -236,6 +241,13 @@ class Transform:
             "label": {**vars(self.label), "classes": list(self.label.classes)},
             "ignored": list(self.ignored),
         }
+
+
+def output_names(part: Part) -> tuple[str, ...]:
+    """Returns the names of the outputs that a part makes, in order."""
+    if isinstance(part, Cycle):
+        return (f"{part.output}.sin", f"{part.output}.cos")
+    return (part.output,)
 
 
 def write_transform(folder: Path, transform: Transform) -> None:
@@ -280,12 +292,6 @@ def read_transform(folder: Path) -> Transform:
     if stated != (found["numeric"], found["categorical"]):
         raise ArtifactError(f"the transform {folder} names other outputs than it makes")
     return transform
-
-
-def _numeric_names(part: Part) -> tuple[str, ...]:
-    if isinstance(part, Cycle):
-        return (f"{part.output}.sin", f"{part.output}.cos")
-    return (part.output,) if isinstance(part, Number | Missing) else ()
 
 
 def _size(part: Vocabulary | Weekday) -> int:

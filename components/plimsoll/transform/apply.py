@@ -272,9 +272,7 @@ def _missing_step(name: str, kind: str, place: int) -> Step:
 
 
 def _vocabulary_step(name: str, kind: str, part: Vocabulary, place: int) -> Step:
-    indices: dict[Any, int] = {
-        value: index for index, value in enumerate(part.values, FIRST_KNOWN)
-    }
+    indices: dict[Any, int] = {value: index for index, value in enumerate(part.values, FIRST_KNOWN)}
     if kind == "string":
         indices[None] = MISSING
     find = indices.get

@@ -1,0 +1,34 @@
+"""The KFP component ``transform``."""
+
+from kfp import dsl
+
+from plimsoll.images import image
+
+
+@dsl.component(base_image=image("data"), install_kfp_package=False)
+def transform(
+    dataset: dsl.Input[dsl.Dataset],
+    schema: dsl.Input[dsl.Artifact],
+    transform: dsl.Output[dsl.Artifact],
+    examples: dsl.Output[dsl.Dataset],
+    config: str = "{}",
+) -> None:
+    """Turns raw columns into numbers: fitted on the train split, applied to every split.
+
+    Args:
+        dataset: The rows, split into train, eval and test.
+        schema: What is known of the columns; int columns it declares categorical are.
+        transform: How to turn raw columns into numbers, for training and for serving.
+        examples: Every row, transformed, with its label.
+        config: A TransformConfig as JSON.
+    """
+    from pathlib import Path
+
+    from plimsoll.transform import config as configs
+    from plimsoll.transform import core
+
+    said = core.transform_dataset(
+        Path(dataset.path), Path(schema.path), Path(transform.path), Path(examples.path),
+        configs.parse(config),
+    )  # fmt: skip
+    transform.metadata["notes"] = said
