@@ -153,7 +153,12 @@ def _labels(ticks: tuple[float, ...], step: float) -> list[str]:
     if largest >= 1e15 or largest < 1e-4:
         return ["0" if tick == 0 else f"{tick:.3g}".replace("e+", "e") for tick in ticks]
     unit, suffix = next(
-        ((unit, suffix) for unit, suffix in _SUFFIXES if largest >= max(unit, 10_000)), (1.0, "")
+        (
+            (unit, suffix)
+            for unit, suffix in _SUFFIXES
+            if largest >= max(unit, 10_000) and _decimals(step / unit) <= 2
+        ),
+        (1.0, ""),
     )
     decimals = min(_decimals(step / unit), 6)
     return [

@@ -5,9 +5,9 @@ from __future__ import annotations
 SERIES = 8
 _LIGHT = """
 color-scheme:light dark;
---paper:#fafaf9;--card:#fff;--ink:#1c1e26;--soft:#4b5060;--faint:#7a8092;--line:#e6e7eb;--grid:#ecedf1;
+--paper:#fafaf9;--card:#fff;--ink:#1c1e26;--soft:#4b5060;--faint:#6b7182;--line:#e6e7eb;--grid:#ecedf1;
 --wash:#f4f5f7;--shadow:0 1px 2px rgba(20,24,40,.05),0 1px 8px rgba(20,24,40,.03);
---link:#3457d5;--heat:57,93,214;
+--edge:#cfd2da;--link:#3457d5;--heat:57,93,214;
 --s1:#4269d0;--s2:#e8843c;--s3:#2a9d8f;--s4:#9c5fc4;--s5:#d64562;--s6:#b8901a;--s7:#5f7186;--s8:#d977b0;
 --good:#157f4f;--good-wash:#e5f5ec;--bad:#c02d3f;--bad-wash:#fdecee;--warn:#97620a;--warn-wash:#fdf3dc;
 --info:#3457d5;--info-wash:#eaeffc;--dull:#5d6373;--dull-wash:#eff0f3;
@@ -15,7 +15,7 @@ color-scheme:light dark;
 _DARK = """
 --paper:#111318;--card:#191c23;--ink:#e9eaf0;--soft:#b4b9c7;--faint:#8b91a3;--line:#2a2e39;--grid:#262a34;
 --wash:#20242d;--shadow:none;
---link:#8fa8ff;--heat:112,146,255;
+--edge:#3c4250;--link:#8fa8ff;--heat:112,146,255;
 --s1:#7d9bf5;--s2:#f0a05e;--s3:#4fc3b1;--s4:#bd8ae0;--s5:#f0748c;--s6:#d9b648;--s7:#94a6ba;--s8:#ee9fcb;
 --good:#5fd39a;--good-wash:#15301f;--bad:#ff8a96;--bad-wash:#3a1a20;--warn:#edbb5c;--warn-wash:#33280f;
 --info:#9db3ff;--info-wash:#1d2747;--dull:#a3a9b9;--dull-wash:#262a34;
@@ -77,10 +77,10 @@ _PIECES = """
 .notice { padding:12px 16px; border-radius:10px; overflow-wrap:anywhere }
 .notice>p { color:var(--ink); font-size:14px; margin-top:2px; white-space:pre-line }
 .notice>strong { font-weight:620 }
-.cards { display:grid; gap:12px; grid-template-columns:repeat(auto-fit,minmax(min(46%,164px),1fr)) }
+.cards { display:flex; flex-wrap:wrap; gap:12px }
 .tile {
   background:var(--card); border:1px solid var(--line); border-radius:12px; padding:14px 16px;
-  box-shadow:var(--shadow); min-width:0; margin:0; max-width:360px;
+  box-shadow:var(--shadow); min-width:0; margin:0; flex:1 1 140px; max-width:270px;
 }
 .tile dt { color:var(--soft); font-size:13px; overflow-wrap:anywhere }
 .tile dd { margin:0 }
@@ -137,7 +137,7 @@ tbody th { font-weight:560 }
   font-size:14px;
 }
 .facts dt { color:var(--soft); overflow-wrap:anywhere }
-.facts dd { margin:0; overflow-wrap:anywhere; min-width:0 }
+.facts dd { margin:0; overflow-wrap:anywhere; min-width:0; white-space:pre-wrap }
 """
 _CHARTS = """
 .chart { margin:0; min-width:0; container-type:inline-size }
@@ -185,6 +185,20 @@ _CHARTS = """
 .none { fill:var(--faint) }
 .spark { display:inline-block; vertical-align:middle; overflow:visible }
 .spark .bar { rx:.5px }
+.dag { display:block; max-width:none }
+@media (min-width:1000px) { .dag.snug { max-width:max(100%,1000px); height:auto } }
+.dag .edge { fill:none; stroke:var(--edge); stroke-width:1.5 }
+.dag .box { fill:var(--card); stroke:var(--edge); stroke-width:1 }
+.dag .node.bad .box,.dag .node.warn .box { stroke:var(--tone); stroke-width:1.5 }
+.dag .sign { fill:var(--tone-wash) }
+.dag .sign-text { fill:var(--tone); font-size:13px; font-weight:700 }
+.dag .step-name { fill:var(--ink); font-size:13.5px; font-weight:600 }
+.dag .step-detail { fill:var(--faint); font-size:12px }
+.dag .tag { fill:var(--wash) }
+.dag .tag-text { fill:var(--soft); font-size:11px }
+.dag a:hover { text-decoration:none }
+.dag a:hover .box { fill:var(--wash) }
+.dag a:hover .tag { fill:var(--card) }
 @container (max-width:300px) {
   .chart .spare { display:none }
 }
