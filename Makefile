@@ -25,7 +25,7 @@ endif
 ifneq ($(UV_FIND_LINKS),)
   export UV_FIND_LINKS
 endif
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH := $(abspath $(BIN)):$(PATH)
 export VIRTUAL_ENV := $(abspath $(VENV))
 # A virtual environment that is active in the caller's shell is not ours.
 unexport PYTHONPATH PYTHONHOME
@@ -64,7 +64,7 @@ test: setup data envs $(CACHE)/test-tools/.whole ## Run every test in the enviro
 
 $(CACHE)/test-tools/.whole: tests/requirements.lock | $(VENV)/.whole
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@uv pip install --quiet --target $(@D) --requirement tests/requirements.lock
+	@uv pip install --quiet --python-version 3.11 --target $(@D) --requirement tests/requirements.lock
 	@touch $@
 
 quick: lint ## Lint, and the author's tests that are fast: under a minute
@@ -75,7 +75,7 @@ lint: style types ## ruff, mypy and the import rules
 style: setup ## ruff, and the import rules
 	@ruff check .
 	@ruff format --check .
-	@lint-imports --no-cache
+	@lint-imports --no-cache --no-logo
 
 types: setup ## mypy
 	@mypy
