@@ -1,0 +1,1 @@
+"""Push: a blessed package into a destination, whole, with a champion pointer."""

@@ -1,0 +1,98 @@
+"""The InferenceService of a pushed package, from the template that is shipped."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from plimsoll.artifacts.package import Package
+from plimsoll.errors import ConfigError
+from plimsoll.images import image
+
+TEMPLATE = "inferenceservice.yaml"
+CONTAINER = "kserve-container"
+STORAGE_VARIABLE = "STORAGE_URI"
+CLAIM = "plimsoll-models"
+LONGEST_NAME = 50
+
+
+def rendered(template: Path, package: Package) -> str:
+    """Returns the YAML of the InferenceService that serves a package.
+
+    Only names, labels, annotations, image, arguments, storage and the probes' paths are filled
+    in; all else is the template's.
+
+    Args:
+        template: A valid InferenceService with a container ``kserve-container``.
+        package: What it will serve.
+
+    Raises:
+        ConfigError: if the template is not one.
+    """
+    import yaml
+
+    try:
+        service = yaml.safe_load(template.read_text("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"the service template {template} cannot be read", cause=str(error)
+        ) from error
+    try:
+        _fill(service, package)
+    except (KeyError, TypeError, StopIteration) as error:
+        raise ConfigError(
+            f"the service template {template} is not an InferenceService with a container "
+            f"{CONTAINER!r}",
+            cause=f"{type(error).__name__}: {error}",
+            hint="start again from the template that comes with plimsoll",
+        ) from error
+    said = f"# {package.name} {package.version}, rendered by plimsoll push: apply with kubectl.\n"
+    text: str = yaml.safe_dump(service, sort_keys=False, width=100)
+    return said + text
+
+
+def service_name(model: str) -> str:
+    """Returns a model's name as Kubernetes takes it: lower case letters, digits, hyphens.
+
+    Short enough that KServe's own suffixes fit; starting with a letter.
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
+    if not name[:1].isalpha():
+        name = f"model-{name}"
+    return name[:LONGEST_NAME].strip("-")
+
+
+def storage_uri(package: Package) -> str:
+    """Returns where a cluster finds a version: a claim that holds the destination folder."""
+    return f"pvc://{CLAIM}/{package.name}/{package.version}"
+
+
+def _fill(service: dict[str, Any], package: Package) -> None:
+    metadata = service["metadata"]
+    metadata["name"] = service_name(package.name)
+    metadata["labels"]["app.kubernetes.io/name"] = service_name(package.name)
+    metadata["labels"]["app.kubernetes.io/version"] = package.version
+    metadata["annotations"]["plimsoll/model"] = package.name
+    metadata["annotations"]["plimsoll/version"] = package.version
+    metadata["annotations"]["plimsoll/dataset"] = dataset_id(package)
+    containers = service["spec"]["predictor"]["containers"]
+    container = next(item for item in containers if item["name"] == CONTAINER)
+    container["image"] = image("serve")
+    container["args"] = [_named(argument, package.name) for argument in container["args"]]
+    storage = next(item for item in container["env"] if item["name"] == STORAGE_VARIABLE)
+    storage["value"] = storage_uri(package)
+    for probe in ("startupProbe", "readinessProbe"):
+        if probe in container:
+            container[probe]["httpGet"]["path"] = f"/v2/models/{package.name}/ready"
+
+
+def dataset_id(package: Package) -> str:
+    """Returns the id of the data set that a package was made from, or an empty string."""
+    lineage = package.lineage()
+    found = lineage.get("dataset_id") or lineage.get("dataset") or ""
+    return str(found.get("id", "")) if isinstance(found, dict) else str(found)
+
+
+def _named(argument: str, name: str) -> str:
+    return f"--name={name}" if argument.startswith("--name=") else argument

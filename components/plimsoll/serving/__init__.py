@@ -1,0 +1,1 @@
+"""Serving: a model package behind KServe's v1 and v2 protocols."""

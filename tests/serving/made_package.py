@@ -1,0 +1,137 @@
+"""A small, whole package with a column of every type: random weights, real files."""
+
+from pathlib import Path
+
+import torch
+
+from plimsoll.artifacts import network
+from plimsoll.artifacts.files import write_json, write_text
+from plimsoll.artifacts.package import Contents, Package, open_package, write_package
+from plimsoll.artifacts.transform import (
+    Label,
+    Missing,
+    Number,
+    SourceColumn,
+    Transform,
+    Vocabulary,
+    Weekday,
+    read_transform,
+    write_transform,
+)
+
+CLASSES = {
+    "binary": (False, True),
+    "multiclass": ("early", "late", "on time"),
+    "regression": (),
+}
+INSTANCES = [
+    {"distance": 1400.0, "hour": 6, "carrier": "UA", "weekend": False, "at": "2013-10-01T06:00:00"},
+    {"distance": 214.5, "hour": 23, "carrier": "B6", "weekend": True, "at": "2013-10-05 23:15"},
+    {"distance": None, "hour": None, "carrier": None, "weekend": None, "at": None},
+    {"distance": 733.0, "hour": 12, "carrier": "ZZ", "weekend": False, "at": "2013-12-24"},
+]
+
+
+def transform_of(task: str) -> Transform:
+    """Returns a transform from one column of every type."""
+    number = {"fill": 500.0, "low": 0.0, "high": 5000.0, "scale": "standard", "center": 700.0}
+    columns = (
+        SourceColumn(
+            name="distance",
+            type="float",
+            kind="numeric",
+            why="a number",
+            parts=(
+                Number(output="distance", spread=300.0, **number),
+                Missing(output="distance.missing"),
+            ),
+        ),
+        SourceColumn(
+            name="hour",
+            type="int",
+            kind="categorical",
+            why="few values",
+            parts=(Vocabulary(output="hour", values=tuple(range(24))),),
+        ),
+        SourceColumn(
+            name="carrier",
+            type="string",
+            kind="categorical",
+            why="text",
+            parts=(Vocabulary(output="carrier", values=("UA", "B6", "DL")),),
+        ),
+        SourceColumn(
+            name="weekend",
+            type="bool",
+            kind="categorical",
+            why="yes or no",
+            parts=(Vocabulary(output="weekend", values=(0, 1)),),
+        ),
+        SourceColumn(
+            name="at",
+            type="timestamp",
+            kind="timestamp",
+            why="a time",
+            parts=(Weekday(output="at.weekday"),),
+        ),
+    )
+    classes = CLASSES[task]
+    label = Label(
+        name="arrival",
+        type="float" if task == "regression" else "string",
+        task=task,
+        classes=classes,
+        positive=True if task == "binary" else None,
+    )
+    return Transform(columns=columns, label=label, ignored=("tailnum",))
+
+
+def make_package(
+    folder: Path, *, task: str = "binary", name: str = "arrived_late", seed: int = 0
+) -> Package:
+    """Writes a package below ``folder`` whose answers are its own model's."""
+    parts = folder / f"{name}-{task}-{seed}-parts"
+    for part in ("model", "schema", "statistics"):
+        (parts / part).mkdir(parents=True, exist_ok=True)
+    transform = transform_of(task)
+    write_transform(parts / "transform", transform)
+    torch.manual_seed(seed)
+    sizes = tuple(item.size for item in transform.categorical)
+    config = network.NetworkConfig(
+        task=task,
+        outputs=max(1, len(CLASSES[task])),
+        numeric=len(transform.numeric),
+        categories=sizes,
+        embeddings=(4,) * len(sizes),
+        hidden=(16,),
+        target_mean=12.0 if task == "regression" else 0.0,
+        target_std=30.0 if task == "regression" else 1.0,
+    )
+    network.save_network(parts / "model", network.build(config))
+    write_text(parts / "schema" / "schema.pbtxt", "# no features\n")
+    write_json(parts / "statistics" / "anomalies.json", {})
+    contents = {
+        "name": name,
+        "task": task,
+        "classes": CLASSES[task],
+        "positive": True if task == "binary" else None,
+        "inputs": tuple({"name": item.name, "type": item.type} for item in transform.inputs),
+        "problem": {"label": "arrival"},
+        "model": parts / "model",
+        "transform": parts / "transform",
+        "schema": parts / "schema",
+        "statistics": parts / "statistics",
+        "metrics": {"eval": {"auc": 0.7}},
+        "lineage": {"dataset_id": "d" * 64},
+        "model_card": "# A model\n",
+    }
+    draft = write_package(folder / "draft", Contents(**contents, instances=[], answers=[]))
+    # Late, for it sets torch's threads.
+    from plimsoll.serving.predictor import Predictor
+
+    answers = Predictor(draft).predict_rows(INSTANCES)
+    whole = folder / f"{name}-{task}-{seed}"
+    return write_package(whole, Contents(**contents, instances=INSTANCES, answers=answers))
+
+
+__all__ = ["INSTANCES", "make_package", "open_package", "read_transform"]
