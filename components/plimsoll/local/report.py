@@ -83,6 +83,7 @@ iframe { display:block; width:100%; height:560px; border:0; color-scheme:light d
 .absent { color:var(--soft); font-size:14px; overflow-wrap:anywhere }
 .files .scroll a,.facts a { overflow-wrap:anywhere }
 .files td { vertical-align:top }
+.files td:not(:last-child) { width:1%; white-space:nowrap }
 .files td:last-child { overflow-wrap:anywhere; min-width:220px; max-width:none }
 .files td:last-child code { white-space:pre-wrap }
 .command { display:block; white-space:pre-wrap; overflow-wrap:anywhere }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from plimsoll.pictures.markup import Html, element, joined
-from plimsoll.pictures.scales import column_texts, finite_number, number_text
+from plimsoll.pictures.scales import finite_number, number_text
 from plimsoll.pictures.tables import cards, table
 
 Metrics = Mapping[str, Mapping[str, Any]]
@@ -46,7 +46,7 @@ def metrics_table(metrics: Metrics, baseline: Metrics) -> Html:
         return Html()
     rows = []
     for name in names:
-        texts = column_texts([values.get(name) for _, _, values in columns])
+        texts = [number_text(values.get(name)) for _, _, values in columns]
         rows.append([name, *(element("span", text) for text in texts)])
     headers = ["metric", *(f"{owner}{split}" for owner, split, _ in columns)]
     return element("div", table(headers, rows, tall=True), class_="metrics")

@@ -186,7 +186,7 @@ def scatter_chart(
     margins = margins_for(y.labels, x_label=x_label, y_label=y_label)
     kind = "dot cloud" if total > 60 else "dot"
     drawn = [
-        _dot(point, x, y, height, f"{kind} {series_class(index)}", 3 if total > 60 else 4, name)
+        _dot(point, x, y, height, f"{kind} {series_class(index)}", _told(name, point))
         for index, (name, points) in enumerate(groups.items())
         for point in points[::stride]
     ]
@@ -312,20 +312,21 @@ def _dots(
             beside = curve[max(place - 1, 0) : place] + curve[place + 1 : place + 2]
             alone = all(other is None for other in beside)
             if point is not None and (alone or (always and len(curve) <= MOST_POINTS)):
-                drawn.append(_dot(point, x, y, height, f"dot {series_class(index)}", 4, ""))
+                drawn.append(_dot(point, x, y, height, f"dot {series_class(index)}"))
     return joined(drawn)
 
 
-def _dot(
-    point: Point, x: Scale, y: Scale, height: int, kind: str, radius: float, name: str
-) -> Html:
-    told = ", ".join(filter(None, [name, f"{number_text(point[0])}: {number_text(point[1])}"]))
+def _told(name: str, point: Point) -> str:
+    return ", ".join(filter(None, [name, f"{number_text(point[0])}: {number_text(point[1])}"]))
+
+
+def _dot(point: Point, x: Scale, y: Scale, height: int, kind: str, told: str = "") -> Html:
     return element(
         "circle",
-        element("title", told),
+        element("title", told) if told else "",
         cx=across(x, point[0]),
         cy=down(y, point[1], height),
-        r=radius,
+        r=3 if "cloud" in kind else 4,
         class_=kind,
     )
 
@@ -359,9 +360,7 @@ def _hovers(
         at = across(x, place)
         guide = element("line", x1=at, x2=at, y1=0, y2=height, class_="guide")
         dots = [
-            element(
-                "circle", cx=at, cy=down(y, value, height), r=4, class_=f"dot {series_class(index)}"
-            )
+            _dot((place, value), x, y, height, f"dot {series_class(index)}")
             for index, _, value in columns[place]
         ]
         bands.append(element("g", joined([guide, *dots, rect]), class_="hit"))

@@ -62,11 +62,12 @@ def dag(nodes: Sequence[Node]) -> tuple[Html, int]:
     edges += [element("path", d=_through(item), class_="edge") for item in items if item.lane]
     boxes = [_box(by_name[item.name], item) for item in items if not item.lane]
     told = ", ".join(f"{node.name} {node.state}".strip() for node in nodes)
-    return Html(
-        f'<svg class="dag{" snug" if width > ROOM else ""}" role="group" aria-label="Graph of the steps: {escaped(told)}" '
+    kind = "dag snug" if width > ROOM else "dag"
+    opening = (
+        f'<svg class="{kind}" role="group" aria-label="Graph of the steps: {escaped(told)}" '
         f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
-        f"{joined([*edges, *boxes])}</svg>"
-    ), width
+    )
+    return Html(f"{opening}{joined([*edges, *boxes])}</svg>"), width
 
 
 def fitting(text: str, width: float, size: float) -> str:

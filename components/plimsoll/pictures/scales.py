@@ -108,6 +108,7 @@ def linear_scale(
     step = _round_step(high / 2 - low / 2, ticks, whole=whole)
     if round_ends and domain is None:
         low, high = _round_down(low, step), -_round_down(-high, step)
+        high = high if high > low else low + step
     marks = _multiples(low, high, step)
     return Scale(low=low, high=high, ticks=marks, labels=tuple(_labels(marks, step)))
 

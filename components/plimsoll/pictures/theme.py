@@ -9,7 +9,7 @@ color-scheme:light dark;
 --wash:#f4f5f7;--shadow:0 1px 2px rgba(20,24,40,.05),0 1px 8px rgba(20,24,40,.03);
 --edge:#cfd2da;--link:#3457d5;--heat:57,93,214;
 --s1:#4269d0;--s2:#e8843c;--s3:#2a9d8f;--s4:#9c5fc4;--s5:#d64562;--s6:#b8901a;--s7:#5f7186;--s8:#d977b0;
---good:#157f4f;--good-wash:#e5f5ec;--bad:#c02d3f;--bad-wash:#fdecee;--warn:#97620a;--warn-wash:#fdf3dc;
+--good:#137a4b;--good-wash:#e5f5ec;--bad:#c02d3f;--bad-wash:#fdecee;--warn:#97620a;--warn-wash:#fdf3dc;
 --info:#3457d5;--info-wash:#eaeffc;--dull:#5d6373;--dull-wash:#eff0f3;
 """
 _DARK = """
