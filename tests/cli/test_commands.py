@@ -96,7 +96,9 @@ def test_run_help_shows_the_pipelines_inputs():
 def test_runs_report_and_diff(tmp_path):
     assert "no runs" in command("runs", cwd=tmp_path).stdout
     for text in ("one", "three"):
-        assert command("run", f"{PIPELINES}:two_steps", "--text", text, cwd=tmp_path).returncode == 0
+        assert (
+            command("run", f"{PIPELINES}:two_steps", "--text", text, cwd=tmp_path).returncode == 0
+        )
 
     listed = json.loads(command("runs", "--json", cwd=tmp_path).stdout)
     table = command("runs", cwd=tmp_path).stdout

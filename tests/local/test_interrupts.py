@@ -18,13 +18,14 @@ def record_in(out: Path) -> dict:
     return {}
 
 
-def asleep(out: Path) -> int:
+def asleep(process, out: Path) -> int:
     """Waits until the step naps, and returns its process id."""
-    while True:
+    while process.poll() is None:
         for log in out.glob("slow-*/logs/naps.log"):
             if "asleep" in log.read_text():
                 return next(pid for pid in processes() if str(log.with_suffix(".py")) in pid[1])[0]
         time.sleep(0.05)
+    raise AssertionError(f"the run ended before its step slept: {process.communicate()}")
 
 
 def processes() -> list[tuple[int, str]]:
@@ -50,7 +51,7 @@ def gone(pid: int) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_the_step_and_leaves_a_record(tmp_path, number):
     process = started("run", f"{PIPELINES}:slow", "--out", str(tmp_path))
-    step = asleep(tmp_path)
+    step = asleep(process, tmp_path)
 
     process.send_signal(number)
     _, said = process.communicate()
@@ -67,7 +68,7 @@ def test_an_interrupt_stops_the_step_and_leaves_a_record(tmp_path, number):
 def test_after_a_kill_nothing_runs_on_and_the_same_command_goes_on(tmp_path):
     words = ("run", f"{PIPELINES}:slow", "--out", str(tmp_path), "--seconds")
     process = started(*words, "60")
-    step = asleep(tmp_path)
+    step = asleep(process, tmp_path)
 
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()

@@ -2,8 +2,12 @@
 
 import inspect
 
-from kfp.local import executor_input_utils, subprocess_task_handler, task_dispatcher
-from kfp.local import pipeline_orchestrator
+from kfp.local import (
+    executor_input_utils,
+    pipeline_orchestrator,
+    subprocess_task_handler,
+    task_dispatcher,
+)
 
 
 def test_kfp_looks_the_handler_up_in_its_module_at_call_time():

@@ -18,6 +18,7 @@ from plimsoll import shipped
 from plimsoll.artifacts.files import digest_bytes, write_json
 from plimsoll.errors import EnvironmentBuildError, UsageError, nearest
 from plimsoll.images import ROLES
+from plimsoll.local.process import DIE_WITH_PARENT
 
 PYTHON = "3.11"
 AUTHOR = "author"
@@ -128,19 +129,21 @@ def _authors_own() -> Environment:
 def _build(target: Environment, announce: Announce) -> None:
     """Builds aside and renames, so that a folder with the final name is always whole."""
     started = time.monotonic()
+    for leftover in target.folder.parent.glob(f".building-{target.role}-*"):
+        # The lock is held, so whoever began this build is gone.
+        shutil.rmtree(leftover, ignore_errors=True)
     announce(f"building the {target.role} environment from {target.lock.name} (once)")
     aside = _writable_aside(target)
-    log = aside.with_suffix(".log")
+    made, log = aside / "environment", aside / "uv.log"
     try:
         # Relocatable, because the folder is renamed once it is whole.
-        _uv(["venv", "--quiet", "--relocatable", "--python", PYTHON, str(aside)], log, target)
-        install = ["pip", "install", "--python", str(aside / "bin" / "python")]
+        _uv(["venv", "--quiet", "--relocatable", "--python", PYTHON, str(made)], log, target)
+        install = ["pip", "install", "--python", str(made / "bin" / "python")]
         _uv([*install, *find_links(), "--requirement", str(target.lock)], log, target)
-        write_json(aside / READY, {"role": target.role, "lock": target.digest})
-        aside.rename(target.folder)
+        write_json(made / READY, {"role": target.role, "lock": target.digest})
+        made.rename(target.folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-        log.unlink(missing_ok=True)
     announce(f"built the {target.role} environment in {time.monotonic() - started:.0f} s")
 
 
@@ -172,6 +175,7 @@ def _uv(arguments: Sequence[str], log: Path, target: Environment) -> None:
             stderr=subprocess.STDOUT,
             check=False,
             env={**os.environ, "VIRTUAL_ENV": ""},
+            preexec_fn=DIE_WITH_PARENT,
         )
     if finished.returncode != 0:
         last = log.read_text("utf-8", "replace").splitlines()[-LAST_LINES:]

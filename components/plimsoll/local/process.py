@@ -131,7 +131,7 @@ def run(
             env=dict(environment),
             start_new_session=True,
             # It calls nothing but prctl, already loaded: safe between fork and exec.
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            preexec_fn=DIE_WITH_PARENT,  # noqa: PLW1509
         )
         try:
             _, status, usage = os.wait4(process.pid, 0)
@@ -189,12 +189,15 @@ def how_it_ended(code: int) -> str:
     return f"was killed by {name}{because}"
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Asks the kernel, between fork and exec, to kill this child when its parent dies."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 # Loaded here, because loading a library between fork and exec may deadlock.
 _LIBC = ctypes.CDLL(None)
+DIE_WITH_PARENT = die_with_parent if sys.platform == "linux" else None
+"""What ``subprocess`` is given as ``preexec_fn``; nothing where the kernel has no such call."""
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
