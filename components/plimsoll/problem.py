@@ -97,7 +97,7 @@ class Problem:
     label: str
     """The column to predict."""
     name: str = ""
-    """The model's name where it is pushed and served; empty: the label's name, made safe."""
+    """The model's name where it is pushed and served; empty: the data's and the label's names."""
     task: str = ""
     """``binary``, ``multiclass`` or ``regression``; empty: inferred from the label."""
     positive: str = ""
@@ -105,7 +105,7 @@ class Problem:
     time: str = ""
     """The column that says when a row happened; used to split, never leaks forward."""
     keys: tuple[str, ...] = ()
-    """Columns that identify whom a row is about; a key never stands in two splits."""
+    """Columns that say whom a row is about; split by hash, a key never stands in two splits."""
     split: Split = field(default_factory=Split)
     """How rows are divided."""
     drop: tuple[str, ...] = ()
@@ -157,12 +157,13 @@ class Problem:
         return _without_empty(dataclasses.asdict(self))
 
 
-def parse(text: str, *, source: str = "problem") -> Problem:
+def parse(text: str, *, source: str = "problem", label: str = "") -> Problem:
     """Reads a problem from YAML or JSON text.
 
     Args:
-        text: The problem file's content.
+        text: The problem file's content; with a label given, it may be empty.
         source: What to call it in errors, for instance its path.
+        label: The column to predict; replaces the one in the text.
 
     Raises:
         ConfigError: if it is not YAML, holds an unknown field, or a field does not hold.
@@ -173,11 +174,13 @@ def parse(text: str, *, source: str = "problem") -> Problem:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{source} is not YAML", cause=str(error)) from error
+    if values is None:
+        values = {}
     if not isinstance(values, dict):
         raise ConfigError(
             f"{source} must be a mapping of fields", hint="for example: label: arrived_late"
         )
-    return from_dict(values)
+    return from_dict({**values, "label": label} if label else values)
 
 
 def read(path: Path) -> Problem:

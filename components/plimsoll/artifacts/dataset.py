@@ -102,10 +102,8 @@ class Dataset:
             DataError: if there is no such split or column.
         """
         names = self._chosen(columns)
-        tables = [
-            pq.read_table(self.folder / shard.path, columns=names) for shard in self._shards(split)
-        ]
-        return pa.concat_tables(tables).select(names) if tables else self._schema(names)
+        tables = [_table_of(self.folder / shard.path, names) for shard in self._shards(split)]
+        return pa.concat_tables(tables)
 
     def batches(
         self, split: str, columns: Sequence[str] | None = None, batch_rows: int = 65536
@@ -148,10 +146,6 @@ class Dataset:
                 choices=tuple(self.splits),
             )
         return self.splits[split]
-
-    def _schema(self, names: Sequence[str]) -> pa.Table:
-        fields = [(name, ARROW_TYPES[self.type_of(name)]) for name in names]
-        return pa.schema(fields).empty_table()
 
 
 def open_dataset(folder: Path) -> Dataset:
@@ -282,8 +276,14 @@ def _identity(columns: Sequence[Column], splits: Mapping[str, Sequence[Shard]]) 
 
 def _without(table: pa.Table, private: Sequence[str]) -> pa.Table:
     kept = [name for name in table.column_names if name not in private]
-    # Metadata (pandas', for instance) would tell equal rows of two sources apart.
-    return table.select(kept).replace_schema_metadata(None)
+    # Metadata and nullability would tell equal rows of two sources apart.
+    return pa.Table.from_arrays([table.column(name) for name in kept], names=kept)
+
+
+def _table_of(path: Path, names: list[str]) -> pa.Table:
+    # Not read_table: it would take columns from folders named like year=2013.
+    with pq.ParquetFile(path) as file:
+        return file.read(columns=names).select(names)
 
 
 def _columns_of(tables: Mapping[str, pa.Table]) -> tuple[Column, ...]:

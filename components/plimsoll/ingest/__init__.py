@@ -1,0 +1,1 @@
+"""Ingest: CSV and Parquet files become an immutable, split dataset."""

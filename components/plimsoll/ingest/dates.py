@@ -1,0 +1,177 @@
+"""Texts that are dates in one of the common spellings become timestamps."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from plimsoll.artifacts.dataset import ARROW_TYPES
+
+TIMESTAMP = ARROW_TYPES["timestamp"]
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_CLOCK = (
+    r"(?:(?:[ T]|, ?)(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
+    r"(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?)? ?(?P<z>Z|UTC|[+-]\d{2}(?::?\d{2})?)?$"
+)
+_MONTH = r"(?P<b>(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6})\.?"
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """One way to write a date, with or without a time behind it."""
+
+    name: str
+    """As ``strftime`` would have it."""
+    date: str
+    """A regular expression with the groups y, m or b (a month's name), and d."""
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression of the whole text."""
+        return "^" + self.date + _CLOCK
+
+
+SPELLINGS = (
+    Spelling("%Y-%m-%d", r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})"),
+    Spelling("%Y/%m/%d", r"(?P<y>\d{4})/(?P<m>\d{1,2})/(?P<d>\d{1,2})"),
+    Spelling("%Y.%m.%d", r"(?P<y>\d{4})\.(?P<m>\d{1,2})\.(?P<d>\d{1,2})"),
+    Spelling("%m/%d/%Y", r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})"),
+    Spelling("%d/%m/%Y", r"(?P<d>\d{1,2})/(?P<m>\d{1,2})/(?P<y>\d{4})"),
+    Spelling("%m-%d-%Y", r"(?P<m>\d{1,2})-(?P<d>\d{1,2})-(?P<y>\d{4})"),
+    Spelling("%d-%m-%Y", r"(?P<d>\d{1,2})-(?P<m>\d{1,2})-(?P<y>\d{4})"),
+    Spelling("%d.%m.%Y", r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})"),
+    Spelling("%d %b %Y", r"(?P<d>\d{1,2})[ -]" + _MONTH + r"[ -](?P<y>\d{4})"),
+    Spelling("%b %d, %Y", _MONTH + r" (?P<d>\d{1,2}),? (?P<y>\d{4})"),
+)
+_LOOKS_DATED = re.compile(
+    r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{1,2}[ -][A-Za-z]{3}"
+    r"|[A-Za-z]{3,9}\.? \d{1,2},? \d{4})"
+)
+
+
+@dataclass(frozen=True)
+class Dated:
+    """A column of texts read as dates."""
+
+    values: pa.ChunkedArray
+    spelling: str
+    ambiguous: bool
+    """Whether day and month could as well be the other way round."""
+
+
+def as_dates(texts: pa.ChunkedArray) -> Dated | None:
+    """Returns the column as timestamps in UTC if every text is a date of one spelling.
+
+    Where both month first and day first fit every text, month first is taken.
+
+    Args:
+        texts: Strings; null stays null.
+    """
+    sample = texts.drop_null().slice(0, 1).to_pylist()
+    if not sample or not _LOOKS_DATED.match(sample[0]):
+        return None
+    encoded = _one_array(texts).dictionary_encode()
+    words = encoded.dictionary
+    read = [(spelling, parsed(words, spelling)) for spelling in SPELLINGS]
+    fitting = [(spelling, moments) for spelling, moments in read if not moments.null_count]
+    if not fitting:
+        return None
+    spelling, moments = fitting[0]
+    swapped = [other for _, other in fitting[1:] if not other.equals(moments)]
+    values = pa.chunked_array([moments.take(encoded.indices)], TIMESTAMP)
+    return Dated(values, spelling.name, bool(swapped))
+
+
+def misfits(texts: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Returns which texts do not fit the spelling that fits most of them; missing ones fit.
+
+    Args:
+        texts: Strings.
+
+    Returns:
+        One boolean a row.
+    """
+    column = _one_array(texts)
+    read = [parsed(column, spelling) for spelling in SPELLINGS]
+    best = min(read, key=lambda moments: moments.null_count)
+    wrong = pc.and_(pc.is_valid(column), pc.is_null(best))
+    return np.asarray(wrong.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def parsed(texts: pa.Array, spelling: Spelling) -> pa.Array:
+    """Returns the moments that texts spell, in microseconds UTC; null where one does not.
+
+    Args:
+        texts: Strings.
+        spelling: How the dates are written.
+    """
+    fields = pc.extract_regex(texts, spelling.pattern)
+    zoned = _texts(fields, "z") != ""
+    if zoned.any() and not zoned[np.asarray(fields.is_valid())].all():
+        return pa.nulls(len(texts), TIMESTAMP)
+    year, day = _numbers(fields, "y"), _numbers(fields, "d")
+    month = _month_numbers(fields) if "(?P<b>" in spelling.date else _numbers(fields, "m")
+    microseconds, in_clock = _clock(fields)
+    valid = np.asarray(fields.is_valid()) & in_clock & (year > 0) & (month > 0) & (month <= 12)
+    months = (np.where(valid, year, 1970) - 1970) * 12 + np.where(valid, month, 1) - 1
+    starts = months.astype("datetime64[M]")
+    lengths = ((starts + 1).astype("datetime64[D]") - starts.astype("datetime64[D]")).astype(int)
+    valid &= (day > 0) & (day <= lengths)
+    days = starts.astype("datetime64[D]") + (np.where(valid, day, 1) - 1)
+    moments = days.astype("datetime64[us]") + microseconds.astype("timedelta64[us]")
+    return pa.array(moments, TIMESTAMP, mask=~valid)
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def _clock(fields: pa.StructArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Returns the microseconds since midnight UTC, and whether there is such a time."""
+    hour, minute, second = (_numbers(fields, part) for part in "HMS")
+    half = _texts(fields, "p")
+    valid = (hour < 24) & (minute < 60) & (second < 60)
+    valid &= (half == "") | ((hour >= 1) & (hour <= 12))
+    afternoon = (half == "p") | (half == "P")
+    hour = np.where(half == "", hour, hour % 12 + 12 * afternoon)
+    fraction = pc.utf8_rpad(pc.utf8_slice_codeunits(_field(fields, "f"), 0, 6), 6, "0")
+    micro = fraction.cast(pa.int64()).to_numpy(zero_copy_only=False).astype(np.int64)
+    total = ((hour * 60 + minute) * 60 + second) * 1_000_000 + micro
+    return total - _offsets(fields), valid
+
+
+def _offsets(fields: pa.StructArray) -> NDArray[np.int64]:
+    """Returns the microseconds that the zone is ahead of UTC."""
+    zones = _field(fields, "z").dictionary_encode()
+    ahead = []
+    for zone in zones.dictionary.to_pylist():
+        digits = re.sub(r"\D", "", zone).ljust(4, "0")
+        minutes = int(digits[:2]) * 60 + int(digits[2:4])
+        ahead.append((-minutes if zone.startswith("-") else minutes) * 60_000_000)
+    return np.asarray([*ahead, 0], dtype=np.int64)[zones.indices.to_numpy(zero_copy_only=False)]
+
+
+def _month_numbers(fields: pa.StructArray) -> NDArray[np.int64]:
+    starts = pc.utf8_lower(pc.utf8_slice_codeunits(_field(fields, "b"), 0, 3))
+    found = pc.index_in(starts, value_set=pa.array(MONTHS)).fill_null(-1)
+    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64) + 1
+
+
+def _numbers(fields: pa.StructArray, name: str) -> NDArray[np.int64]:
+    texts = pc.if_else(pc.equal(_field(fields, name), ""), "0", _field(fields, name))
+    return np.asarray(texts.cast(pa.int64()).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _texts(fields: pa.StructArray, name: str) -> NDArray[np.object_]:
+    return np.asarray(_field(fields, name).to_numpy(zero_copy_only=False), dtype=object)
+
+
+def _field(fields: pa.StructArray, name: str) -> pa.Array:
+    """Returns a group's texts, empty where the text or the group did not match."""
+    place = fields.type.get_field_index(name)
+    return fields.flatten()[place].fill_null("")

@@ -1,0 +1,201 @@
+"""Settles what the label is: which rows have one, which task it poses, which class is positive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plimsoll.artifacts.dataset import ARROW_TYPES, type_name
+from plimsoll.artifacts.predictions import class_text
+from plimsoll.errors import ConfigError, DataError, nearest, shortened
+from plimsoll.ingest.reading import Rows
+from plimsoll.problem import Problem
+
+MOST_CLASSES = 1000
+MOST_WHOLE_NUMBER_CLASSES = 20
+FEW_ROWS = 3
+POSITIVE_WORDS = ("true", "1", "yes", "positive", "y", "t")
+YAML_WORDS = {"true": ("yes", "on", "y"), "false": ("no", "off", "n")}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the label turned out to be."""
+
+    task: str
+    positive: str
+    """Binary: the positive class as text; else empty."""
+    classes: tuple[str, ...]
+    """The classes as text; empty for regression."""
+
+
+def labelled(rows: Rows, label: str, notes: list[str]) -> Rows:
+    """Returns the rows that have a label.
+
+    Raises:
+        DataError: if none has.
+    """
+    column = rows.table.column(label)
+    if column.null_count == len(column):
+        raise DataError(
+            f"the label {label!r} has no values",
+            cause=f"it is missing in all {len(column):,} rows",
+            hint="name another label, or data in which it is filled in",
+        )
+    if not column.null_count:
+        return rows
+    notes.append(f"{column.null_count:,} of {len(column):,} rows have no label: left out")
+    return rows.kept(pc.is_valid(column).to_numpy().astype(np.bool_))
+
+
+def settle(rows: Rows, problem: Problem, notes: list[str]) -> tuple[Rows, Target]:
+    """Settles the task and the positive class, and brings whole-number classes to integers.
+
+    Args:
+        rows: Rows that all have a label.
+        problem: Its task and positive class are checked where they are given.
+        notes: Takes a sentence for what was inferred.
+
+    Raises:
+        DataError: if the label cannot pose the task, or has one value.
+        ConfigError: if the positive class is none of the label's.
+    """
+    counts = _counts(rows.table.column(problem.label))
+    kind = type_name(rows.table.column(problem.label).type)
+    _check_varied(problem.label, counts)
+    if kind == "timestamp":
+        raise DataError(
+            f"the label {problem.label!r} is a time, which cannot be predicted",
+            hint="make a number of it (days until ...) or a class, and name that as the label",
+        )
+    task = problem.task or _inferred_task(problem.label, kind, counts, notes)
+    _check_task(problem.label, task, kind, counts)
+    if task == "regression":
+        return rows, Target(task, "", ())
+    if kind == "float" and _all_whole(counts):
+        rows = _with_whole_label(rows, problem.label)
+        counts = [(int(value), count) for value, count in counts]
+    _check_classes(problem.label, counts, notes)
+    positive = _positive(problem, counts, notes) if task == "binary" else ""
+    return rows, Target(task, positive, tuple(class_text(value) for value, _ in counts))
+
+
+def _counts(column: pa.ChunkedArray) -> list[tuple[Any, int]]:
+    """Returns each value and in how many rows it is, sorted by value."""
+    found = pc.value_counts(column)
+    pairs = zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)
+    return sorted(pairs)
+
+
+def _check_varied(label: str, counts: Sequence[tuple[Any, int]]) -> None:
+    if len(counts) == 1:
+        value, count = counts[0]
+        raise DataError(
+            f"the label {label!r} has one value only: {class_text(value)!r}",
+            cause=f"in all {count:,} rows that have a label",
+            hint="a model needs examples of more than one; give data with others as well",
+        )
+
+
+def _inferred_task(
+    label: str, kind: str, counts: Sequence[tuple[Any, int]], notes: list[str]
+) -> str:
+    number = len(counts)
+    if number == 2:
+        notes.append(f"task: binary, because the label {label} has two values")
+        return "binary"
+    if kind == "string":
+        notes.append(f"task: multiclass, because the label {label} has {number:,} classes")
+        return "multiclass"
+    if kind == "int" and number <= MOST_WHOLE_NUMBER_CLASSES:
+        notes.append(
+            f"task: multiclass, because the label {label} has {number} different whole numbers; "
+            "write task: regression to predict its value"
+        )
+        return "multiclass"
+    notes.append(f"task: regression, because the label {label} has {number:,} different numbers")
+    return "regression"
+
+
+def _check_task(label: str, task: str, kind: str, counts: Sequence[tuple[Any, int]]) -> None:
+    if task == "regression" and kind not in ("int", "float"):
+        what = "text" if kind == "string" else "true or false"
+        raise DataError(
+            f"the label {label!r} is {what}, so the task cannot be regression",
+            cause=f"among its values are {_examples(counts)}",
+            hint="write it as a number, or leave task out",
+        )
+    if task == "binary" and len(counts) != 2:
+        raise DataError(
+            f"the label {label!r} has {len(counts):,} different values; binary needs two",
+            cause=f"among them are {_examples(counts)}",
+            hint="leave task out, or make a label of two values",
+        )
+    if task == "multiclass" and kind == "float" and not _all_whole(counts):
+        raise DataError(
+            f"the label {label!r} holds fractions, so the task cannot be multiclass",
+            cause=f"among its values are {_examples(counts)}",
+            hint="leave task out, or write task: regression",
+        )
+    if task != "regression" and len(counts) > MOST_CLASSES:
+        raise DataError(
+            f"the label {label!r} has {len(counts):,} classes, more than {MOST_CLASSES:,}",
+            cause=f"among them are {_examples(counts)}",
+            hint="if it is a number written as text, write it plainly; "
+            "if it names each row, choose another label",
+        )
+
+
+def _check_classes(label: str, counts: Sequence[tuple[Any, int]], notes: list[str]) -> None:
+    rare = [class_text(value) for value, count in counts if count < FEW_ROWS]
+    if rare:
+        notes.append(
+            f"label {label}: classes with fewer than {FEW_ROWS} rows: {shortened(rare, limit=5)}"
+        )
+
+
+def _positive(problem: Problem, counts: Sequence[tuple[Any, int]], notes: list[str]) -> str:
+    texts = [class_text(value) for value, _ in counts]
+    if problem.positive:
+        return _given_positive(problem.positive, texts)
+    folded = {text.casefold(): text for text in texts}
+    for word in POSITIVE_WORDS:
+        if word in folded:
+            notes.append(f"positive class: {folded[word]}")
+            return folded[word]
+    rarer = class_text(min(reversed(counts), key=lambda item: item[1])[0])
+    notes.append(f"positive class: {rarer}, the rarer one; write positive: to choose")
+    return rarer
+
+
+def _given_positive(positive: str, texts: Sequence[str]) -> str:
+    # YAML reads a bare yes as true, and a class 1 may be written 1.0.
+    candidates = (positive, *YAML_WORDS.get(positive, ()), positive.removesuffix(".0"))
+    for candidate in candidates:
+        for text in texts:
+            if text.casefold() == candidate.casefold():
+                return text
+    raise ConfigError(
+        f"problem: positive is {positive!r}, which is no value of the label",
+        cause=nearest(positive, texts),
+        choices=texts,
+    )
+
+
+def _all_whole(counts: Sequence[tuple[Any, int]]) -> bool:
+    return all(float(value).is_integer() and abs(value) < 2**53 for value, _ in counts)
+
+
+def _with_whole_label(rows: Rows, label: str) -> Rows:
+    place = rows.table.schema.get_field_index(label)
+    whole = rows.table.column(label).cast(ARROW_TYPES["int"])
+    return Rows(rows.table.set_column(place, label, whole), rows.origin, rows.starts)
+
+
+def _examples(counts: Sequence[tuple[Any, int]]) -> str:
+    return ", ".join(repr(class_text(value)) for value, _ in counts[:5])
