@@ -1,0 +1,147 @@
+"""How a column of the data set goes into TFDV: as lists, times and booleans made explicit.
+
+TFDV wants list arrays, drops datetimes, and lets booleans replace a schema. Here a timestamp
+becomes a count of some unit (or text, if the schema says so), and a boolean becomes the two
+words, or 0 and 1, that the schema names. NaN and infinities count as missing, as they do in the
+transform.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - data sets keep UTC without a zone
+MICROSECONDS = {
+    "UNIX_DAYS": 86_400_000_000,
+    "UNIX_SECONDS": 1_000_000,
+    "UNIX_MILLISECONDS": 1_000,
+    "UNIX_MICROSECONDS": 1,
+    "UNIX_NANOSECONDS": 0.001,
+}
+"""Integer format of a schema's time domain -> microseconds in its unit."""
+ISO = "%Y-%m-%dT%H:%M:%S"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A column in the shape in which TFDV sees it.
+
+    ``tfdv`` is INT, FLOAT or BYTES; ``convert`` maps the column's Arrow array to such values;
+    ``microseconds`` is the unit of a timestamp kept as INT, 0 for anything else.
+    """
+
+    tfdv: str
+    convert: Callable[[pa.Array], pa.Array]
+    microseconds: float = 0
+
+    def moment(self, value: float) -> datetime.datetime | None:
+        """Returns the moment that a number stands for, or None if it is no timestamp."""
+        if not self.microseconds:
+            return None
+        try:
+            return EPOCH + datetime.timedelta(microseconds=value * self.microseconds)
+        except (OverflowError, ValueError):
+            return None
+
+
+def shape_of(column_type: str, feature: Any | None = None) -> Shape:
+    """Returns the shape of a column, chosen by its schema feature where that leaves a choice.
+
+    Args:
+        column_type: int, float, bool, string or timestamp.
+        feature: The column's ``Feature``; None: what is kept when a schema is inferred.
+    """
+    asked = feature_type(feature)
+    if column_type == "int":
+        # Whole numbers are numbers: a day without a fraction in it is no change of type.
+        as_float = asked == "FLOAT"
+        return Shape("FLOAT", lambda a: a.cast(pa.float64())) if as_float else Shape("INT", _same)
+    if column_type == "float":
+        return Shape("FLOAT", without_non_finite)
+    if column_type == "bool":
+        return _bool_shape(feature, asked)
+    if column_type == "timestamp":
+        return _time_shape(feature, asked)
+    return Shape("BYTES", _same)
+
+
+def feature_type(feature: Any | None) -> str:
+    """Returns INT, FLOAT, BYTES or STRUCT, or an empty string if the feature names no type."""
+    if feature is None or not feature.HasField("type"):
+        return ""
+    name: str = (
+        feature.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[feature.type].name
+    )
+    return "" if name == "TYPE_UNKNOWN" else name
+
+
+def lists_of(array: pa.Array) -> pa.ListArray:
+    """Returns an array as a list array: one value a row, and a null list for a null."""
+    rows = len(array)
+    if array.null_count == 0:
+        return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32)), array)
+    valid = array.is_valid().to_numpy(zero_copy_only=False)
+    offsets = np.zeros(rows + 1, dtype=np.int32)
+    np.cumsum(valid, out=offsets[1:])
+    absent = np.append(~valid, False)
+    return pa.ListArray.from_arrays(pa.array(offsets, mask=absent), array.drop_null())
+
+
+def without_non_finite(array: pa.Array) -> pa.Array:
+    """Returns floats with NaN and infinities made null."""
+    finite = pc.is_finite(array)
+    if pc.all(finite).as_py() is not False:
+        return array
+    return pc.if_else(finite, array, pa.scalar(None, array.type))
+
+
+def _same(array: pa.Array) -> pa.Array:
+    return array
+
+
+def _bool_shape(feature: Any | None, asked: str) -> Shape:
+    if asked == "INT":
+        return Shape("INT", lambda a: a.cast(pa.int64()))
+    true, false = bool_words(feature)
+    return Shape("BYTES", lambda a: pc.if_else(a, pa.scalar(true), pa.scalar(false)))
+
+
+def bool_words(feature: Any | None) -> tuple[str, str]:
+    """Returns the words for true and false that a feature's bool domain names, or the usual."""
+    domain = feature.bool_domain if feature is not None else None
+    true = domain.true_value if domain is not None else ""
+    false = domain.false_value if domain is not None else ""
+    return true or "true", false or "false"
+
+
+def _time_shape(feature: Any | None, asked: str) -> Shape:
+    if asked == "BYTES":
+        written = feature.time_domain.string_format if feature is not None else ""
+        # Seconds in Arrow's %S carry the fraction of their unit.
+        return Shape(
+            "BYTES", lambda a: pc.strftime(a.cast(pa.timestamp("s"), safe=False), written or ISO)
+        )
+    unit = "UNIX_MICROSECONDS"
+    if feature is not None and feature.WhichOneof("domain_info") == "time_domain":
+        number = feature.time_domain.integer_format
+        unit = feature.time_domain.IntegerTimeFormat.Name(number)
+    if unit == "UNIX_NANOSECONDS":
+        return Shape("INT", lambda a: pc.multiply(a.cast(pa.int64()), 1000), MICROSECONDS[unit])
+    microseconds = int(MICROSECONDS.get(unit, 1))
+    return Shape("INT", lambda a: _floor_divided(a.cast(pa.int64()), microseconds), microseconds)
+
+
+def _floor_divided(array: pa.Array, by: int) -> pa.Array:
+    if by == 1:
+        return array
+    # Arrow divides towards zero, which would put moments before 1970 into the next day.
+    filled = array.fill_null(0).to_numpy(zero_copy_only=False)
+    absent = array.is_null().to_numpy(zero_copy_only=False)
+    return pa.array(np.floor_divide(filled, by), mask=absent)

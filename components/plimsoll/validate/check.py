@@ -1,0 +1,115 @@
+"""A check: what was measured, what was allowed, and the same in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from plimsoll.artifacts.dataset import Dataset
+from plimsoll.validate.arrays import Shape
+from plimsoll.validate.measure import Measured
+
+PASS, WARNING, ERROR = "pass", "warning", "error"
+LEVELS = (PASS, WARNING, ERROR)
+MOST_VALUES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was looked at in one split; kept also when it passed."""
+
+    split: str
+    column: str = ""
+    """Empty: the split as a whole."""
+    kind: str
+    """What was looked at: rows, column, type, missing, finite, constant, values, range, classes,
+    or schema for what only TFDV knows."""
+    level: str = PASS
+    """``pass``, ``warning`` (told, does not stop) or ``error`` (stops unless mode is warn)."""
+    measured: float | str | None = None
+    allowed: float | str | None = None
+    expected: str = ""
+    found: str = ""
+    values: tuple[tuple[str, int], ...] = ()
+    """Offending values with their rows, most frequent first; five at most."""
+
+    def sentence(self) -> str:
+        """Returns the check as one line for people."""
+        place = f"column {self.column!r} in {self.split}" if self.column else self.split
+        text = f"{place}: expected {self.expected}; found {self.found}"
+        return f"{text}: {self.values_text()}" if self.values else text
+
+    def values_text(self) -> str:
+        """Returns the offending values with their rows; empty without any."""
+        return ", ".join(f"{shown(value)} ({rows_text(count)})" for value, count in self.values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the check as JSON values; what is empty is left out."""
+        values = [{"value": value, "rows": count} for value, count in self.values]
+        fields = {
+            "split": self.split,
+            "column": self.column,
+            "kind": self.kind,
+            "level": self.level,
+            "measured": self.measured,
+            "allowed": self.allowed,
+            "expected": self.expected,
+            "found": self.found,
+            "values": values,
+        }
+        return {name: value for name, value in fields.items() if value not in ("", None, [])}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What the checks of all splits share."""
+
+    dataset: Dataset
+    schema: Any
+    is_given: bool
+    """If the schema was given, and so is enforced as written."""
+    environment: str
+    shapes: Mapping[str, Shape]
+    measured: Mapping[str, Measured]
+    """By split."""
+    types: Mapping[str, str] = field(init=False)
+    """Column -> its type in the data set."""
+
+    def __post_init__(self) -> None:
+        types = {column.name: column.type for column in self.dataset.columns}
+        object.__setattr__(self, "types", types)
+
+
+def grouped(checks: Iterable[Check]) -> list[Check]:
+    """Returns checks for people: those that say the same of several splits become one.
+
+    Anomalies come first, then the order stays; ``split`` names all of them.
+    """
+    groups: dict[tuple[object, ...], list[Check]] = {}
+    for check in sorted(checks, key=lambda check: -LEVELS.index(check.level)):
+        same = (check.column, check.kind, check.level, check.expected, check.found, check.values)
+        groups.setdefault(same, []).append(check)
+    return [
+        replace(group[0], split=", ".join(check.split for check in group))
+        for group in groups.values()
+    ]
+
+
+def rows_text(count: int) -> str:
+    """Returns ``1 row``, ``2,000 rows``."""
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def shown(value: str, limit: int = 40) -> str:
+    """Returns a value in quotes, cut if it is long."""
+    return repr(value if len(value) <= limit else value[: limit - 1] + "…")
+
+
+def share_text(share: float) -> str:
+    """Returns a share, 0 to 1, as a percentage that never rounds to 0% or 100% by accident."""
+    for digits in range(1, 8):
+        text = f"{share * 100:.{digits}f}"
+        if (float(text) > 0 or share == 0) and (float(text) < 100 or share == 1):
+            break
+    return f"{text.rstrip('0').rstrip('.')}%"

@@ -1,0 +1,115 @@
+"""TFDV's statistics of a column, as plain numbers that checks and pictures can use."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+LARGE = "__LARGE_BYTES__"
+"""What TFDV writes in place of values of a kilobyte or more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What the statistics say of one column in one split."""
+
+    is_text: bool
+    """If values are counted one by one, rather than measured."""
+    values: int
+    """Rows with a value."""
+    mean: float = 0.0
+    std: float = 0.0
+    median: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    quantiles: tuple[float, ...] = ()
+    """Ends of buckets that hold equally many values each, ascending."""
+    distinct: int = 0
+    """Of text; estimated past some ten thousand."""
+    counts: tuple[tuple[str, int], ...] = ()
+    """Text values with their rows, most frequent first; the rarest may be left out."""
+
+    @property
+    def has_all_counts(self) -> bool:
+        """Says if each value of a text column is among ``counts`` under its own name."""
+        counted = sum(rows for _, rows in self.counts)
+        return counted == self.values and LARGE not in {value for value, _ in self.counts}
+
+
+def summaries_of(statistics: Any) -> dict[str, Summary]:
+    """Returns a summary of each column of a ``DatasetFeatureStatisticsList``."""
+    return {
+        ".".join(feature.path.step) or feature.name: _summary(feature)
+        for dataset in statistics.datasets
+        for feature in dataset.features
+    }
+
+
+def shares_between(
+    quantiles: Sequence[float], low: float, high: float, bins: int
+) -> tuple[float, ...]:
+    """Returns the share of values in each of ``bins`` equal parts of ``low`` to ``high``.
+
+    Values are taken as spread evenly between neighbouring quantiles; those outside the range
+    count in the first or the last part.
+
+    Args:
+        quantiles: Ends of buckets of equal mass, ascending.
+        low: Where the first part begins.
+        high: Where the last part ends; above ``low``.
+        bins: How many parts.
+    """
+    shares = [0.0] * bins
+    buckets = len(quantiles) - 1
+    if buckets < 1 or not high > low:
+        return tuple(shares)
+    for start, end in itertools.pairwise(quantiles):
+        first = (min(max(start, low), high) - low) / (high - low) * bins
+        last = (min(max(end, low), high) - low) / (high - low) * bins
+        for index in range(min(int(first), bins - 1), min(int(last), bins - 1) + 1):
+            shares[index] += _overlap(first, last, index, bins) / buckets
+    return tuple(shares)
+
+
+def _overlap(first: float, last: float, index: int, bins: int) -> float:
+    if last - first <= 1e-12:
+        return 1.0 if index == min(int(first), bins - 1) else 0.0
+    return max(0.0, min(last, index + 1.0) - max(first, float(index))) / (last - first)
+
+
+def _summary(feature: Any) -> Summary:
+    if feature.WhichOneof("stats") == "num_stats":
+        return _of_numbers(feature.num_stats)
+    texts = feature.string_stats
+    return Summary(
+        is_text=True,
+        values=int(texts.common_stats.num_non_missing),
+        distinct=int(texts.unique),
+        counts=tuple(
+            (str(bucket.label), round(bucket.sample_count))
+            for bucket in texts.rank_histogram.buckets
+        ),
+    )
+
+
+def _of_numbers(numbers: Any) -> Summary:
+    return Summary(
+        is_text=False,
+        values=int(numbers.common_stats.num_non_missing),
+        mean=numbers.mean,
+        std=numbers.std_dev,
+        median=numbers.median,
+        low=numbers.min,
+        high=numbers.max,
+        quantiles=_quantiles(numbers),
+    )
+
+
+def _quantiles(numbers: Any) -> tuple[float, ...]:
+    for histogram in numbers.histograms:
+        if histogram.type == histogram.QUANTILES and histogram.buckets:
+            ends = [histogram.buckets[0].low_value]
+            return tuple(ends + [bucket.high_value for bucket in histogram.buckets])
+    return ()

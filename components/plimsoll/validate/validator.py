@@ -1,0 +1,170 @@
+"""The one place that calls TensorFlow Data Validation: statistics, inference, validation.
+
+Written for 1.16; what its internals change in a later version is met here and nowhere else.
+Importing the library takes seconds and hundreds of MB, so it happens at the first call.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+
+QUANTILES = 20
+QUANTILES_WHEN_WIDE = 10
+WIDE = 100
+"""With more columns than this there are fewer quantiles, which cost the most time of all."""
+EXACT_VALUES = 1 << 14
+"""Up to so many different values of a text column are counted exactly; past it, estimated."""
+MOST_COUNTED = 1000
+"""The most frequent values of a column whose counts are kept."""
+TOP_VALUES = 20
+MOST_DOMAIN_VALUES = 100
+"""A text column with more distinct values than this gets no domain."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that TFDV holds against a column, or against the data set if ``column`` is empty.
+
+    ``kind`` is the name of its ``AnomalyInfo.Type``.
+    """
+
+    column: str
+    kind: str
+    headline: str
+    description: str
+
+
+def load() -> ModuleType:
+    """Imports TFDV, without the chatter of the packages below it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import tensorflow_data_validation
+        from tensorflow_data_validation.statistics import stats_impl  # noqa: F401
+
+    module: ModuleType = tensorflow_data_validation
+    return module
+
+
+class StatisticsBuilder:
+    """Folds record batches into a split's statistics, in memory that does not grow with rows.
+
+    Args:
+        columns: How many columns there are.
+        categorical: Columns of whole numbers that are names rather than amounts.
+    """
+
+    def __init__(self, columns: int, categorical: Sequence[str] = ()) -> None:
+        load()
+        from tensorflow_data_validation.statistics import stats_impl
+
+        self._extract = stats_impl.extract_statistics_output
+        quantiles = QUANTILES if columns <= WIDE else QUANTILES_WHEN_WIDE
+        self._generators = _generators(quantiles, categorical)
+        self._partial = [generator.create_accumulator() for generator in self._generators]
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Adds rows; each column is a list array of one value or null a row."""
+        self._partial = [
+            generator.add_input(partial, batch)
+            for generator, partial in zip(self._generators, self._partial, strict=True)
+        ]
+
+    def finish(self) -> Any:
+        """Returns the ``DatasetFeatureStatisticsList`` of all rows added."""
+        return without_chance(self._extract(self._partial, self._generators))
+
+
+def without_chance(statistics: Any) -> Any:
+    """Returns statistics without the counts that another run might have kept in place of others.
+
+    Past ``EXACT_VALUES`` different values, the sketch drops some of equal counts in an order that
+    changes from process to process. Those tied for the last place are left out.
+    """
+    for dataset in statistics.datasets:
+        for feature in dataset.features:
+            texts = feature.string_stats
+            ranks = texts.rank_histogram.buckets
+            if texts.unique <= EXACT_VALUES or len(ranks) < MOST_COUNTED:
+                continue
+            last = min(bucket.sample_count for bucket in ranks)
+            while ranks and ranks[-1].sample_count <= last:
+                del ranks[-1]
+            while texts.top_values and texts.top_values[-1].frequency <= last:
+                del texts.top_values[-1]
+    return statistics
+
+
+def infer_schema(statistics: Any) -> Any:
+    """Returns the ``Schema`` that TFDV infers from a split's statistics."""
+    return load().infer_schema(
+        statistics, infer_feature_shape=False, max_string_domain_size=MOST_DOMAIN_VALUES
+    )
+
+
+def validate(statistics: Any, schema: Any, environment: str) -> list[Finding]:
+    """Returns what TFDV holds against statistics under a schema, sorted by column.
+
+    Args:
+        statistics: A split's ``DatasetFeatureStatisticsList``.
+        schema: A ``Schema``.
+        environment: One that the schema names; empty: none.
+    """
+    anomalies = load().validate_statistics(statistics, schema, environment or None)
+    found = [
+        Finding(
+            ".".join(info.path.step) or key,
+            info.Type.Name(reason.type),
+            reason.short_description.strip().rstrip(":"),
+            reason.description.strip(),
+        )
+        for key, info in anomalies.anomaly_info.items()
+        for reason in info.reason
+    ]
+    whole = anomalies.dataset_anomaly_info
+    found += [
+        Finding("", whole.Type.Name(reason.type), reason.short_description, reason.description)
+        for reason in whole.reason
+    ]
+    return sorted(found, key=lambda item: (item.column, item.kind, item.description))
+
+
+def _generators(quantiles: int, categorical: Sequence[str]) -> list[Any]:
+    """Returns TFDV's default generators, the one that counts values made exact for longer."""
+    from tensorflow_data_validation.statistics.generators import (
+        basic_stats_generator,
+        top_k_uniques_sketch_stats_generator,
+    )
+
+    schema = _categorical_schema(categorical) if categorical else None
+    return [
+        basic_stats_generator.BasicStatsGenerator(
+            schema=schema,
+            num_values_histogram_buckets=2,
+            num_quantiles_histogram_buckets=quantiles,
+        ),
+        top_k_uniques_sketch_stats_generator.TopKUniquesSketchStatsGenerator(
+            schema=schema,
+            num_top_values=TOP_VALUES,
+            num_rank_histogram_buckets=MOST_COUNTED,
+            num_misragries_buckets=EXACT_VALUES,
+            num_kmv_buckets=EXACT_VALUES,
+        ),
+    ]
+
+
+def _categorical_schema(columns: Sequence[str]) -> Any:
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    schema = schema_pb2.Schema()
+    for name in columns:
+        feature = schema.feature.add(name=name, type=schema_pb2.INT)
+        feature.int_domain.is_categorical = True
+    return schema
