@@ -39,6 +39,15 @@ def test_only_the_train_split_is_looked_at(tmp_path):
     assert first.to_dict() == second.to_dict()
 
 
+@pytest.mark.parametrize("values_at_once", [1, 800, 10**9])
+def test_reading_some_columns_at_a_time_changes_nothing(tmp_path, monkeypatch, values_at_once):
+    train = {"x": SMOOTH, "city": ["Oslo", "Rome"] * 200, "z": list(range(400))}
+    whole = fitted(tmp_path / "a", train)
+    monkeypatch.setattr("plimsoll.transform.fit.VALUES_AT_ONCE", values_at_once)
+    assert fitted(tmp_path / "b", train).to_dict() == whole.to_dict()
+    assert [item.name for item in whole.columns] == ["x", "city", "z"]
+
+
 def test_a_smooth_number_is_standardised(tmp_path):
     found = one(tmp_path, SMOOTH)
     (part,) = found.parts
@@ -257,6 +266,8 @@ def test_a_part_of_a_time_is_used_only_if_train_goes_around_it(tmp_path):
         Weekday(output="at.day_of_week"),
     )
     assert "too few for the day of the year" in week.why
+    months = by_time(tmp_path / "months", times("2013-01-01", "2013-12-31"))
+    assert months.parts == (Weekday(output="at.day_of_week"),)
     year = by_time(tmp_path / "year", times("2013-01-01", "2014-01-01"))
     assert year.parts == (
         Weekday(output="at.day_of_week"),

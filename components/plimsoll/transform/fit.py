@@ -1,8 +1,8 @@
-"""Fits a transform on the train split, one column in memory at a time."""
+"""Fits a transform on the train split, some columns in memory at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plimsoll.artifacts.dataset import Dataset
+from plimsoll.artifacts.dataset import Column, Dataset
 from plimsoll.artifacts.rows import column_from_arrow
 from plimsoll.artifacts.transform import (
     Missing,
@@ -30,6 +30,8 @@ from plimsoll.transform.times import fit_times
 
 MISSING_SUFFIX = ".missing"
 CATEGORY_SUFFIX = ".category"
+VALUES_AT_ONCE = 1 << 22
+"""How many values are read together: fewer reads where columns are many, not rows."""
 
 
 def fit(dataset: Dataset, config: TransformConfig, declared: frozenset[str]) -> Transform:
@@ -47,10 +49,11 @@ def fit(dataset: Dataset, config: TransformConfig, declared: frozenset[str]) -> 
     """
     _check_columns(dataset, config)
     problem = dataset.problem
-    label = fit_label(problem, dataset.type_of(problem.label), _train(dataset, problem.label))
+    labels = dataset.read("train", [problem.label]).column(0)
+    label = fit_label(problem, dataset.type_of(problem.label), labels)
     by_time = problem.split.by == "time" or (not problem.split.by and bool(problem.time))
     columns = []
-    for column in dataset.feature_columns():
+    for column, values in _train_columns(dataset):
         task = _Task(
             name=column.name,
             type=column.type,
@@ -58,7 +61,7 @@ def fit(dataset: Dataset, config: TransformConfig, declared: frozenset[str]) -> 
             declared=column.name in declared,
             by_time=by_time,
         )
-        columns.append(_fit_column(task, dataset))
+        columns.append(_fit_column(task, values))
     if not any(column.parts for column in columns):
         raise DataError(
             "no column is left to learn from",
@@ -92,8 +95,13 @@ class _Task:
         return self.made("dropped", why)
 
 
-def _train(dataset: Dataset, name: str) -> pa.ChunkedArray:
-    return dataset.read("train", [name]).column(name)
+def _train_columns(dataset: Dataset) -> Iterator[tuple[Column, pa.ChunkedArray]]:
+    columns = dataset.feature_columns()
+    at_once = max(1, VALUES_AT_ONCE // max(1, dataset.rows("train")))
+    for start in range(0, len(columns), at_once):
+        some = columns[start : start + at_once]
+        table = dataset.read("train", [column.name for column in some])
+        yield from zip(some, table.columns, strict=True)
 
 
 def _check_columns(dataset: Dataset, config: TransformConfig) -> None:
@@ -119,10 +127,9 @@ def _check_columns(dataset: Dataset, config: TransformConfig) -> None:
             )
 
 
-def _fit_column(task: _Task, dataset: Dataset) -> SourceColumn:
+def _fit_column(task: _Task, column: pa.ChunkedArray) -> SourceColumn:
     if task.kind == "drop":
         return task.dropped("as configured")
-    column = _train(dataset, task.name)
     if column.null_count == len(column):
         return task.dropped("it has no value in the train split")
     if task.type == "string":
@@ -218,8 +225,9 @@ def _vocabulary(
     kept = sorted(frequent, key=lambda value: (-counts[value], value))[: config.vocabulary_size]
     if len(kept) == len(counts):
         return Vocabulary(output=output, values=tuple(kept)), f"{len(kept)} values"
-    share = sum(counts[value] for value in kept) / sum(counts.values())
-    why = f"{len(kept)} of {len(counts)} values, {share:.1%} of the rows that have one"
+    # Rounded down: what is left out must not read as all.
+    share = 1000 * sum(counts[value] for value in kept) // sum(counts.values()) / 10
+    why = f"{len(kept)} of {len(counts)} values, {share}% of the rows that have one"
     why += f"; a value must occur {least} times"
     return Vocabulary(output=output, values=tuple(kept)), why
 
