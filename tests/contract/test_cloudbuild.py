@@ -1,5 +1,6 @@
 """cloudbuild.yaml holds together: what can be checked without Google's side of it."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -173,3 +174,46 @@ def test_substitutions_are_known_and_used():
     for step in BUILD["steps"]:
         for name in re.findall(r"\$\{?([A-Z_]+)", " ".join([*step.get("env", ()), step["id"]])):
             assert name in known, f"{step['id']}: {name}"
+
+
+DOCKER = r"""#!/usr/bin/env bash
+# Stands in for a registry: pushing succeeds, and the image has the digests that are asked for.
+case "$1" in
+  push) echo "$3" >>"$PUSHED" ;;
+  image) printf 'elsewhere/plimsoll/data@sha256:0\n%s@sha256:%s\n' "${3%:*}" "$DIGEST" ;;
+esac
+"""
+
+
+def _publish(folder: Path, digest: str) -> subprocess.CompletedProcess:
+    docker = folder / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(DOCKER)
+    docker.chmod(0o755)
+    variables = {
+        "PATH": f"{docker.parent}:/usr/bin:/bin",
+        "PUSHED": str(folder / "pushed"),
+        "DIGEST": digest,
+        "REGISTRY": "registry/project/plimsoll",
+        "COMMIT_SHA": "0123456789",
+        "SHORT_SHA": "0123",
+    }
+    command = [ROOT / ".ci" / "publish", folder / "digests.json", "data", "serve"]
+    return subprocess.run(command, env=variables, capture_output=True, text=True)
+
+
+def test_published_images_are_named_by_the_digests_of_their_own_registry(tmp_path):
+    ended = _publish(tmp_path, "12ab")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads((tmp_path / "digests.json").read_text()) == {
+        "data": "registry/project/plimsoll/data@sha256:12ab",
+        "serve": "registry/project/plimsoll/serve@sha256:12ab",
+    }
+    assert len((tmp_path / "pushed").read_text().split()) == 4
+
+
+def test_an_image_without_a_digest_is_not_published(tmp_path):
+    ended = _publish(tmp_path, "")
+    assert ended.returncode != 0
+    assert "has no digest" in ended.stderr
+    assert not (tmp_path / "digests.json").exists()
