@@ -14,7 +14,6 @@ BIN := $(VENV)/bin
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements-dev.lock)
 ROLES := data train serve
 FLIGHTS := examples/flights/data/flights.csv
-COMPILED := pipelines/compiled
 
 # Where pip takes wheels from a folder (a build of torch for CPUs, say), uv takes them too.
 ifndef UV_FIND_LINKS
@@ -37,12 +36,12 @@ help: ## Show this list
 
 setup: $(VENV)/.whole ## Build the author's environment in .venv
 
-# The stamp is named last, so a build that was cut off is begun again.
+# The stamp is made last, so what was cut off is begun again.
 $(VENV)/.whole: requirements-dev.lock setup.py pyproject.toml components/plimsoll/__init__.py
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11 ...")'
 	@echo "setting up $(VENV)"
 	@rm -f $@
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/uv --version 2>/dev/null | grep -q "^uv $(UV_VERSION)\b" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@uv pip sync --quiet requirements-dev.lock
 	@uv pip install --quiet --no-deps --no-build-isolation --editable .
