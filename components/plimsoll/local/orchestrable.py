@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,8 @@ def runnable(spec: Mapping[str, Any]) -> dict[str, Any]:
     name a task's output as ``pipelinechannel--TASK--OUTPUT``, the only form in which the
     orchestrator finds a named output; as compiled, such a condition silently runs no branch.
     """
-    own = copy.deepcopy(dict(spec))
+    # Through JSON, which also parts what YAML anchors share.
+    own: dict[str, Any] = json.loads(json.dumps(spec))
     shared = own["components"]
     own["components"] = {}
     _visit(own["root"]["dag"], shared, own["components"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import html
 import os
 import secrets
 from collections.abc import Iterator
@@ -99,6 +100,14 @@ class Run:
     def to_dict(self) -> dict[str, Any]:
         """Returns the record as JSON values."""
         return {"format": FORMAT, **asdict(self)}
+
+    def _repr_html_(self) -> str:
+        """Shows the report inline in a notebook."""
+        page = html.escape(Path(self.report).read_text("utf-8"), quote=True)
+        return (
+            f'<iframe srcdoc="{page}" title="{html.escape(self.id)}" '
+            'style="width:100%;height:720px;border:1px solid #8884;border-radius:8px"></iframe>'
+        )
 
     def write(self) -> None:
         """Writes run.json atomically."""

@@ -1,0 +1,63 @@
+"""What a compiled pipeline says, before it runs."""
+
+import pytest
+
+from local import pipelines
+from plimsoll.errors import UsageError
+from plimsoll.local import code, graph, library, orchestrable
+
+
+def compiled(function):
+    return library.compile_function(function)
+
+
+def test_inputs_carry_type_default_and_description():
+    inputs = compiled(pipelines.two_steps).inputs()
+
+    assert inputs["text"].description == "What to write."
+    assert (inputs["times"].kind, inputs["times"].default) == ("NUMBER_INTEGER", 1)
+    assert compiled(pipelines.outside).inputs()["path"].required
+
+
+def test_steps_follow_what_they_wait_for_through_loops_and_branches():
+    steps = compiled(pipelines.branches).steps()
+    assert next(iter(steps)) == "make"
+    assert all(step.after == ["make"] for name, step in steps.items() if name != "make")
+
+    looped = compiled(pipelines.loops).steps()
+    first, second = sorted(looped)
+    assert looped[second].after == [first]
+
+
+def test_steps_that_switch_caching_off_are_known():
+    assert compiled(pipelines.outside).uncached() == {"read-outside", "clock"}
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "a: 1", "{", "root: {}\n"])
+def test_what_is_no_compiled_pipeline_is_refused(text):
+    with pytest.raises(UsageError, match=r"some\.yaml is not"):
+        graph.parse(text, "some.yaml")
+
+
+def test_two_tasks_never_share_a_components_folder():
+    task = {"componentRef": {"name": "comp-make"}}
+    spec = {
+        "root": {"dag": {"tasks": {"one": dict(task), "two": dict(task)}}},
+        "components": {"comp-make": {"executorLabel": "exec-make"}},
+    }
+    own = orchestrable.runnable(spec)
+
+    names = [item["componentRef"]["name"] for item in own["root"]["dag"]["tasks"].values()]
+    assert names == ["comp-make", "comp-make-use-2"]
+    assert set(own["components"]) == set(names)
+
+
+def test_a_step_depends_on_the_code_that_it_reaches_and_no_other():
+    source = "def step():\n    from plimsoll.images import image\n"
+    reached = code.digest_reached_from(source)
+
+    assert reached != code.digest_reached_from("def step():\n    import json\n")
+    assert reached == code.digest_reached_from(
+        "def step():\n    from plimsoll.images import ROLES\n"
+    )
+    assert reached != code.digest_reached_from("def step():\n    from plimsoll.push import core\n")
