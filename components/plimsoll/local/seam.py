@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,10 +43,14 @@ def run_pipeline(
         StepError: if kfp itself could not go on.
     """
     raised: list[BaseException] = []
+    workspace = root / run_id / "workspace"
+    workspace.mkdir()
     with log.open("w") as chatter, _quiet(chatter) as warned, _handler(run_step, run_id, raised):
         local.init(
             runner=local.SubprocessRunner(use_venv=False),
             pipeline_root=str(root),
+            # Left to itself, kfp makes one in the system's folder and forgets it where a run fails.
+            workspace_root=str(workspace),
             raise_on_error=False,
         )
         try:
@@ -61,6 +66,7 @@ def run_pipeline(
             ) from error
         finally:
             local.config.LocalExecutionConfig.instance = None
+            shutil.rmtree(workspace, ignore_errors=True)
     # A loop's worker threads swallow what a step raises; it must not end as a quiet failure.
     if raised:
         raise raised[0]

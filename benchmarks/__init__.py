@@ -1,0 +1,1 @@
+"""What Plimsoll's claims of speed rest on; `make bench` prints it."""
