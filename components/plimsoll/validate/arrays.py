@@ -124,10 +124,7 @@ def bool_words(feature: Any | None) -> tuple[str, str]:
 def _time_shape(feature: Any | None, asked: str) -> Shape:
     if asked == "BYTES":
         written = feature.time_domain.string_format if feature is not None else ""
-        # Seconds in Arrow's %S carry the fraction of their unit.
-        return Shape(
-            "BYTES", lambda a: pc.strftime(a.cast(pa.timestamp("s"), safe=False), written or ISO)
-        )
+        return Shape("BYTES", lambda a: pc.strftime(_whole_seconds(a), format=written or ISO))
     unit = "UNIX_MICROSECONDS"
     if feature is not None and feature.WhichOneof("domain_info") == "time_domain":
         number = feature.time_domain.integer_format
@@ -136,6 +133,11 @@ def _time_shape(feature: Any | None, asked: str) -> Shape:
         return Shape("INT", lambda a: pc.multiply(a.cast(pa.int64()), 1000), MICROSECONDS[unit])
     microseconds = int(MICROSECONDS.get(unit, 1))
     return Shape("INT", lambda a: _floor_divided(a.cast(pa.int64()), microseconds), microseconds)
+
+
+def _whole_seconds(array: pa.Array) -> pa.Array:
+    """Drops fractions of a second, which Arrow's ``%S`` would write out."""
+    return pc.floor_temporal(array, unit="second").cast(pa.timestamp("s"))
 
 
 def _floor_divided(array: pa.Array, by: int) -> pa.Array:

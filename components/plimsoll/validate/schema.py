@@ -11,7 +11,7 @@ from plimsoll.artifacts.dataset import Dataset
 from plimsoll.artifacts.statistics import ENVIRONMENTS, SERVING, TRAINING
 from plimsoll.errors import ConfigError, nearest
 from plimsoll.problem import Problem
-from plimsoll.validate.arrays import Shape, bool_words
+from plimsoll.validate.arrays import Shape, bool_words, feature_type
 from plimsoll.validate.measure import Measured
 from plimsoll.validate.summary import Summary
 
@@ -59,7 +59,8 @@ def parse(text: str) -> Any:
 def completed(schema: Any, problem: Problem) -> tuple[Any, list[str]]:
     """Returns a given schema without private columns and with environments, and what changed.
 
-    A schema that has environments of its own keeps them as they are.
+    A schema that has environments of its own keeps them as they are. Words for true and false
+    that it leaves out are filled in.
     """
     result = type(schema)()
     result.CopyFrom(schema)
@@ -69,6 +70,11 @@ def completed(schema: Any, problem: Problem) -> tuple[Any, list[str]]:
         _remove(result, name)
     if private:
         notes.append(f"{len(private)} private columns left out of the given schema")
+    for feature in result.feature:
+        if feature.WhichOneof("domain_info") == "bool_domain" and feature_type(feature) == "BYTES":
+            # TFDV would take words that are not named for words that are not allowed.
+            true, false = bool_words(feature)
+            feature.bool_domain.true_value, feature.bool_domain.false_value = true, false
     used = [name for feature in result.feature for name in feature.in_environment]
     if not result.default_environment and not used:
         result.default_environment.extend(ENVIRONMENTS)
