@@ -41,8 +41,9 @@ $(VENV)/.whole: requirements-dev.lock setup.py pyproject.toml components/plimsol
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11 ...")'
 	@echo "setting up $(VENV)"
 	@rm -f $@
+	@if [ -e $(VENV) ] && [ ! -f $(VENV)/pyvenv.cfg ]; then echo "$(VENV) is there and is no virtual environment; remove it, or try: make VENV=.venv2 ..." >&2; exit 1; fi
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/uv --version 2>/dev/null | grep -q "^uv $(UV_VERSION)\b" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv --version 2>/dev/null | grep -q "^uv $(UV_VERSION)\b" || PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@uv pip sync --quiet requirements-dev.lock
 	@uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
