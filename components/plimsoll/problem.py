@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -129,7 +130,7 @@ class Problem:
             )
         for metric in self.thresholds:
             _check_metric(metric, self.task)
-        for role in ("drop", "private", "slices"):
+        for role in ("keys", "drop", "private", "slices"):
             if self.label in getattr(self, role):
                 raise ConfigError(
                     f"problem: the label {self.label!r} cannot be among {role}",
@@ -168,12 +169,7 @@ def parse(text: str, *, source: str = "problem", label: str = "") -> Problem:
     Raises:
         ConfigError: if it is not YAML, holds an unknown field, or a field does not hold.
     """
-    import yaml
-
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{source} is not YAML", cause=str(error)) from error
+    values = _loaded(text, source)
     if values is None:
         values = {}
     if not isinstance(values, dict):
@@ -223,10 +219,33 @@ def from_dict(values: Mapping[str, Any]) -> Problem:
     return Problem(**settled)
 
 
+def _loaded(text: str, source: str) -> Any:
+    import yaml
+
+    # JSON is not quite a part of YAML: 1e-09 is text there, and so are surrogate pairs.
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        # A ValueError is a date that there is not, such as 2013-02-30.
+        raise ConfigError(f"{source} is not YAML", cause=str(error)) from error
+
+
 def _threshold(metric: Any, bounds: Any) -> Threshold:
     values = _mapping(f"thresholds.{metric}", bounds)
     _check_fields(f"problem: thresholds.{metric}", values, Threshold)
-    return Threshold(**values)
+    return Threshold(**{bound: _number(value) for bound, value in values.items()})
+
+
+def _number(value: Any) -> Any:
+    """Returns a number that YAML took for text, as it does 1e-3; all else as it is."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _check_fields(where: str, values: Mapping[Any, Any], kind: type) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -84,14 +83,6 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column.cast(FLOAT, safe=False)
 
 
-def _half(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    chunks = []
-    for chunk in column.chunks:
-        values = chunk.to_numpy(zero_copy_only=False).astype(np.float64)
-        chunks.append(pa.array(values, FLOAT, from_pandas=True))
-    return pa.chunked_array(chunks, FLOAT)
-
-
 def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_date(kind):
@@ -111,7 +102,6 @@ _CONVERSIONS: tuple[
 ] = (
     (pa.types.is_dictionary, _decoded),
     (pa.types.is_integer, _whole),
-    (pa.types.is_float16, _half),
     (pa.types.is_floating, lambda column: column.cast(FLOAT)),
     (pa.types.is_decimal, lambda column: column.cast(FLOAT, safe=False)),
     (pa.types.is_large_string, lambda column: column.cast(TEXT)),

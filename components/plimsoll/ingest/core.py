@@ -72,7 +72,7 @@ def ingest(data: str, label: str, problem: str, folder: Path) -> Ingested:
     if by == "time":
         rows = with_times(rows, asked, notes)
     _check_enough(rows, read)
-    rows, resolved = _settled(rows, asked, sources, notes)
+    rows, resolved = _settled(rows, asked, _name(asked, Path(data)), notes)
     tables, split = divide(rows, resolved, _features(rows, resolved), notes)
     dataset = write_dataset(
         folder,
@@ -95,7 +95,7 @@ def safe_name(text: str) -> str:
 
 def _read(sources: Sequence[Source], problem: Problem, notes: list[str]) -> Rows:
     skip = set(problem.private) - {problem.time, *problem.keys}
-    found = read_sources(sources, skip=skip, notes=notes)
+    found = read_sources(sources, skip=skip, private=problem.private, notes=notes)
     check_named(problem, found.names, found.left_out)
     return found.rows
 
@@ -109,15 +109,13 @@ def _check_enough(rows: Rows, read: int) -> None:
         )
 
 
-def _settled(
-    rows: Rows, problem: Problem, sources: Sequence[Source], notes: list[str]
-) -> tuple[Rows, Problem]:
+def _settled(rows: Rows, problem: Problem, name: str, notes: list[str]) -> tuple[Rows, Problem]:
     """Returns the rows, and the problem with all but the split's moments filled in."""
     rows, target = labels.settle(rows, problem, notes)
     useless = not_features(rows.table, problem, notes)
     resolved = dataclasses.replace(
         problem,
-        name=_name(problem, sources),
+        name=name,
         task=target.task,
         positive=target.positive,
         drop=(*problem.drop, *useless),
@@ -142,11 +140,10 @@ def _features(rows: Rows, problem: Problem) -> list[str]:
     return [name for name in rows.table.column_names if name not in hidden]
 
 
-def _name(problem: Problem, sources: Sequence[Source]) -> str:
-    if problem.name:
-        return safe_name(problem.name)
-    stem = sources[0].path.stem if len(sources) == 1 else ""
-    return safe_name(f"{stem}-{problem.label}")
+def _name(problem: Problem, data: Path) -> str:
+    # A folder or a pattern is named by where it lies, which is no part of the dataset.
+    stem = data.stem if data.is_file() else ""
+    return safe_name(problem.name or f"{stem}-{problem.label}")
 
 
 def _lineage(sources: Sequence[Source], read: int, unlabelled: int) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _read(
             ),
         )
     except pa.ArrowInvalid as error:
-        if "Empty CSV file" in str(error):
+        if "Empty CSV file" in str(error) or "file is too short" in str(error):
             return pa.table({name: pa.nulls(0) for name in names})
         # Arrow's own message quotes the row, which may hold a private value.
         raise ragged_row(source.path, layout, source.name) or _unreadable(source) from error

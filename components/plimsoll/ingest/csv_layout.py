@@ -86,10 +86,11 @@ def ragged_row(path: Path, layout: Layout, name: str) -> DataError | None:
         return None
     more = sum(1 for _ in wrong)
     line, found = first
-    also = f"; so have {more:,} more rows" if more else ""
+    also = f"; {more:,} more rows are wrong too" if more else ""
+    fields_found = f"{found} field{'s' if found > 1 else ''}"
     return DataError(
         f"{name} line {line}: {expected} fields expected, {found} found",
-        cause=f"the header has {expected} columns, this row has {found} fields{also}",
+        cause=f"the header has {expected} columns, this row has {fields_found}{also}",
         hint="mend the rows, or put fields that hold the delimiter in double quotes",
     )
 

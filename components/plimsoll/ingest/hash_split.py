@@ -141,10 +141,11 @@ def _deal(
 def _fill_empty(
     splits: NDArray[np.int8], hashes: NDArray[np.uint64], spare: NDArray[np.bool_]
 ) -> None:
-    """Gives an empty eval or test a group of equal rows of the largest class, if it has two."""
+    """Gives an empty eval or test a group of equal rows that another split has to spare."""
     for split in (EVAL, TEST):
         if (splits == split).any():
             continue
-        groups = np.unique(hashes[spare & (splits == TRAIN)])
+        having = [np.unique(hashes[spare & (splits == donor)]) for donor in (TRAIN, EVAL, TEST)]
+        groups = max(having, key=len)
         if len(groups) > 1:
             splits[spare & (hashes == groups[0])] = split

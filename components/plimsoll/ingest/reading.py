@@ -18,8 +18,26 @@ from plimsoll.ingest.dates import as_dates
 from plimsoll.ingest.parquet_files import read_parquet
 from plimsoll.ingest.sources import Source
 
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+MISSING_WORDS = frozenset(
+    (
+        "?",
+        "-",
+        "--",
+        ".",
+        "none",
+        "missing",
+        "unknown",
+        "nil",
+        "<na>",
+        "#value!",
+        "#div/0!",
+        "#ref!",
+    )
+)
+"""Taken as missing where all other values of a column are numbers."""
+NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 WRITTEN_NUMBER = r"^[-+(]?\s?[$€£¥]?\s?\d[\d,.' ]*\s?[%$€£¥)]?$"
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -62,12 +80,19 @@ class _Part:
     left_out: Mapping[str, str]
 
 
-def read_sources(sources: Sequence[Source], *, skip: Collection[str], notes: list[str]) -> Found:
+def read_sources(
+    sources: Sequence[Source],
+    *,
+    skip: Collection[str],
+    private: Collection[str] = (),
+    notes: list[str],
+) -> Found:
     """Reads files of the same columns, one after the other.
 
     Args:
         sources: The files, at least one.
         skip: Columns not to read.
+        private: Columns whose values are not to be told.
         notes: Takes a sentence for each thing that was changed or left out.
 
     Raises:
@@ -86,7 +111,7 @@ def read_sources(sources: Sequence[Source], *, skip: Collection[str], notes: lis
     for part in parts:
         starts.append((part.source.name, place))
         place += part.table.num_rows
-    table = _with_plain_values(table, notes)
+    table = _with_plain_values(table, private, notes)
     rows = Rows(table, np.arange(table.num_rows, dtype=np.int64), tuple(starts))
     return Found(rows, parts[0].names, parts[0].left_out)
 
@@ -175,34 +200,48 @@ def _check_all_csv(parts: Sequence[_Part], clashing: Sequence[str]) -> None:
             )
 
 
-def _with_plain_values(table: pa.Table, notes: list[str]) -> pa.Table:
+def _with_plain_values(table: pa.Table, private: Collection[str], notes: list[str]) -> pa.Table:
     table, infinities = without_infinities(table)
     for name, count in infinities.items():
-        rows = f"{count:,} infinite value{'s' if count > 1 else ''}"
-        notes.append(f"column {name}: {rows} taken as missing")
-    written, spoiled = [], []
+        values = f"{count:,} infinite value{'s' if count > 1 else ''}"
+        notes.append(f"column {name}: {values} taken as missing")
     for place, field in enumerate(table.schema):
-        if field.type != TEXT:
-            continue
-        dated = as_dates(table.column(place))
-        if dated is not None:
-            table = table.set_column(place, field.name, dated.values)
-            notes.append(_told(field.name, dated.spelling, ambiguous=dated.ambiguous))
-            continue
-        share = _share_of_numbers(table.column(place))
-        if share.get("plain", 0) > 0.5:
-            spoiled.append(field.name)
-        elif share.get("written", 0) == 1:
-            written.append(field.name)
-    if spoiled:
-        notes.append(
-            f"text, because not all values are numbers, though most are: {shortened(spoiled)}"
-        )
-    if written:
-        notes.append(
-            f"text, though it looks like numbers such as 1,234 or 5 %: {shortened(written)}"
-        )
+        if field.type == TEXT:
+            column = _meant(field.name, table.column(place), field.name in private, notes)
+            table = table.set_column(place, field.name, column)
     return table
+
+
+def _meant(name: str, texts: pa.ChunkedArray, private: bool, notes: list[str]) -> pa.ChunkedArray:
+    """Returns texts as the dates or the numbers that they are meant as, else as they are."""
+    dated = as_dates(texts)
+    if dated is not None:
+        notes.append(_told(name, dated.spelling, ambiguous=dated.ambiguous))
+        return dated.values
+    known = len(texts) - texts.null_count
+    is_number = pc.match_substring_regex(texts, NUMBER)
+    numbers = pc.sum(is_number).as_py() or 0
+    if numbers > known / 2:
+        others = pc.unique(texts.filter(pc.invert(is_number))).to_pylist()
+        if all(word.casefold() in MISSING_WORDS for word in others):
+            values = _numbers(pc.if_else(is_number, texts, pa.scalar(None, TEXT)))
+            told = "" if private else f" ({', '.join(sorted(others))})"
+            notes.append(f"column {name}: {known - numbers:,} words{told} taken as missing")
+            return values
+        told = "" if private else f", such as {', '.join(repr(word) for word in others[:SHOWN])}"
+        notes.append(
+            f"column {name}: text, because {known - numbers:,} values are no numbers{told}"
+        )
+    elif known and pc.all(pc.match_substring_regex(texts, WRITTEN_NUMBER)).as_py():
+        notes.append(f"column {name}: text, though it looks like numbers such as 1,234 or 5 %")
+    return texts
+
+
+def _numbers(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    try:
+        return texts.cast(INT)
+    except pa.ArrowInvalid:
+        return texts.cast(FLOAT)
 
 
 def _told(name: str, spelling: str, *, ambiguous: bool) -> str:
@@ -210,12 +249,3 @@ def _told(name: str, spelling: str, *, ambiguous: bool) -> str:
     if not ambiguous:
         return told
     return f"{told}; day and month could be the other way round: write 2013-12-31 to be sure"
-
-
-def _share_of_numbers(texts: pa.ChunkedArray) -> Mapping[str, float]:
-    known = texts.length() - texts.null_count
-    if not known:
-        return {}
-    plain = pc.sum(pc.match_substring_regex(texts, NUMBER)).as_py()
-    written = pc.sum(pc.match_substring_regex(texts, WRITTEN_NUMBER)).as_py()
-    return {"plain": plain / known, "written": written / known}

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plimsoll.artifacts.predictions import class_text
 from plimsoll.errors import ConfigError, DataError, shortened
 from plimsoll.ingest.hash_split import by_content, by_key, class_codes
 from plimsoll.ingest.reading import Rows
@@ -59,7 +60,11 @@ def divide(
         split = dataclasses.replace(problem.split, by="hash")
         assigned = _by_hash(rows, problem, features, notes)
     _check_none_empty(rows, problem, assigned)
-    _check_classes(rows, problem, assigned, notes)
+    if problem.task != "regression":
+        known = _known_in_train(rows, problem, assigned, notes)
+        rows, assigned = rows.kept(known), assigned[known]
+        _check_none_empty(rows, problem, assigned)
+        _tell_single_classes(rows, problem, assigned, notes)
     if problem.keys and split.by == "time":
         _tell_keys_in_two(rows, problem, assigned, notes)
     tables = {
@@ -120,24 +125,36 @@ def _check_none_empty(rows: Rows, problem: Problem, assigned: Assigned) -> None:
     )
 
 
-def _check_classes(rows: Rows, problem: Problem, assigned: Assigned, notes: list[str]) -> None:
-    if problem.task == "regression":
-        return
+def _known_in_train(
+    rows: Rows, problem: Problem, assigned: Assigned, notes: list[str]
+) -> NDArray[np.bool_]:
+    """Returns the rows whose class is in train: no model can be right about the others."""
     label = rows.table.column(problem.label)
     codes = class_codes(label)
-    found = [set(np.unique(codes[assigned == place]).tolist()) for place in range(len(SPLITS))]
-    if len(found[0]) < 2:
+    learned = np.unique(codes[assigned == 0])
+    if len(learned) < 2:
         raise DataError(
             f"the training split holds one class of the label {problem.label!r} only",
             cause=f"of {len(label):,} rows: {_shares(assigned)}",
             hint="divide the rows otherwise: other moments, other keys, or split: {by: hash}",
         )
-    names = sorted(label.unique().to_pylist())
-    unseen = [str(names[code]) for code in sorted((found[1] | found[2]) - found[0])]
-    if unseen:
-        notes.append(f"classes in eval or test but never in train: {shortened(unseen, limit=5)}")
+    known: NDArray[np.bool_] = np.isin(codes, learned)
+    if not known.all():
+        names = sorted(label.unique().to_pylist())
+        unseen = [class_text(names[code]) for code in np.unique(codes[~known])]
+        notes.append(
+            f"{int((~known).sum()):,} rows of classes that are never in train are left out: "
+            f"{shortened(unseen, limit=5)}"
+        )
+    return known
+
+
+def _tell_single_classes(
+    rows: Rows, problem: Problem, assigned: Assigned, notes: list[str]
+) -> None:
+    codes = class_codes(rows.table.column(problem.label))
     for place in (1, 2):
-        if len(found[place]) < 2:
+        if len(np.unique(codes[assigned == place])) < 2:
             notes.append(
                 f"{SPLITS[place]} holds one class only: not all metrics can be taken on it"
             )
