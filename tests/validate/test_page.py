@@ -73,3 +73,11 @@ def test_columns_are_told_with_their_role_and_spread(tmp_path):
     for role in ("label", "dropped"):
         assert f">{role}</span>" in page
     assert "prefers-color-scheme" in page
+
+
+def test_texts_that_occur_once_are_not_quoted(tmp_path):
+    columns = {"text": [f"dear diary {row}" for row in range(200)], "y": label(200)}
+    page = ran(made(tmp_path / "data", columns), tmp_path).page
+    assert "each once" in page
+    assert "200 distinct" not in page
+    assert "160 distinct" in page

@@ -116,7 +116,10 @@ def _ordered(context: Context, found: Sequence[Check]) -> list[str]:
 
 
 def _columns_note(names: Sequence[str]) -> str:
-    note = "Bars are shares of the split, over the same range in the three splits."
+    note = (
+        "Bars are shares of the split, over the same range in the three splits; "
+        "values far out count in the end bars."
+    )
     if len(names) > MOST_PICTURES:
         note += f" Pictures of the first {MOST_PICTURES} of {len(names):,} columns are drawn."
     return note
@@ -188,6 +191,8 @@ def _values(context: Context, name: str) -> Html:
 
 def _of_text(summary: Summary) -> Html:
     distinct = f"{summary.distinct:,} distinct"
+    if summary.counts and summary.counts[0][1] == 1:
+        return joined([distinct, "each once"], "<br>")
     top = [
         f"{shown(value, 24)} {share_text(count / summary.values)}"
         for value, count in summary.counts[:TOP_VALUES]
