@@ -155,3 +155,13 @@ def test_a_dated_column_is_recognised_in_a_table_of_others(write, run):
     assert type_of(result, "d") == "string"
     result = run(write(forty("d,b,y", "2013-02-1{bit},{letter},{bit}")))
     assert type_of(result, "d") == "timestamp"
+
+
+def test_a_wide_table_does_not_drown_its_notes(write, run):
+    header = ",".join(f"c{n}" for n in range(300)) + ",y"
+    rows = [
+        ",".join([f"{n % 28 + 1}.2.2013"] * 150 + ["inf" if n else "1"] * 150) for n in range(20)
+    ]
+    result = run(write(table(header, [f"{row},{n % 2}" for n, row in enumerate(rows)])))
+    assert len(result.dataset.inferred) < 20
+    assert told(result, "288 more columns were read in such ways")

@@ -106,12 +106,13 @@ def _unreadable(source: Source) -> DataError:
 
 
 def _stripped(table: pa.Table) -> pa.Table:
-    for place, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
-            chunks = [_stripped_texts(chunk) for chunk in table.column(place).chunks]
-            column = pa.chunked_array(chunks, pa.string())
-            table = table.set_column(place, field.name, column)
-    return table
+    columns = [
+        pa.chunked_array([_stripped_texts(chunk) for chunk in column.chunks], pa.string())
+        if pa.types.is_string(column.type)
+        else column
+        for column in table.columns
+    ]
+    return pa.Table.from_arrays(columns, names=table.column_names)
 
 
 def _stripped_texts(texts: pa.Array) -> pa.Array:

@@ -38,6 +38,8 @@ MISSING_WORDS = frozenset(
 NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 WRITTEN_NUMBER = r"^[-+(]?\s?[$€£¥]?\s?\d[\d,.' ]*\s?[%$€£¥)]?$"
 SHOWN = 3
+MOST_NOTES = 12
+"""Of single columns: a table may have thousands."""
 
 
 @dataclass(frozen=True)
@@ -201,15 +203,19 @@ def _check_all_csv(parts: Sequence[_Part], clashing: Sequence[str]) -> None:
 
 
 def _with_plain_values(table: pa.Table, private: Collection[str], notes: list[str]) -> pa.Table:
+    told: list[str] = []
     table, infinities = without_infinities(table)
     for name, count in infinities.items():
         values = f"{count:,} infinite value{'s' if count > 1 else ''}"
-        notes.append(f"column {name}: {values} taken as missing")
-    for place, field in enumerate(table.schema):
-        if field.type == TEXT:
-            column = _meant(field.name, table.column(place), field.name in private, notes)
-            table = table.set_column(place, field.name, column)
-    return table
+        told.append(f"column {name}: {values} taken as missing")
+    columns = [
+        _meant(name, column, name in private, told) if column.type == TEXT else column
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    notes.extend(told[:MOST_NOTES])
+    if len(told) > MOST_NOTES:
+        notes.append(f"{len(told) - MOST_NOTES:,} more columns were read in such ways")
+    return pa.Table.from_arrays(columns, names=table.column_names)
 
 
 def _meant(name: str, texts: pa.ChunkedArray, private: bool, notes: list[str]) -> pa.ChunkedArray:
