@@ -20,9 +20,8 @@ REPEATS = 5
 
 def main() -> None:
     """Prints each measurement beside the line that it has to keep."""
-    print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    )
+    machine = platform.processor() or platform.machine()
+    print(f"{machine}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         fresh, fresh_seconds = flights(Path(folder))
         again, again_seconds = flights(Path(folder))

@@ -117,11 +117,16 @@ def finite(value: Any) -> Any:
 
 
 @contextmanager
-def folder_written_whole(target: Path) -> Iterator[Path]:
+def folder_written_whole(target: Path, *, replace: bool = True) -> Iterator[Path]:
     """Yields a folder beside ``target`` that becomes ``target`` only if the block succeeds.
 
-    An existing ``target`` is replaced. Files are synced before the rename, so a crash leaves
-    the old folder, the new one, or none, never half of one.
+    Files are synced before the rename, so a crash leaves the old folder, the new one, or none,
+    never half of one.
+
+    Args:
+        target: The folder to make.
+        replace: Whether an existing ``target`` gives way; where it does not, whichever process
+            is first leaves its folder, and the others' are dropped.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
@@ -129,14 +134,22 @@ def folder_written_whole(target: Path) -> Iterator[Path]:
         yield aside
         aside.chmod(0o777 & ~_umask())
         sync_tree(aside)
-        if target.is_dir():
-            shutil.rmtree(target)
-        elif target.exists():
-            target.unlink()
-        aside.rename(target)
+        _move_into_place(aside, target, replace)
         sync_folder(target.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _move_into_place(aside: Path, target: Path, replace: bool) -> None:
+    if replace and target.is_dir():
+        shutil.rmtree(target)
+    elif replace and target.exists():
+        target.unlink()
+    try:
+        aside.rename(target)
+    except OSError:
+        if replace or not target.is_dir():
+            raise
 
 
 def sync_tree(folder: Path) -> None:

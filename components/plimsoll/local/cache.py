@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -85,17 +87,29 @@ class StepCache:
         try:
             sync_tree(outputs)
             link_tree(outputs, aside / OUTPUTS)
-            record = {
-                "format": FORMAT,
-                "files": _observed(aside / OUTPUTS),
-                "witnesses": list(witnesses),
-                "origin": str(outputs),
-            }
-            write_json(aside / ENTRY, record)
+            entry = Entry(
+                folder=target,
+                files=_observed(aside / OUTPUTS),
+                witnesses=witnesses,
+                origin=str(outputs),
+            )
+            write_json(aside / ENTRY, _record(entry))
             _replace(aside, target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-        return _read(target)
+        return entry
+
+    def take(self, entry: Entry, target: Path) -> bool:
+        """Makes ``target`` an entry's outputs; says if they were still all there.
+
+        Another run may replace an entry at any moment.
+        """
+        try:
+            link_tree(entry.folder / OUTPUTS, target)
+        except FileNotFoundError:
+            shutil.rmtree(target, ignore_errors=True)
+            return False
+        return True
 
 
 def link_tree(source: Path, target: Path) -> None:
@@ -115,13 +129,26 @@ def link_tree(source: Path, target: Path) -> None:
 
 
 def _replace(aside: Path, target: Path) -> None:
-    if target.exists():
-        # The old entry was found damaged or outdated; it leaves by a rename, so that no reader
-        # ever sees half of it.
-        gone = Path(tempfile.mkdtemp(dir=target.parent, prefix=".leaving-"))
+    """Puts an entry in the place of an older one, which leaves by a rename, never in pieces."""
+    gone = Path(tempfile.mkdtemp(dir=target.parent, prefix=".leaving-"))
+    with contextlib.suppress(FileNotFoundError):
         target.rename(gone / target.name)
-        shutil.rmtree(gone, ignore_errors=True)
-    aside.rename(target)
+    shutil.rmtree(gone, ignore_errors=True)
+    try:
+        aside.rename(target)
+    except OSError as error:
+        # Where another run has put the same step's outputs in between, those are as good.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
+def _record(entry: Entry) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "files": entry.files,
+        "witnesses": list(entry.witnesses),
+        "origin": entry.origin,
+    }
 
 
 def _read(folder: Path) -> Entry:

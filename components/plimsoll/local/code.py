@@ -78,7 +78,7 @@ def staged(below: Path) -> Path:
     """
     root = below / digest()[:16]
     if not root.is_dir():
-        with folder_written_whole(root) as aside:
+        with folder_written_whole(root, replace=False) as aside:
             for path in sources().values():
                 target = aside / "plimsoll" / path.relative_to(PACKAGE)
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from plimsoll.artifacts.files import digest_json, digest_tree, write_text
 from plimsoll.errors import StepError
 from plimsoll.images import ROLES, role_of
 from plimsoll.local import code, environments, failure, process
-from plimsoll.local.cache import OUTPUTS, Entry, StepCache, link_tree
+from plimsoll.local.cache import Entry, StepCache
 from plimsoll.local.progress import Progress
 from plimsoll.local.record import FAILED, RUNNING, SUCCEEDED, Run, Step
 
@@ -81,8 +81,7 @@ class StepRunner:
         # A retry finds what the attempt before it left.
         shutil.rmtree(folder, ignore_errors=True)
         entry = self._find(key, folder)
-        if entry is not None:
-            link_tree(entry.folder / OUTPUTS, folder)
+        if entry is not None and self.cache.take(entry, folder):
             _rebase(folder, entry.origin)
             step.cached = True
             self._keep_outputs(step, asked, folder)
