@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,11 @@ CONFIG_FILE = "network.json"
 WEIGHTS_FILE = "weights.safetensors"
 UNKNOWN = 1
 ROWS_AT_ONCE = 16384
+EMBEDDING_SPREAD = 0.1
+NARROWEST = 1e-6
+"""Edges closer than this count as one."""
+FARTHEST = 10.0
+"""Numbers further from 0 than this count as this, where there are no bins to end them."""
 
 
 class Inputs(Protocol):
@@ -59,9 +64,11 @@ class NetworkConfig:
     embeddings: tuple[int, ...] = ()
     """Width of each categorical column's embedding."""
     bins: int = 0
-    """Piecewise-linear bins a numeric column; 0: numeric columns go in as they are."""
-    hidden: tuple[int, ...] = (256, 128)
-    """Width of each hidden layer."""
+    """Piecewise-linear bins of all numeric columns; 0: numeric columns go in as they are."""
+    hidden: tuple[int, ...] = (128, 128)
+    """Width of each member's hidden layers."""
+    members: int = 1
+    """Networks side by side on the same inputs, whose answers are averaged."""
     dropout: float = 0.0
     """Share of the hidden units left out while training, at least 0 and below 1."""
     unknown_rate: float = 0.0
@@ -80,7 +87,7 @@ class NetworkConfig:
             raise ConfigError(f"network: regression has one output, not {self.outputs}")
         if self.task != "regression" and self.outputs < 2:
             raise ConfigError(f"network: {self.task} needs 2 classes or more, not {self.outputs}")
-        if self.numeric < 0 or self.bins < 0 or min((1, *self.hidden)) < 1:
+        if self.numeric < 0 or self.bins < 0 or min((self.members, *self.hidden)) < 1:
             raise ConfigError("network: widths and counts cannot be negative, nor a layer empty")
         if self.numeric == 0 and not self.categories:
             raise ConfigError("network: there is no input column")
@@ -113,57 +120,91 @@ class NetworkConfig:
 
 
 class PiecewiseLinear(nn.Module):
-    """Spreads each number over bins: 1 in the bins below it, a share in its own, 0 above.
+    """Spreads each number over its column's bins: 1 in those below it, a share in its own, else 0.
 
-    The edges are buffers, fitted once by ``fit`` and saved with the weights; a bin of no width
-    stays at 0. Numbers outside the fitted range count as its ends.
+    The edges are buffers, set once by ``fit`` and saved with the weights. Numbers outside of
+    them count as the ends.
     """
 
+    column: torch.Tensor
     low: torch.Tensor
     scale: torch.Tensor
 
-    def __init__(self, columns: int, bins: int) -> None:
+    def __init__(self, bins: int) -> None:
         super().__init__()
-        self.register_buffer("low", torch.zeros(columns, bins))
-        self.register_buffer("scale", torch.zeros(columns, bins))
+        self.register_buffer("column", torch.zeros(bins, dtype=torch.int64))
+        self.register_buffer("low", torch.zeros(bins))
+        self.register_buffer("scale", torch.zeros(bins))
 
-    def fit(self, numeric: NDArray[np.float32]) -> None:
-        """Puts the edges at the quantiles of each column of ``numeric``, (rows, columns)."""
-        columns, bins = self.low.shape
-        shares = np.linspace(0, 1, bins + 1)
-        for column in range(columns):
-            edges = np.unique(np.quantile(numeric[:, column], shares, method="nearest"))
-            count = len(edges) - 1
-            self.low[column, :count] = torch.from_numpy(edges[:-1])
-            self.scale[column, :count] = torch.from_numpy(1 / np.diff(edges))
+    def fit(self, edges: Sequence[NDArray[np.float32]]) -> None:
+        """Takes the rising edges of each column; one edge fewer bins than edges."""
+        counts = [max(0, len(ends) - 1) for ends in edges]
+        self.column.copy_(torch.from_numpy(np.repeat(np.arange(len(edges)), counts)))
+        self.low.copy_(torch.from_numpy(np.concatenate([ends[:-1] for ends in edges])))
+        self.scale.copy_(torch.from_numpy(np.concatenate([1 / np.diff(ends) for ends in edges])))
 
     def forward(self, numeric: torch.Tensor) -> torch.Tensor:
-        """Returns shape (rows, columns * bins), each number from 0 to 1."""
-        spread = (numeric.unsqueeze(-1) - self.low) * self.scale
-        return spread.clamp_(0, 1).flatten(1)
+        """Returns shape (rows, bins), each number from 0 to 1."""
+        spread = (numeric[:, self.column] - self.low) * self.scale
+        return spread.clamp_(0, 1)
+
+
+def bin_edges(values: NDArray[np.float32], bins: int) -> NDArray[np.float32]:
+    """Returns at most ``bins + 1`` rising edges, spread so that bins hold about as many rows.
+
+    A value that fills a bin alone (a column's usual zero, what stands for missing) gets one edge,
+    and the others are spread over the rest: by plain quantiles it would take most of them.
+    """
+    found, counts = np.unique(values, return_counts=True)
+    if len(found) > bins + 1:
+        heavy = counts > len(values) / bins
+        light = np.repeat(found[~heavy], counts[~heavy])
+        shares = np.linspace(0, 1, bins + 1 - int(heavy.sum()))
+        found = np.union1d(found[heavy], np.quantile(light, shares, method="nearest"))
+    apart = np.diff(found, prepend=-np.inf) > NARROWEST
+    return np.asarray(found[apart], np.float32)
+
+
+class Members(nn.Module):
+    """One straight layer for each member, each on its own member's units."""
+
+    def __init__(self, members: int, width: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(members, width, outputs))
+        self.bias = nn.Parameter(torch.empty(members, 1, outputs))
+        bound = width**-0.5
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, units: torch.Tensor) -> torch.Tensor:
+        """Returns (members, rows, outputs) of units (members or 1, rows, width)."""
+        return torch.baddbmm(self.bias, units.expand(len(self.weight), -1, -1), self.weight)
 
 
 class Network(nn.Module):
-    """An MLP over binned numbers and embedded categories."""
+    """MLPs over binned numbers and embedded categories, which they share."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.bins = PiecewiseLinear(config.numeric, config.bins) if config.bins else None
+        self.bins = PiecewiseLinear(config.bins) if config.bins else None
         self.embeddings = nn.ModuleList(
             nn.Embedding(size, width)
             for size, width in zip(config.categories, config.embeddings, strict=True)
         )
-        width = config.numeric * max(1, config.bins) + sum(config.embeddings)
+        for table in self.embeddings:
+            nn.init.normal_(table.weight, std=EMBEDDING_SPREAD)
+        width = (config.bins or config.numeric) + sum(config.embeddings)
         layers: list[nn.Module] = []
         for hidden in config.hidden:
-            layers += [nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(config.dropout)]
+            layers += [Members(config.members, width, hidden), nn.ReLU()]
+            layers += [nn.Dropout(config.dropout)]
             width = hidden
-        self.hidden = nn.Sequential(*layers)
-        self.out = nn.Linear(width, config.outputs)
+        layers.append(Members(config.members, width, config.outputs))
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
-        """Returns logits (rows, classes), or standardised values (rows, 1).
+        """Returns each member's logits or standardised values, shape (members, rows, outputs).
 
         Args:
             numeric: float32, shape (rows, numeric columns).
@@ -172,9 +213,10 @@ class Network(nn.Module):
         if self.training and self.config.unknown_rate and categorical.numel():
             hide = torch.rand(categorical.shape, device=categorical.device)
             categorical = categorical.masked_fill(hide < self.config.unknown_rate, UNKNOWN)
-        parts = [numeric if self.bins is None else self.bins(numeric)]
+        numbers = numeric.clamp(-FARTHEST, FARTHEST) if self.bins is None else self.bins(numeric)
+        parts = [numbers]
         parts += [table(categorical[:, i]) for i, table in enumerate(self.embeddings)]
-        result: torch.Tensor = self.out(self.hidden(torch.cat(parts, dim=1)))
+        result: torch.Tensor = self.layers(torch.cat(parts, dim=1).unsqueeze(0))
         return result
 
 
@@ -237,15 +279,18 @@ def predict(module: nn.Module, config: NetworkConfig, features: Inputs) -> NDArr
         of shape (rows,) in the label's own unit.
     """
     answers = [
-        _raw(module, features.numeric[start : start + ROWS_AT_ONCE],
-             features.categorical[start : start + ROWS_AT_ONCE])
+        _raw(
+            module,
+            features.numeric[start : start + ROWS_AT_ONCE],
+            features.categorical[start : start + ROWS_AT_ONCE],
+        )
         for start in range(0, max(1, len(features.numeric)), ROWS_AT_ONCE)
     ]
-    raw = np.concatenate(answers).astype(np.float64)
+    raw = np.concatenate(answers, axis=1).astype(np.float64)
     if config.task == "regression":
-        return raw[:, 0] * config.target_std + config.target_mean
-    powers = np.exp(raw - raw.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        return raw.mean(axis=0)[:, 0] * config.target_std + config.target_mean
+    powers = np.exp(raw - raw.max(axis=2, keepdims=True))
+    return np.asarray((powers / powers.sum(axis=2, keepdims=True)).mean(axis=0))
 
 
 def _raw(

@@ -1,0 +1,245 @@
+"""Measures a model on every split, judges it, and packages it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plimsoll.artifacts import network
+from plimsoll.artifacts.dataset import Dataset, open_dataset
+from plimsoll.artifacts.examples import Examples, open_examples
+from plimsoll.artifacts.files import write_text
+from plimsoll.artifacts.package import Contents, Package, write_package
+from plimsoll.artifacts.transform import Transform, read_transform
+from plimsoll.errors import ArtifactError
+from plimsoll.evaluate import card, gate, lineage, report, warmup
+from plimsoll.evaluate.metrics import Floats, measure
+from plimsoll.evaluate.slices import Slice, measure_slices
+from plimsoll.problem import SPLITS, Threshold
+
+BASELINE_SPLITS = ("eval", "test")
+BySplit = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Where the artifacts lie."""
+
+    dataset: Path
+    examples: Path
+    transform: Path
+    model: Path
+    schema: Path
+    statistics: Path
+
+    @classmethod
+    def at(cls, paths: Mapping[str, str]) -> Inputs:
+        """Returns the inputs at some paths."""
+        return cls(**{name: Path(path) for name, path in paths.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """All that was found out about a model."""
+
+    dataset: Dataset
+    examples: Examples
+    transform: Transform
+    answers: Mapping[str, Floats]
+    """Split -> what the model answers."""
+    metrics: BySplit
+    """Split -> metric -> value, of the model; NaN where it cannot be computed."""
+    baseline: BySplit
+    """The same of gradient boosting, for eval and test."""
+    baseline_answers: Mapping[str, Floats]
+    """Split -> what gradient boosting answers."""
+    slices: tuple[Slice, ...]
+    """Parts of the test split."""
+    verdicts: tuple[gate.Verdict, ...]
+    """One a bound."""
+    inferred: bool
+    """Whether the thresholds are those of a problem that names none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the component hands on."""
+
+    blessed: bool
+    reason: str
+    metrics: dict[str, float]
+    """``split/metric`` -> value."""
+    baseline: dict[str, float]
+    """The same of the baseline."""
+    about: dict[str, Any]
+    """Metadata of the package: name, version, notes."""
+
+
+def evaluate(inputs: Inputs, package: str | Path, page: str | Path) -> Found:
+    """Evaluates a model and writes its package and the report.
+
+    Args:
+        inputs: The artifacts.
+        package: Where the package comes to be.
+        page: Where the report comes to be.
+
+    Raises:
+        ArtifactError: if an artifact is damaged, or they do not belong together.
+    """
+    module = network.load_network(inputs.model)
+    found = examine(inputs, module)
+    reason = gate.reason(found.verdicts)
+    packaged = write_package(Path(package), _contents(inputs, found, module))
+    write_text(Path(page), report.page(found).html())
+    return Found(
+        blessed=not reason,
+        reason=reason,
+        metrics=_flat(found.metrics),
+        baseline=_flat(found.baseline),
+        about={
+            "name": packaged.name,
+            "version": packaged.version,
+            "notes": _notes(found, packaged, reason),
+        },
+    )
+
+
+def examine(inputs: Inputs, module: network.Network) -> Evaluation:
+    """Measures a model and its baseline, and judges the model."""
+    dataset, examples = open_dataset(inputs.dataset), open_examples(inputs.examples)
+    transform = read_transform(inputs.transform)
+    _check_together(dataset, examples)
+    answers = {split: _answers(module, examples, split) for split in SPLITS}
+    baseline_answers = {
+        split: np.load(inputs.model / "baseline" / f"{split}.npy", allow_pickle=False)
+        for split in BASELINE_SPLITS
+    }
+    metrics = {split: _measured(examples, split, answers[split]) for split in SPLITS}
+    thresholds = dict(dataset.problem.thresholds)
+    slices = measure_slices(
+        dataset, lambda rows: _measured(examples, "test", answers["test"], rows)
+    )
+    return Evaluation(
+        dataset=dataset,
+        examples=examples,
+        transform=transform,
+        answers=answers,
+        metrics=metrics,
+        baseline={
+            split: _measured(examples, split, answer) for split, answer in baseline_answers.items()
+        },
+        baseline_answers=baseline_answers,
+        slices=tuple(slices),
+        verdicts=gate.judge(thresholds or _inferred(examples), metrics["test"]),
+        inferred=not thresholds,
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A split's inputs, as the network takes them."""
+
+    numeric: NDArray[np.float32]
+    categorical: NDArray[np.int32]
+
+
+def _answers(module: network.Network, examples: Examples, split: str) -> Floats:
+    rows = _Rows(examples.numeric(split), examples.categorical(split))
+    return network.predict(module, module.config, rows)
+
+
+def _measured(
+    examples: Examples, split: str, answers: Floats, rows: NDArray[np.bool_] | None = None
+) -> dict[str, float]:
+    label = np.asarray(examples.label(split))
+    chosen = slice(None) if rows is None else rows
+    return measure(
+        examples.task, examples.classes, examples.positive, label[chosen], answers[chosen]
+    )
+
+
+def _inferred(examples: Examples) -> dict[str, Threshold]:
+    positive = list(examples.classes).index(examples.positive) if examples.task == "binary" else 0
+    return gate.no_worse_than_chance(
+        examples.task,
+        np.asarray(examples.label("train")),
+        np.asarray(examples.label("test")),
+        positive,
+    )
+
+
+def _check_together(dataset: Dataset, examples: Examples) -> None:
+    rows = {split: dataset.rows(split) for split in SPLITS}
+    if dataset.id != examples.dataset_id or rows != dict(examples.rows):
+        raise ArtifactError(
+            "the examples were not made from this dataset",
+            cause=f"dataset {dataset.id[:16]} {rows}, "
+            f"examples of {examples.dataset_id[:16]} {dict(examples.rows)}",
+        )
+
+
+def _contents(inputs: Inputs, found: Evaluation, module: network.Network) -> Contents:
+    dataset, transform = found.dataset, found.transform
+    requests = warmup.instances(dataset, transform)
+    label = transform.label
+    return Contents(
+        name=dataset.problem.name or label.name,
+        task=label.task,
+        classes=tuple(label.classes),
+        positive=label.positive,
+        inputs=tuple({"name": item.name, "type": item.type} for item in transform.inputs),
+        problem=dataset.problem.to_dict(),
+        model=inputs.model,
+        transform=inputs.transform,
+        schema=inputs.schema,
+        statistics=inputs.statistics,
+        instances=requests,
+        answers=warmup.answers(requests, transform, module),
+        metrics={
+            **found.metrics,
+            "baseline": found.baseline,
+            "slices": [vars(item) for item in found.slices],
+            "thresholds": [
+                {**vars(verdict), "passed": verdict.passed} for verdict in found.verdicts
+            ],
+        },
+        lineage=lineage.lineage(dataset, inputs.transform, inputs.model),
+        model_card=card.model_card(
+            dataset, transform, found.metrics, found.baseline, found.verdicts
+        ),
+    )
+
+
+def _notes(found: Evaluation, package: Package, reason: str) -> list[str]:
+    metric = {"binary": "auc", "multiclass": "accuracy", "regression": "rmse"}[found.examples.task]
+    ours, theirs = found.metrics["test"][metric], found.baseline["test"][metric]
+    unmeasured = [
+        f"{split} {name}"
+        for split, values in found.metrics.items()
+        for name, value in values.items()
+        if math.isnan(value)
+    ]
+    lines = [f"test {metric} {ours:.4f}; gradient boosting {theirs:.4f}"]
+    if found.inferred:
+        lines.append("no thresholds given: no worse than a constant guess, beyond chance")
+    if unmeasured:
+        lines.append(f"could not be computed: {', '.join(unmeasured)}")
+    verdicts = "; ".join(str(verdict) for verdict in found.verdicts)
+    lines.append(f"not blessed: {reason}" if reason else f"blessed: {verdicts}")
+    return [*lines, f"package {package.name} {package.version}"]
+
+
+def _flat(metrics: BySplit) -> dict[str, float]:
+    # KFP cannot store NaN; what is missing is named in the notes.
+    return {
+        f"{split}/{name}": value
+        for split, values in metrics.items()
+        for name, value in values.items()
+        if math.isfinite(value)
+    }

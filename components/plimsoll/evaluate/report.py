@@ -1,0 +1,212 @@
+"""The report of an evaluation: verdicts, metrics beside the baseline's, curves and slices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plimsoll.artifacts.predictions import class_text, predicted_classes
+from plimsoll.evaluate.metrics import Floats, calibration_bins
+from plimsoll.pictures.charts import (
+    badge,
+    buckets,
+    calibration_chart,
+    cards,
+    grid,
+    heat_table,
+    histogram,
+    line_chart,
+    scatter_chart,
+    table,
+)
+from plimsoll.pictures.page import Page
+
+if TYPE_CHECKING:
+    from plimsoll.evaluate.core import Evaluation
+
+MOST_CLASSES = 20
+MOST_DOTS = 1000
+_HEADLINES = {
+    "binary": ("auc", "log_loss", "f1", "calibration_error"),
+    "multiclass": ("accuracy", "auc", "log_loss", "f1"),
+    "regression": ("rmse", "mae", "r2"),
+}
+OURS, THEIRS = "network", "gradient boosting"
+
+
+def page(found: Evaluation) -> Page:
+    """Returns the page of an evaluation."""
+    problem, task = found.dataset.problem, found.examples.task
+    made = Page(
+        f"Evaluation: {problem.label}",
+        f"{task} on {found.examples.rows['test']:,} test rows, never seen in training.",
+    )
+    test, baseline = found.metrics["test"], found.baseline["test"]
+    made.add_bare(
+        "",
+        cards(
+            [
+                (f"test {name}", test[name], f"{THEIRS} {baseline[name]:.4g}")
+                for name in _HEADLINES[task]
+            ]
+        ),
+    )
+    made.add_bare("Thresholds", _verdicts(found), _about_thresholds(found))
+    if task == "binary":
+        _add_two_classes(made, found)
+    if task == "regression":
+        _add_values(made, found)
+    else:
+        _add_confusion(made, found)
+    made.add_bare("Metrics", _metrics(found))
+    if found.slices:
+        made.add_bare("Slices of the test split", _slices(found))
+    return made
+
+
+def _verdicts(found: Evaluation) -> str:
+    rows = [
+        [
+            verdict.metric,
+            f"{'at least' if verdict.bound == 'min' else 'at most'} {verdict.allowed:.4g}",
+            verdict.measured,
+            badge("passed", "good") if verdict.passed else badge("failed", "bad"),
+        ]
+        for verdict in found.verdicts
+    ]
+    return table(["metric", "allowed", "measured on test", "verdict"], rows)
+
+
+def _about_thresholds(found: Evaluation) -> str:
+    if not found.inferred:
+        return "From the problem file; bounds are inclusive."
+    return (
+        "The problem names none, so the model must be no worse than a constant guess, with three "
+        "standard errors for chance. Name your own under thresholds in the problem file."
+    )
+
+
+def _metrics(found: Evaluation) -> str:
+    names = list(found.metrics["test"])
+    rows: list[list[object]] = []
+    for who, metrics in ((OURS, found.metrics), (THEIRS, found.baseline)):
+        for split, values in metrics.items():
+            rows.append([split, who, *(values.get(name) for name in names)])
+    return table(["split", "model", *names], rows)
+
+
+def _slices(found: Evaluation) -> str:
+    names = _HEADLINES[found.examples.task]
+    rows = [
+        [item.column, item.value, item.rows, *(item.metrics.get(name) for name in names)]
+        for item in found.slices
+    ]
+    return table(["column", "value", "rows", *names], rows)
+
+
+def _add_two_classes(made: Page, found: Evaluation) -> None:
+    place = list(found.examples.classes).index(found.examples.positive)
+    truth = np.asarray(found.examples.label("test")) == place
+    scores = {
+        OURS: found.answers["test"][:, place],
+        THEIRS: found.baseline_answers["test"][:, place],
+    }
+    positive = class_text(found.examples.positive)
+    made.add(
+        "Ranking and calibration",
+        grid(
+            line_chart(
+                {name: _roc(truth, score) for name, score in scores.items()},
+                x_label="false positive rate",
+                y_label="true positive rate",
+                title="ROC",
+                x_domain=(0, 1),
+                y_domain=(0, 1),
+                diagonal=True,
+                square=True,
+                dashed=[THEIRS],
+            ),
+            calibration_chart(
+                {
+                    name: [(mean, share) for mean, share, _ in calibration_bins(score, truth)]
+                    for name, score in scores.items()
+                }
+            ),
+        ),
+    )
+    made.add(
+        f"Probability of {positive}",
+        histogram(
+            {
+                f"actually {positive}": buckets(scores[OURS][truth].tolist()),
+                "actually not": buckets(scores[OURS][~truth].tolist()),
+            },
+            x_label="probability",
+            share=True,
+        ),
+        "Each outline adds up to 1: the further apart, the better the model tells them.",
+    )
+
+
+def _roc(truth: NDArray[np.bool_], score: Floats) -> list[tuple[float, float]]:
+    from sklearn.metrics import roc_curve
+
+    if truth.all() or not truth.any():
+        return []
+    false, true, _ = roc_curve(truth, score)
+    return list(zip(false.tolist(), true.tolist(), strict=True))
+
+
+def _add_confusion(made: Page, found: Evaluation) -> None:
+    examples = found.examples
+    label = np.asarray(examples.label("test"))
+    given = predicted_classes(
+        examples.task, examples.classes, examples.positive, found.answers["test"]
+    )
+    count = len(examples.classes)
+    cells = np.bincount(label * count + given, minlength=count * count).reshape(count, count)
+    shown = np.argsort(-np.bincount(label, minlength=count), kind="stable")[:MOST_CLASSES]
+    shown = np.sort(shown)
+    names = [class_text(examples.classes[place]) for place in shown]
+    made.add_bare(
+        "Confusion",
+        heat_table(
+            names,
+            names,
+            cells[np.ix_(shown, shown)].tolist(),
+            row_title="actual",
+            column_title="predicted",
+            by_row=True,
+        ),
+        f"The {MOST_CLASSES} commonest of {count} classes." if count > MOST_CLASSES else "",
+    )
+
+
+def _add_values(made: Page, found: Evaluation) -> None:
+    label = np.asarray(found.examples.label("test"), np.float64)
+    answers = found.answers["test"]
+    places = np.unique(np.linspace(0, len(label) - 1, min(MOST_DOTS, len(label))).astype(int))
+    dots = list(zip(label[places].tolist(), answers[places].tolist(), strict=True))
+    made.add(
+        "Estimates and errors",
+        grid(
+            scatter_chart(
+                {OURS: dots},
+                x_label="actual",
+                y_label="estimated",
+                title="Estimated against actual",
+                diagonal=True,
+                square=True,
+            ),
+            histogram(
+                {
+                    OURS: buckets((answers - label).tolist()),
+                    THEIRS: buckets((found.baseline_answers["test"] - label).tolist()),
+                },
+                x_label="estimated minus actual",
+                title="Errors",
+            ),
+        ),
+    )

@@ -1,0 +1,59 @@
+"""Metrics of parts of the test split: each value of the columns that the problem names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plimsoll.artifacts.dataset import Dataset
+from plimsoll.artifacts.rows import rows_from_table
+
+MOST_VALUES = 20
+LEAST_ROWS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """The rows of the test split in which a column has a value."""
+
+    column: str
+    """The column."""
+    value: str
+    """Its value, as text."""
+    rows: int
+    """How many rows."""
+    metrics: dict[str, float]
+    """Their metrics."""
+
+
+def measure_slices(
+    dataset: Dataset, measure: Callable[[NDArray[np.bool_]], dict[str, float]]
+) -> list[Slice]:
+    """Measures the commonest values of each slice column, largest first.
+
+    Args:
+        dataset: The dataset; its problem names the columns.
+        measure: Returns the metrics of the test rows that a mask chooses.
+    """
+    found = []
+    for column in dataset.problem.slices:
+        values = np.array(
+            [_text(row[column]) for row in rows_from_table(dataset.read("test", [column]))]
+        )
+        names, counts = np.unique(values, return_counts=True)
+        order = np.lexsort((names, -counts))[:MOST_VALUES]
+        found += [
+            Slice(column=column, value=str(names[at]), rows=int(counts[at]), metrics=measured)
+            for at in order
+            if counts[at] >= LEAST_ROWS
+            for measured in [measure(values == names[at])]
+        ]
+    return found
+
+
+def _text(value: Any) -> str:
+    return "(missing)" if value is None else str(value)

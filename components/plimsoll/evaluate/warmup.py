@@ -1,0 +1,42 @@
+"""The requests that a package carries, and the answers that any server must give to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from plimsoll.artifacts import network, predictions
+from plimsoll.artifacts.dataset import Dataset
+from plimsoll.artifacts.rows import rows_from_table
+from plimsoll.artifacts.transform import Transform
+from plimsoll.transform import apply
+
+ROWS = 16
+UNSEEN = "a value that was never seen"
+
+
+def instances(dataset: Dataset, transform: Transform) -> list[dict[str, Any]]:
+    """Returns requests: rows spread over the test split, one of nulls, one of unseen categories.
+
+    They hold the columns that the model reads and no others.
+    """
+    columns = [column.name for column in transform.inputs]
+    table = dataset.read("test", columns)
+    places = np.unique(np.linspace(0, table.num_rows - 1, min(ROWS, table.num_rows)).astype(int))
+    rows = rows_from_table(table.take(places))
+    texts = [column.name for column in transform.inputs if column.type == "string"]
+    empty = dict.fromkeys(columns)
+    unseen = {**rows[0], **dict.fromkeys(texts, UNSEEN)}
+    return [*rows, empty, unseen]
+
+
+def answers(
+    rows: Sequence[dict[str, Any]], transform: Transform, module: network.Network
+) -> list[dict[str, Any]]:
+    """Returns the answers to requests, on the very path that serving takes."""
+    features = apply.apply(transform, apply.columns_from_rows(transform, rows))
+    label = transform.label
+    array = network.predict(module, module.config, features)
+    return predictions.as_answers(label.task, label.classes, label.positive, array)

@@ -1,0 +1,1 @@
+"""Trains a network for tabular data, with gradient boosting beside it."""

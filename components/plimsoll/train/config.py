@@ -1,0 +1,136 @@
+"""The knobs of train."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from plimsoll.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How a network is trained. A 0 where noted means: chosen by the number of rows."""
+
+    epochs: int = 0
+    """Most passes over the training split; 0: enough for 2,000 steps, from 12 to 200."""
+    patience: int = 0
+    """Epochs without a lower eval loss after which to stop; 0: a fifth of epochs, at least 3."""
+    batch_size: int = 0
+    """Rows a step; 0: a sixteenth of the rows, from 16 to 2,048."""
+    learning_rate: float = 1e-3
+    """The highest learning rate; it warms up to this and falls along a cosine."""
+    warm_up: float = 0.05
+    """Share of the steps in which the learning rate rises, at least 0 and below 1."""
+    weight_decay: float = 1e-2
+    """AdamW's decoupled weight decay, at least 0."""
+    members: int = 4
+    """Networks trained side by side, whose answers are averaged."""
+    hidden: tuple[int, ...] = (128, 128)
+    """Width of each member's hidden layers; none makes linear models of bins and embeddings."""
+    dropout: float = 0.2
+    """Share of the hidden units left out in each step, at least 0 and below 1."""
+    bins: int = 16
+    """Most piecewise-linear bins a numeric column; 0: numbers go in as they are."""
+    embedding: int = 16
+    """Greatest width of a category's embedding."""
+    unknown_rate: float = 0.05
+    """Share of the categories shown as unknown in each step, so that unknown means something."""
+    averaging: float = 0.99
+    """Decay of the running average of the weights that is evaluated and kept; 0: none is taken."""
+    trees: int = 300
+    """Trees a class of the gradient boosting that is reported beside the network."""
+    seed: int = 0
+    """Seed of weights, batches and dropout."""
+    threads: int = 0
+    """Threads of the processor; 0: all that this process may use."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.hidden, list):
+            object.__setattr__(self, "hidden", tuple(self.hidden))
+        for name, least in _LEAST.items():
+            _check_whole(name, getattr(self, name), least)
+        if not isinstance(self.hidden, tuple):
+            raise ConfigError(
+                "train config: hidden must be a list of widths",
+                cause=f"it is {self.hidden!r}",
+                hint='for example: {"hidden": [256, 128]}',
+            )
+        for width in self.hidden:
+            _check_whole("a width in hidden", width, 1)
+        for name in ("warm_up", "dropout", "unknown_rate", "averaging"):
+            _check_number(name, getattr(self, name), 0, below=1)
+        _check_number("weight_decay", self.weight_decay, 0)
+        _check_number("learning_rate", self.learning_rate, 0)
+        if self.learning_rate == 0:
+            raise ConfigError("train config: learning_rate must be above 0")
+
+    def for_rows(self, rows: int) -> TrainConfig:
+        """Returns this config with what was left open chosen for so many training rows."""
+        batch_size = self.batch_size or min(2048, max(16, rows // 16))
+        steps = math.ceil(rows / batch_size)
+        epochs = self.epochs or min(200, max(12, math.ceil(2000 / steps)))
+        patience = self.patience or max(3, epochs // 5)
+        return dataclasses.replace(self, batch_size=batch_size, epochs=epochs, patience=patience)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the config as JSON values."""
+        return {**dataclasses.asdict(self), "hidden": list(self.hidden)}
+
+
+_LEAST = {
+    "epochs": 0,
+    "patience": 0,
+    "batch_size": 0,
+    "bins": 0,
+    "members": 1,
+    "embedding": 1,
+    "trees": 1,
+    "seed": 0,
+    "threads": 0,
+}
+
+
+def parse(text: str) -> TrainConfig:
+    """Reads a config from JSON text; empty text is the default.
+
+    Raises:
+        ConfigError: if it is not a JSON object, or a field is unknown or does not hold.
+    """
+    try:
+        values = json.loads(text or "{}")
+    except ValueError as error:
+        raise ConfigError("train config: it is not JSON", cause=str(error)) from error
+    if not isinstance(values, dict):
+        raise ConfigError(
+            "train config: it must be a JSON object", cause=f"it is {text.strip()[:60]}"
+        )
+    known = tuple(item.name for item in dataclasses.fields(TrainConfig))
+    for name in values:
+        if name not in known:
+            raise ConfigError(
+                f"train config: there is no field {name!r}",
+                cause=nearest(name, known),
+                choices=known,
+            )
+    return TrainConfig(**values)
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(
+            f"train config: {name} must be a whole number from {least} upwards",
+            cause=f"it is {value!r}",
+        )
+
+
+def _check_number(name: str, value: Any, least: float, *, below: float = math.inf) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not least <= value < below:
+        bound = f"at least {least}" + (f" and below {below}" if below < math.inf else "")
+        raise ConfigError(
+            f"train config: {name} must be a number {bound}", cause=f"it is {value!r}"
+        )

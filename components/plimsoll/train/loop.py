@@ -1,0 +1,174 @@
+"""The training loop: one process, the data resident, batches by a permutation of indices."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from plimsoll.artifacts.network import Network
+from plimsoll.errors import ConfigError
+from plimsoll.train.config import TrainConfig
+from plimsoll.train.tensors import Rows
+
+ROWS_AT_ONCE = 16384
+LONGEST_STEP = 1.0
+"""Gradients longer than this are shortened to it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """What one pass over the training split came to."""
+
+    number: int
+    """From 1."""
+    train_loss: float
+    """Mean over the batches as they were trained on, dropout included."""
+    eval_loss: float
+    """Mean over the eval split; of the averaged weights, if there are."""
+    learning_rate: float
+    """At the end of the epoch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """The whole training."""
+
+    epochs: tuple[Epoch, ...]
+    """In order, those after the best included."""
+    best: int
+    """Number of the epoch with the lowest eval loss, whose weights were kept."""
+    planned: int
+    """Epochs that were allowed; fewer were needed if it stopped early."""
+
+
+def fit(
+    module: Network, train: Rows, held_out: Rows, config: TrainConfig, say: Callable[[str], None]
+) -> History:
+    """Trains a network in place, and leaves it with the weights that were best on eval.
+
+    Args:
+        module: The network, on the device of the rows.
+        train: What to learn from.
+        held_out: What decides when to stop.
+        config: The knobs, none left open.
+        say: Takes a line after each epoch.
+
+    Raises:
+        ConfigError: if the loss stops being a number.
+    """
+    steps = math.ceil(len(train) / config.batch_size)
+    optimizer = torch.optim.AdamW(
+        module.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, _Schedule(total=steps * config.epochs, warm_up=config.warm_up)
+    )
+    averaged = copy.deepcopy(module)
+    batches = torch.Generator().manual_seed(config.seed)
+    epochs: list[Epoch] = []
+    best, weights = 0, copy.deepcopy(averaged.state_dict())
+    while len(epochs) < config.epochs and len(epochs) - best < config.patience:
+        started = time.monotonic()
+        order = torch.randperm(len(train), generator=batches).to(train.target.device)
+        total = torch.zeros((), device=train.target.device)
+        module.train()
+        for places in order.split(config.batch_size):
+            batch = train.at(places)
+            loss = members_loss(module(batch.numeric, batch.categorical), batch.target)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(module.parameters(), LONGEST_STEP)
+            optimizer.step()
+            schedule.step()
+            _follow(averaged, module, config.averaging, schedule.last_epoch)
+            total += loss.detach() * len(places)
+        epoch = Epoch(
+            number=len(epochs) + 1,
+            train_loss=float(total) / len(train),
+            eval_loss=mean_loss(averaged, held_out),
+            learning_rate=float(schedule.get_last_lr()[0]),
+        )
+        _check_loss(epoch, config)
+        epochs.append(epoch)
+        if not best or epoch.eval_loss < epochs[best - 1].eval_loss:
+            best, weights = epoch.number, copy.deepcopy(averaged.state_dict())
+        say(_line(epoch, config, best, time.monotonic() - started))
+    module.load_state_dict(weights)
+    module.eval()
+    return History(epochs=tuple(epochs), best=best, planned=config.epochs)
+
+
+def members_loss(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Returns the mean loss of the members, each by itself.
+
+    Args:
+        outputs: Shape (members, rows, outputs).
+        target: Class indices (rows,), or standardised values (rows, 1).
+    """
+    many = target.expand(len(outputs), *target.shape)
+    if target.is_floating_point():
+        return functional.mse_loss(outputs, many)
+    return functional.cross_entropy(outputs.flatten(0, 1), many.flatten())
+
+
+def mean_loss(module: Network, rows: Rows) -> float:
+    """Returns the mean loss of the members' averaged answer, in evaluation mode."""
+    total = torch.zeros((), dtype=torch.float64, device=rows.target.device)
+    module.eval()
+    with torch.inference_mode():
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows.part(start, start + ROWS_AT_ONCE)
+            outputs = module(part.numeric, part.categorical)
+            if part.target.is_floating_point():
+                total += functional.mse_loss(outputs.mean(dim=0), part.target, reduction="sum")
+            else:
+                shares = outputs.log_softmax(dim=2).logsumexp(dim=0) - math.log(len(outputs))
+                total += functional.nll_loss(shares, part.target, reduction="sum")
+    return float(total) / len(rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Schedule:
+    """The learning rate's share of its highest: a straight rise, then half a cosine to 0."""
+
+    total: int
+    warm_up: float
+
+    def __call__(self, step: int) -> float:
+        rising = self.warm_up * self.total
+        if step < rising:
+            return (step + 1) / (rising + 1)
+        done = (step - rising) / max(1.0, self.total - rising)
+        return (1 + math.cos(math.pi * min(1.0, done))) / 2
+
+
+@torch.no_grad()
+def _follow(averaged: Network, module: Network, decay: float, step: int) -> None:
+    # Early on the average follows closely, so that fresh weights do not linger in it.
+    share = 1 - min(decay, step / (step + 10))
+    torch._foreach_lerp_(list(averaged.parameters()), list(module.parameters()), share)
+
+
+def _check_loss(epoch: Epoch, config: TrainConfig) -> None:
+    for split, loss in (("train", epoch.train_loss), ("eval", epoch.eval_loss)):
+        if not math.isfinite(loss):
+            raise ConfigError(
+                f"training diverged: the {split} loss is {loss} in epoch {epoch.number}",
+                cause=f"learning_rate is {config.learning_rate:g}",
+                hint=f'try a lower one: {{"learning_rate": {config.learning_rate / 10:g}}}',
+            )
+
+
+def _line(epoch: Epoch, config: TrainConfig, best: int, seconds: float) -> str:
+    mark = " best" if best == epoch.number else ""
+    return (
+        f"epoch {epoch.number}/{config.epochs} train loss {epoch.train_loss:.5f} "
+        f"eval loss {epoch.eval_loss:.5f} ({seconds:.1f} s){mark}"
+    )
