@@ -65,10 +65,8 @@ class NetworkConfig:
     """Width of each categorical column's embedding."""
     bins: int = 0
     """Piecewise-linear bins of all numeric columns; 0: numeric columns go in as they are."""
-    hidden: tuple[int, ...] = (128, 128)
-    """Width of each member's hidden layers."""
-    members: int = 1
-    """Networks side by side on the same inputs, whose answers are averaged."""
+    hidden: tuple[int, ...] = (512, 256)
+    """Width of each hidden layer."""
     dropout: float = 0.0
     """Share of the hidden units left out while training, at least 0 and below 1."""
     unknown_rate: float = 0.0
@@ -87,7 +85,7 @@ class NetworkConfig:
             raise ConfigError(f"network: regression has one output, not {self.outputs}")
         if self.task != "regression" and self.outputs < 2:
             raise ConfigError(f"network: {self.task} needs 2 classes or more, not {self.outputs}")
-        if self.numeric < 0 or self.bins < 0 or min((self.members, *self.hidden)) < 1:
+        if self.numeric < 0 or self.bins < 0 or min((1, *self.hidden)) < 1:
             raise ConfigError("network: widths and counts cannot be negative, nor a layer empty")
         if self.numeric == 0 and not self.categories:
             raise ConfigError("network: there is no input column")
@@ -165,24 +163,8 @@ def bin_edges(values: NDArray[np.float32], bins: int) -> NDArray[np.float32]:
     return np.asarray(found[apart], np.float32)
 
 
-class Members(nn.Module):
-    """One straight layer for each member, each on its own member's units."""
-
-    def __init__(self, members: int, width: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(members, width, outputs))
-        self.bias = nn.Parameter(torch.empty(members, 1, outputs))
-        bound = width**-0.5
-        nn.init.uniform_(self.weight, -bound, bound)
-        nn.init.uniform_(self.bias, -bound, bound)
-
-    def forward(self, units: torch.Tensor) -> torch.Tensor:
-        """Returns (members, rows, outputs) of units (members or 1, rows, width)."""
-        return torch.baddbmm(self.bias, units.expand(len(self.weight), -1, -1), self.weight)
-
-
 class Network(nn.Module):
-    """MLPs over binned numbers and embedded categories, which they share."""
+    """An MLP over binned numbers and embedded categories."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -197,14 +179,12 @@ class Network(nn.Module):
         width = (config.bins or config.numeric) + sum(config.embeddings)
         layers: list[nn.Module] = []
         for hidden in config.hidden:
-            layers += [Members(config.members, width, hidden), nn.ReLU()]
-            layers += [nn.Dropout(config.dropout)]
+            layers += [nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(config.dropout)]
             width = hidden
-        layers.append(Members(config.members, width, config.outputs))
-        self.layers = nn.Sequential(*layers)
+        self.layers = nn.Sequential(*layers, nn.Linear(width, config.outputs))
 
     def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
-        """Returns each member's logits or standardised values, shape (members, rows, outputs).
+        """Returns logits (rows, classes), or standardised values (rows, 1).
 
         Args:
             numeric: float32, shape (rows, numeric columns).
@@ -216,7 +196,7 @@ class Network(nn.Module):
         numbers = numeric.clamp(-FARTHEST, FARTHEST) if self.bins is None else self.bins(numeric)
         parts = [numbers]
         parts += [table(categorical[:, i]) for i, table in enumerate(self.embeddings)]
-        result: torch.Tensor = self.layers(torch.cat(parts, dim=1).unsqueeze(0))
+        result: torch.Tensor = self.layers(torch.cat(parts, dim=1))
         return result
 
 
@@ -286,11 +266,11 @@ def predict(module: nn.Module, config: NetworkConfig, features: Inputs) -> NDArr
         )
         for start in range(0, max(1, len(features.numeric)), ROWS_AT_ONCE)
     ]
-    raw = np.concatenate(answers, axis=1).astype(np.float64)
+    raw = np.concatenate(answers).astype(np.float64)
     if config.task == "regression":
-        return raw.mean(axis=0)[:, 0] * config.target_std + config.target_mean
-    powers = np.exp(raw - raw.max(axis=2, keepdims=True))
-    return np.asarray((powers / powers.sum(axis=2, keepdims=True)).mean(axis=0))
+        return raw[:, 0] * config.target_std + config.target_mean
+    powers = np.exp(raw - raw.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def _raw(

@@ -16,6 +16,7 @@ from rich.text import Text
 from plimsoll.local.environments import Announce
 from plimsoll.local.record import FAILED, STOPPED, SUCCEEDED, Run
 
+MOST_METRICS = 5
 _STYLE = {SUCCEEDED: "green bold", STOPPED: "yellow bold", FAILED: "red bold"}
 
 
@@ -112,10 +113,11 @@ def building(role: str) -> Iterator[Announce]:
 
 def _metrics_table(record: Run) -> Table:
     table = Table(box=None, pad_edge=False, show_header=True, padding=(0, 2, 0, 0))
-    table.add_column("  split")
-    names = list(next(iter(record.metrics.values())))
+    table.add_column("  split", no_wrap=True)
+    # Eight columns do not fit a terminal; the others are in the record and the report.
+    names = list(next(iter(record.metrics.values())))[:MOST_METRICS]
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for label, metrics in (("", record.metrics), (" baseline", record.baseline_metrics)):
         for split, values in metrics.items():
             numbers = [f"{values[name]:.4f}" if name in values else "-" for name in names]

@@ -27,11 +27,9 @@ class TrainConfig:
     """Share of the steps in which the learning rate rises, at least 0 and below 1."""
     weight_decay: float = 1e-2
     """AdamW's decoupled weight decay, at least 0."""
-    members: int = 4
-    """Networks trained side by side, whose answers are averaged."""
-    hidden: tuple[int, ...] = (128, 128)
-    """Width of each member's hidden layers; none makes linear models of bins and embeddings."""
-    dropout: float = 0.2
+    hidden: tuple[int, ...] = (512, 256)
+    """Width of each hidden layer; none makes a linear model of bins and embeddings."""
+    dropout: float = 0.4
     """Share of the hidden units left out in each step, at least 0 and below 1."""
     bins: int = 16
     """Most piecewise-linear bins a numeric column; 0: numbers go in as they are."""
@@ -86,7 +84,6 @@ _LEAST = {
     "patience": 0,
     "batch_size": 0,
     "bins": 0,
-    "members": 1,
     "embedding": 1,
     "trees": 1,
     "seed": 0,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from plimsoll.artifacts.network import Network
 from plimsoll.errors import ConfigError
@@ -63,6 +62,7 @@ def fit(
     Raises:
         ConfigError: if the loss stops being a number.
     """
+    loss_of = _loss_of(module, reduction="mean")
     steps = math.ceil(len(train) / config.batch_size)
     optimizer = torch.optim.AdamW(
         module.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -81,7 +81,7 @@ def fit(
         module.train()
         for places in order.split(config.batch_size):
             batch = train.at(places)
-            loss = members_loss(module(batch.numeric, batch.categorical), batch.target)
+            loss = loss_of(module(batch.numeric, batch.categorical), batch.target)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(module.parameters(), LONGEST_STEP)
@@ -105,33 +105,22 @@ def fit(
     return History(epochs=tuple(epochs), best=best, planned=config.epochs)
 
 
-def members_loss(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Returns the mean loss of the members, each by itself.
-
-    Args:
-        outputs: Shape (members, rows, outputs).
-        target: Class indices (rows,), or standardised values (rows, 1).
-    """
-    many = target.expand(len(outputs), *target.shape)
-    if target.is_floating_point():
-        return functional.mse_loss(outputs, many)
-    return functional.cross_entropy(outputs.flatten(0, 1), many.flatten())
-
-
 def mean_loss(module: Network, rows: Rows) -> float:
-    """Returns the mean loss of the members' averaged answer, in evaluation mode."""
+    """Returns the mean loss over rows, in evaluation mode and in bounded memory."""
+    loss_of = _loss_of(module, reduction="sum")
     total = torch.zeros((), dtype=torch.float64, device=rows.target.device)
     module.eval()
     with torch.inference_mode():
         for start in range(0, len(rows), ROWS_AT_ONCE):
             part = rows.part(start, start + ROWS_AT_ONCE)
-            outputs = module(part.numeric, part.categorical)
-            if part.target.is_floating_point():
-                total += functional.mse_loss(outputs.mean(dim=0), part.target, reduction="sum")
-            else:
-                shares = outputs.log_softmax(dim=2).logsumexp(dim=0) - math.log(len(outputs))
-                total += functional.nll_loss(shares, part.target, reduction="sum")
+            total += loss_of(module(part.numeric, part.categorical), part.target)
     return float(total) / len(rows)
+
+
+def _loss_of(module: Network, *, reduction: str) -> nn.Module:
+    if module.config.task == "regression":
+        return nn.MSELoss(reduction=reduction)
+    return nn.CrossEntropyLoss(reduction=reduction)
 
 
 @dataclass(frozen=True, kw_only=True)

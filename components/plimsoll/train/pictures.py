@@ -90,7 +90,6 @@ def _facts(trained: Trained) -> dict[str, object]:
     return {
         "inputs": f"{shape.numeric} numeric, {len(shape.categories)} categorical",
         "bins of numeric columns": shape.bins,
-        "members": shape.members,
         "hidden layers": ", ".join(map(str, shape.hidden)) or "none",
         "weights": sum(value.numel() for value in trained.module.parameters()),
         "rows a step": config.batch_size,

@@ -58,7 +58,6 @@ def shape_for(examples: Examples, config: TrainConfig) -> Shape:
         embeddings=tuple(_width(size, config.embedding) for size in sizes),
         bins=sum(len(ends) - 1 for ends in edges),
         hidden=config.hidden,
-        members=config.members,
         dropout=config.dropout,
         unknown_rate=config.unknown_rate,
         target_mean=mean,
