@@ -15,7 +15,6 @@ from plimsoll.errors import PlimsollError
 
 if TYPE_CHECKING:
     from plimsoll.local.graph import Compiled
-    from plimsoll.local.record import Run
 
 DEFAULT_OUT = "runs"
 
@@ -147,12 +146,14 @@ def _run(options: argparse.Namespace) -> int:
     record = api.execute(
         pipeline, arguments.complete(given, pipeline, out), out, not options.no_cache
     )
-    if options.json:
-        from plimsoll.artifacts.files import finite
+    from plimsoll.artifacts.files import finite
+    from plimsoll.local.summary import print_failures, print_summary
 
+    print_failures(record)
+    if options.json:
         print(json.dumps(finite(record.to_dict())))
     else:
-        _summarise(record)
+        print_summary(record)
     return 0 if record.status == "succeeded" else 1
 
 
@@ -162,12 +163,6 @@ def _inputs_help(pipeline: Compiled) -> str:
         default = "" if item.required else f" (default: {item.default!r})"
         lines.append(f"  --{item.name:<16} {item.description}{default}")
     return "\n".join(lines)
-
-
-def _summarise(record: Run) -> None:
-    from plimsoll.local.summary import print_summary
-
-    print_summary(record)
 
 
 def _runs(options: argparse.Namespace) -> int:

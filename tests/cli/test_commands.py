@@ -41,7 +41,7 @@ def test_a_gate_exits_with_1(tmp_path):
 
     assert ran.returncode == 1
     assert "gated stopped" in ran.stdout
-    assert "auc 0.4 < 0.6" in ran.stdout
+    assert "auc 0.4 < 0.6" in ran.stderr
 
 
 @pytest.mark.parametrize(

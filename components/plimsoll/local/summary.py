@@ -20,17 +20,25 @@ MOST_METRICS = 5
 _STYLE = {SUCCEEDED: "green bold", STOPPED: "yellow bold", FAILED: "red bold"}
 
 
+def print_failures(record: Run) -> None:
+    """Prints on stderr why a run did not succeed: each failed step, or what stopped it."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    failed = [step for step in record.steps.values() if step.error]
+    for step in failed:
+        print_failure(console, step.name, step)
+    if record.reason and not failed:
+        first, *rest = record.reason.splitlines()
+        console.print(Text(f"{record.status}: ", style="red bold").append(first, style="not bold"))
+        for line in rest:
+            console.print(Text(line))
+
+
 def print_summary(record: Run) -> None:
-    """Prints how a run ended: the failure in full, or the model and its metrics."""
+    """Prints how a run ended: the model and its metrics, and where the rest is."""
     console = _console()
-    for step in record.steps.values():
-        if step.error:
-            print_failure(Console(stderr=True, highlight=False, soft_wrap=True), step.name, step)
     headline = Text(f"{record.pipeline} {record.status}", style=_STYLE.get(record.status, ""))
     headline.append(f"  {record.seconds:.1f} s", style="not bold")
     console.print(headline)
-    if record.reason and not any(step.error for step in record.steps.values()):
-        console.print(Text(f"  {record.reason}"))
     if record.metrics:
         console.print(_metrics_table(record))
     rows = [
