@@ -56,7 +56,14 @@ def check_named(problem: Problem, names: Sequence[str], left_out: Mapping[str, s
                 f"column {column!r}, named as {role}, is not in the data",
                 cause=nearest(column, names),
                 choices=names,
+                hint=_where_it_is_said(role),
             )
+
+
+def _where_it_is_said(role: str) -> str:
+    if role == "label":
+        return "name a column of the data: --label COLUMN, or label: in the problem file"
+    return f"name columns of the data in the problem file, under {role}:"
 
 
 def not_features(table: pa.Table, problem: Problem, notes: list[str]) -> tuple[str, ...]:
