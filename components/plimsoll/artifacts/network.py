@@ -243,7 +243,8 @@ def load_network(folder: Path) -> Network:
         if not bool(torch.isfinite(value).all()):
             raise ArtifactError(f"{path}: {name} holds numbers that are not finite")
     module.load_state_dict(weights)
-    return module.eval()
+    module.eval()
+    return module
 
 
 def predict(module: nn.Module, config: NetworkConfig, features: Inputs) -> NDArray[np.float64]:

@@ -47,16 +47,9 @@ class TrainConfig:
     """Threads of the processor; 0: all that this process may use."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.hidden, list):
-            object.__setattr__(self, "hidden", tuple(self.hidden))
+        object.__setattr__(self, "hidden", _widths(self.hidden))
         for name, least in _LEAST.items():
             _check_whole(name, getattr(self, name), least)
-        if not isinstance(self.hidden, tuple):
-            raise ConfigError(
-                "train config: hidden must be a list of widths",
-                cause=f"it is {self.hidden!r}",
-                hint='for example: {"hidden": [256, 128]}',
-            )
         for width in self.hidden:
             _check_whole("a width in hidden", width, 1)
         for name in ("warm_up", "dropout", "unknown_rate", "averaging"):
@@ -114,6 +107,16 @@ def parse(text: str) -> TrainConfig:
                 choices=known,
             )
     return TrainConfig(**values)
+
+
+def _widths(value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise ConfigError(
+            "train config: hidden must be a list of widths",
+            cause=f"it is {value!r}",
+            hint='for example: {"hidden": [256, 128]}',
+        )
+    return tuple(value)
 
 
 def _check_whole(name: str, value: Any, least: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +84,7 @@ def _edges(examples: Examples, bins: int) -> tuple[NDArray[np.float32], ...]:
 
 
 def _width(size: int, greatest: int) -> int:
-    return min(greatest, max(2, round(1.6 * size**0.4)))
+    return min(greatest, max(2, round(1.6 * math.pow(size, 0.4))))
 
 
 def _bins(most: int, rows: int, columns: int) -> int:
