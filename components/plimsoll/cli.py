@@ -37,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output went away, as `| head` does; that is no failure of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        _complain(f"{error.strerror or error}\n  {error.filename or ''}".rstrip(), options)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

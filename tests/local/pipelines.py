@@ -93,6 +93,12 @@ def forgets(dataset: dsl.Output[dsl.Dataset]):
 
 
 @component
+def fills_the_disk():
+    with open("/dev/full", "w") as stream:
+        stream.write("x")
+
+
+@component
 def judge(good: bool) -> NamedTuple("Outputs", [("blessed", bool), ("reason", str)]):
     return good, "" if good else "auc 0.4 < 0.6"
 

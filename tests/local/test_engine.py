@@ -224,3 +224,11 @@ def test_arguments_are_checked_before_anything_runs(tmp_path):
     with pytest.raises(UsageError, match="neither a pipeline nor a component"):
         run(print, out=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_said_with_what_to_do(tmp_path):
+    record = run(pipelines.fills_the_disk, out=tmp_path)
+
+    text = record.steps["fills-the-disk"].error["text"]
+    assert "No space left on device" in text
+    assert "next: free space on the disk" in text

@@ -10,6 +10,11 @@ TAIL_LINES = 15
 TAIL_BYTES = 64 << 10
 _TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION = re.compile(r"^(?P<kind>[A-Za-z_][\w.]*)(?:: (?P<text>.*))?$")
+_ADVICE = {
+    "No space left on device": "free space on the disk, or name another with --out",
+    "MemoryError": "free memory, or give the step less data",
+    "Permission denied": "mend the permissions",
+}
 _OURS = "plimsoll.errors."
 
 
@@ -29,7 +34,7 @@ def explain(log: Path, ended: str) -> dict[str, Any]:
         headline = text.partition("\n")[0]
     else:
         headline = f"{kind}: {text}".partition("\n")[0]
-        text = f"{kind}: {text}"
+        text = f"{kind}: {text}{_advice(headline)}"
     return {
         "headline": headline,
         "text": text or headline,
@@ -37,6 +42,13 @@ def explain(log: Path, ended: str) -> dict[str, Any]:
         "gate": kind == f"{_OURS}GateError",
         "log_tail": lines[-TAIL_LINES:],
     }
+
+
+def _advice(headline: str) -> str:
+    for sign, advice in _ADVICE.items():
+        if sign in headline:
+            return f"\n  next: {advice}, then type the same command: it goes on"
+    return ""
 
 
 def last_lines(log: Path) -> list[str]:
