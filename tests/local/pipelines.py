@@ -94,8 +94,9 @@ def forgets(dataset: dsl.Output[dsl.Dataset]):
 
 @component
 def fills_the_disk():
-    with open("/dev/full", "w") as stream:
-        stream.write("x")
+    from pathlib import Path
+
+    Path("/dev/full").write_text("x")
 
 
 @component
