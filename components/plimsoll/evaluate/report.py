@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 20
 MOST_DOTS = 1000
+LARGE = 1000
 _HEADLINES = {
     "binary": ("auc", "log_loss", "f1", "calibration_error"),
     "multiclass": ("accuracy", "auc", "log_loss", "f1"),
@@ -48,7 +49,7 @@ def page(found: Evaluation) -> Page:
         "",
         cards(
             [
-                (f"test {name}", test[name], f"{THEIRS} {baseline[name]:.4g}")
+                (f"test {name}", test[name], f"{THEIRS} {_number(baseline[name])}")
                 for name in _HEADLINES[task]
             ]
         ),
@@ -64,6 +65,10 @@ def page(found: Evaluation) -> Page:
     if found.slices:
         made.add_bare("Slices of the test split", _slices(found))
     return made
+
+
+def _number(value: float) -> str:
+    return f"{value:,.4f}" if abs(value) < LARGE else f"{value:,.1f}"
 
 
 def _verdicts(found: Evaluation) -> str:
