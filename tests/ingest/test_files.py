@@ -26,6 +26,15 @@ def test_a_folder_is_one_table(write, run):
     assert [item["name"] for item in result.dataset.lineage["sources"]] == ["1.csv", "2.csv"]
 
 
+def test_a_relative_path_is_the_same_data(write, run, monkeypatch):
+    write("\n".join(FIRST), "part/1.csv")
+    folder = write("a,b,y\n" + "\n".join(SECOND), "part/2.csv").parent
+    whole = run(folder)
+    monkeypatch.chdir(folder.parent)
+    for data in ("part", "./part/", "part/*.csv", "../in/part"):
+        assert run(data).dataset == whole.dataset
+
+
 def test_a_pattern_takes_only_what_it_matches(write, run):
     write("\n".join(FIRST), "part/a1.csv")
     write("a,b,y\n" + "\n".join(SECOND), "part/a2.csv")

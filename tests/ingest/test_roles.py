@@ -96,8 +96,9 @@ def test_nothing_left_to_predict_from_is_refused(write, run):
 
 
 def test_a_label_alone_is_refused(write, run):
-    with pytest.raises(DataError, match="no column is left"):
+    with pytest.raises(DataError, match="no column is left") as caught:
         run(write(forty("y", "{bit}")))
+    assert caught.value.cause == "the label 'y' is the only column"
 
 
 def test_the_problems_own_drops_stay_in_the_dataset(write, run):

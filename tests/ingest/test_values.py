@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.data import everything, forty, table, told
+from plimsoll.errors import DataError
 from plimsoll.ingest.dates import SPELLINGS, as_dates
 
 
@@ -165,3 +166,17 @@ def test_a_wide_table_does_not_drown_its_notes(write, run):
     result = run(write(table(header, [f"{row},{n % 2}" for n, row in enumerate(rows)])))
     assert len(result.dataset.inferred) < 20
     assert told(result, "288 more columns were read in such ways")
+
+
+@pytest.mark.parametrize(("row", "name"), [("-1.7e308,{n}.5", "a"), ("{half},1e300", "y")])
+def test_numbers_whose_squares_overflow_are_refused(write, run, tmp_path, row, name):
+    data = forty("a,y", "{half},{n}.5") + row.format(half=1.5, n=1) + "\n"
+    with pytest.raises(DataError, match=f"column '{name}' holds numbers too large") as caught:
+        run(write(data))
+    assert ("drop: [a]" in caught.value.hint) == (name == "a")
+    assert not (tmp_path / "out").exists()
+
+
+def test_numbers_of_any_size_stand_in_a_column_that_is_dropped(write, run):
+    result = run(write(forty("a,b,y", "{n}e200,{letter},{bit}")), problem="{label: y, drop: [a]}")
+    assert max(everything(result)["a"]) == 39e200

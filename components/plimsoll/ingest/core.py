@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from plimsoll import __version__
 from plimsoll import problem as problems
 from plimsoll.artifacts import witness as witnesses
-from plimsoll.artifacts.dataset import Dataset, write_dataset
+from plimsoll.artifacts.dataset import ARROW_TYPES, Dataset, write_dataset
 from plimsoll.errors import DataError, shortened
 from plimsoll.ingest import label as labels
 from plimsoll.ingest.reading import Rows, read_sources
@@ -24,6 +26,8 @@ from plimsoll.ingest.time_split import check_time, with_times
 from plimsoll.problem import SPLITS, Problem
 
 FEWEST_ROWS = 10
+LARGEST = 1e150
+"""Squares of larger numbers, which means and spreads are made of, are more than a float holds."""
 LONGEST_NAME = 40
 """KServe makes longer names of a model's, and a DNS label ends at 63 characters."""
 
@@ -122,17 +126,41 @@ def _settled(rows: Rows, problem: Problem, name: str, notes: list[str]) -> tuple
     )
     features = _features(rows, resolved)
     if not features:
-        raise DataError(
-            "no column is left to predict from",
-            cause="\n".join(note for note in notes if note.startswith("dropped"))
-            or f"besides the label {problem.label!r} there are only columns that the problem drops",
-            hint="give data with more columns, or drop fewer",
-        )
+        raise _nothing_to_learn_from(rows, problem, notes)
+    _check_magnitudes(rows, resolved, features)
     if target.classes:
         telling = telling_columns(rows.table, resolved, features)
         if telling:
             notes.append(f"SUSPICIOUS, tells the label exactly: {shortened(telling)}")
     return rows, resolved
+
+
+def _nothing_to_learn_from(rows: Rows, problem: Problem, notes: Sequence[str]) -> DataError:
+    cause = "\n".join(note for note in notes if note.startswith("dropped"))
+    if rows.table.column_names == [problem.label]:
+        cause = f"the label {problem.label!r} is the only column"
+    elif not cause:
+        cause = f"besides the label {problem.label!r} there are only columns that the problem drops"
+    return DataError(
+        "no column is left to predict from",
+        cause=cause,
+        hint="give data with more columns, or drop fewer",
+    )
+
+
+def _check_magnitudes(rows: Rows, problem: Problem, features: Sequence[str]) -> None:
+    for name in (*features, problem.label):
+        column = rows.table.column(name)
+        if column.type != ARROW_TYPES["float"] or column.null_count == len(column):
+            continue
+        farthest = max(pc.min_max(column).as_py().values(), key=abs)
+        if abs(farthest) > LARGEST:
+            way_out = "" if name == problem.label else f", or drop: [{name}] in the problem file"
+            raise DataError(
+                f"column {name!r} holds numbers too large to reckon with",
+                cause=f"such as {farthest:g}; the most is {LARGEST:g}",
+                hint=f"leave cells empty where they stand for missing values{way_out}",
+            )
 
 
 def _features(rows: Rows, problem: Problem) -> list[str]:

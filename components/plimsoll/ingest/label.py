@@ -19,6 +19,10 @@ from plimsoll.problem import Problem
 MOST_CLASSES = 1000
 MOST_WHOLE_NUMBER_CLASSES = 20
 FEW_ROWS = 3
+TOO_MANY_HINT = (
+    "if it is a number written as text, write it plainly; "
+    "if it names each row, choose another label"
+)
 POSITIVE_WORDS = ("true", "1", "yes", "positive", "y", "t")
 YAML_WORDS = {"true": ("yes", "on", "y"), "false": ("no", "off", "n")}
 
@@ -142,12 +146,19 @@ def _check_task(label: str, task: str, kind: str, counts: Sequence[tuple[Any, in
             cause=f"among its values are {_examples(counts)}",
             hint="leave task out, or write task: regression",
         )
-    if task != "regression" and len(counts) > MOST_CLASSES:
+    if task == "regression":
+        return
+    if len(counts) > MOST_CLASSES:
         raise DataError(
             f"the label {label!r} has {len(counts):,} classes, more than {MOST_CLASSES:,}",
             cause=f"among them are {_examples(counts)}",
-            hint="if it is a number written as text, write it plainly; "
-            "if it names each row, choose another label",
+            hint=TOO_MANY_HINT,
+        )
+    if all(count == 1 for _, count in counts):
+        raise DataError(
+            f"the label {label!r} has another class in each of the {len(counts):,} rows",
+            cause=f"among them are {_examples(counts)}; no class is there to be learnt and tested",
+            hint=TOO_MANY_HINT,
         )
 
 

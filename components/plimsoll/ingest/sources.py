@@ -67,11 +67,11 @@ def find(data: str, witness: Mapping[str, Any], notes: list[str]) -> tuple[Sourc
         )
     named_one_by_one = not Path(pattern).is_dir()
     paths = [Path(name) for name in witness["files"]]
+    base = _base(pattern)
     if not named_one_by_one:
-        paths = _with_known_suffix(data, paths, notes)
+        paths = _with_known_suffix(data, base, paths, notes)
     if not paths:
         raise _nothing_there(data, pattern)
-    base = _base(pattern)
     return tuple(
         Source(
             path=path,
@@ -103,7 +103,9 @@ def check_unchanged(sources: Sequence[Source], witness: Mapping[str, Any]) -> No
             )
 
 
-def _with_known_suffix(data: str, paths: Sequence[Path], notes: list[str]) -> list[Path]:
+def _with_known_suffix(
+    data: str, base: Path, paths: Sequence[Path], notes: list[str]
+) -> list[Path]:
     known = [path for path in paths if path.suffix.casefold() in KINDS]
     others = Counter(path.suffix or path.name for path in paths if path not in set(known))
     if others and known:
@@ -115,7 +117,7 @@ def _with_known_suffix(data: str, paths: Sequence[Path], notes: list[str]) -> li
             cause=f"there are files ending in {shortened(sorted(others))}",
             choices=tuple(KINDS),
         )
-    if any("=" in part for path in known for part in path.parent.relative_to(_base(data)).parts):
+    if any("=" in part for path in known for part in path.parent.relative_to(base).parts):
         notes.append("names of folders such as year=2013 are not read as columns")
     return known
 
@@ -155,7 +157,11 @@ def _kind(path: Path, name: str) -> str:
 def _nothing_there(data: str, pattern: str) -> DataError:
     path = Path(pattern)
     if path.is_dir():
-        return DataError(f"no CSV or Parquet file is in {data}", cause="the folder has no files")
+        return DataError(
+            f"no CSV or Parquet file is in {data}",
+            cause="the folder has no files",
+            hint="give a file, a folder or a glob pattern of CSV or Parquet files",
+        )
     if glob.has_magic(pattern):
         return DataError(f"no file matches {data}", hint="quote the pattern, and check its folder")
     beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
