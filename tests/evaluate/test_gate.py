@@ -30,9 +30,10 @@ def test_bounds_are_inclusive_and_nan_is_past_all(threshold, measured, passes):
     assert bool(gate.reason(verdicts)) != passes
 
 
-def test_a_metric_that_is_absent_fails_by_name():
+def test_a_metric_that_is_absent_fails_by_name_and_says_what_to_do():
     verdicts = gate.judge({"recall": Threshold(min=0.1)}, {"auc": 0.9})
-    assert gate.reason(verdicts) == "recall could not be measured on test"
+    assert gate.reason(verdicts).startswith("recall could not be measured on test: ")
+    assert "give more data" in gate.reason(verdicts)
 
 
 def test_without_a_threshold_nothing_is_blessed():

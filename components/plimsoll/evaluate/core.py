@@ -228,6 +228,8 @@ def _notes(found: Evaluation, package: Package, reason: str) -> list[str]:
     lines = [f"test {metric} {ours:.4f}; gradient boosting {theirs:.4f}"]
     if found.inferred:
         lines.append("no thresholds given: no worse than a constant guess, beyond chance")
+        if any(verdict.bound == "min" and verdict.allowed == 0 for verdict in found.verdicts):
+            lines.append("TOO FEW test rows of a class for that to refuse any model")
     if unmeasured:
         lines.append(f"could not be computed: {', '.join(unmeasured)}")
     verdicts = "; ".join(str(verdict) for verdict in found.verdicts)

@@ -41,7 +41,10 @@ class Verdict:
 
     def __str__(self) -> str:
         if math.isnan(self.measured):
-            return f"{self.metric} could not be measured on {SPLIT}"
+            return (
+                f"{self.metric} could not be measured on {SPLIT}: it has too few rows, or rows of "
+                "one class only; give more data, or a larger share of it to test"
+            )
         sign = {"min": ">=", "max": "<="}[self.bound]
         return f"{SPLIT} {self.metric} {self.measured:.4f}, allowed {sign} {self.allowed:.4f}"
 
