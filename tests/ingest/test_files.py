@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ingest.data import everything, forty, table, told
 from plimsoll.artifacts.files import digest_tree
 from plimsoll.artifacts.witness import holds
-from plimsoll.errors import DataError
+from plimsoll.errors import ConfigError, DataError
 from plimsoll.ingest.core import ingest
 
 FIRST, SECOND = forty().splitlines()[:21], forty().splitlines()[21:]
@@ -33,6 +33,12 @@ def test_a_relative_path_is_the_same_data(write, run, monkeypatch):
     monkeypatch.chdir(folder.parent)
     for data in ("part", "./part/", "part/*.csv", "../in/part"):
         assert run(data).dataset == whole.dataset
+
+
+def test_an_empty_path_is_not_the_working_folder(write, run, monkeypatch):
+    monkeypatch.chdir(write(forty()).parent)
+    with pytest.raises(ConfigError, match="the path of the data is empty"):
+        run("")
 
 
 def test_a_pattern_takes_only_what_it_matches(write, run):

@@ -16,7 +16,7 @@ from plimsoll import __version__
 from plimsoll import problem as problems
 from plimsoll.artifacts import witness as witnesses
 from plimsoll.artifacts.dataset import ARROW_TYPES, Dataset, write_dataset
-from plimsoll.errors import DataError, shortened
+from plimsoll.errors import ConfigError, DataError, shortened
 from plimsoll.ingest import label as labels
 from plimsoll.ingest.reading import Rows, read_sources
 from plimsoll.ingest.roles import check_named, not_features, telling_columns
@@ -62,6 +62,10 @@ def ingest(data: str, label: str, problem: str, folder: Path) -> Ingested:
         ConfigError: if the problem does not hold together.
         DataError: if the data cannot be read, or cannot be what the problem asks of it.
     """
+    if not data:
+        raise ConfigError(
+            "the path of the data is empty", hint="give a file, a folder or a glob pattern"
+        )
     asked = problems.parse(problem, label=label)
     by = way(asked)
     notes: list[str] = []
