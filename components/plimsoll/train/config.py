@@ -23,8 +23,9 @@ class TrainConfig:
     """Rows a step; 0: a sixteenth of the rows, from 16 to 2,048."""
     learning_rate: float = 1e-3
     """The highest learning rate; it warms up to this and falls along a cosine."""
-    warm_up: float = 0.05
-    """Share of the steps in which the learning rate rises, at least 0 and below 1."""
+    warm_up: float = 0.1
+    """Share of the steps in which the learning rate rises, at least 0 and below 1; the weights of
+    an epoch that ends within it are not kept."""
     weight_decay: float = 1e-2
     """AdamW's decoupled weight decay, at least 0."""
     hidden: tuple[int, ...] = (512, 256)

@@ -42,7 +42,7 @@ class History:
     epochs: tuple[Epoch, ...]
     """In order, those after the best included."""
     best: int
-    """Number of the epoch with the lowest eval loss, whose weights were kept."""
+    """Number of the epoch past the warm-up with the lowest eval loss; its weights were kept."""
     planned: int
     """Epochs that were allowed; fewer were needed if it stopped early."""
 
@@ -73,8 +73,8 @@ def fit(
     averaged = copy.deepcopy(module)
     batches = torch.Generator().manual_seed(config.seed)
     epochs: list[Epoch] = []
-    best, weights = 0, copy.deepcopy(averaged.state_dict())
-    while len(epochs) < config.epochs and len(epochs) - best < config.patience:
+    best, stale, weights = 0, 0, averaged.state_dict()
+    while len(epochs) < config.epochs and stale < config.patience:
         started = time.monotonic()
         order = torch.randperm(len(train), generator=batches).to(train.target.device)
         total = torch.zeros((), device=train.target.device)
@@ -97,8 +97,12 @@ def fit(
         )
         _check_loss(epoch, config)
         epochs.append(epoch)
-        if not best or epoch.eval_loss < epochs[best - 1].eval_loss:
-            best, weights = epoch.number, copy.deepcopy(averaged.state_dict())
+        # Weights that still warm up may be lucky in their mean, but order rows badly.
+        settled = schedule.last_epoch >= config.warm_up * steps * config.epochs
+        if settled and (not best or epoch.eval_loss < epochs[best - 1].eval_loss):
+            best, stale, weights = epoch.number, 0, copy.deepcopy(averaged.state_dict())
+        elif settled:
+            stale += 1
         say(_line(epoch, config, best, time.monotonic() - started))
     module.load_state_dict(weights)
     module.eval()
