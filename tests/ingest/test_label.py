@@ -108,7 +108,8 @@ def test_rows_without_a_label_are_left_out_and_counted(write, run):
         (cycle(0.5, 1, 2), "task: multiclass", "the label 'y' holds fractions"),
         ([f"k{n}" for n in range(1001)], "", "the label 'y' has 1,001 classes, more than 1,000"),
         (range(1001), "task: multiclass", "the label 'y' has 1,001 classes, more than 1,000"),
-        ([f"${n}.50" for n in range(40)], "", "the label 'y' has another class in each of the 40"),
+        ([f"${n}.50" for n in range(40)], "", "the label 'y' has 40 classes in 40 rows"),
+        (cycle(*(f"k{n}" for n in range(21))), "", "the label 'y' has 21 classes in 40 rows"),
     ],
 )
 def test_labels_that_cannot_be_what_is_asked(write, run, tmp_path, values, problem, message):

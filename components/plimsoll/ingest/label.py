@@ -18,6 +18,8 @@ from plimsoll.problem import Problem
 
 MOST_CLASSES = 1000
 MOST_WHOLE_NUMBER_CLASSES = 20
+FEWEST_ROWS_A_CLASS = 2
+"""On average."""
 FEW_ROWS = 3
 TOO_MANY_HINT = (
     "if it is a number written as text, write it plainly; "
@@ -154,10 +156,12 @@ def _check_task(label: str, task: str, kind: str, counts: Sequence[tuple[Any, in
             cause=f"among them are {_examples(counts)}",
             hint=TOO_MANY_HINT,
         )
-    if all(count == 1 for _, count in counts):
+    rows = sum(count for _, count in counts)
+    if len(counts) * FEWEST_ROWS_A_CLASS > rows:
         raise DataError(
-            f"the label {label!r} has another class in each of the {len(counts):,} rows",
-            cause=f"among them are {_examples(counts)}; no class is there to be learnt and tested",
+            f"the label {label!r} has {len(counts):,} classes in {rows:,} rows",
+            cause=f"among them are {_examples(counts)}; with fewer than {FEWEST_ROWS_A_CLASS} rows "
+            "a class there is nothing to learn and to test",
             hint=TOO_MANY_HINT,
         )
 
