@@ -72,13 +72,22 @@ def test_a_handful_of_rows_is_enough_to_run(tmp_path, rows):
     assert load_network(model).config.outputs == 2
 
 
-def test_the_weights_kept_are_those_that_were_best_on_eval(tmp_path):
-    _, model, about = train(tmp_path, config=configs.parse('{"epochs": 30, "patience": 3}'))
+@pytest.mark.parametrize("warm_up", [0.0, 0.5])
+def test_the_weights_kept_are_those_that_were_best_on_eval_past_the_warm_up(tmp_path, warm_up):
+    text = json.dumps({"epochs": 30, "patience": 3, "warm_up": warm_up})
+    examples, model, about = train(tmp_path, config=configs.parse(text))
     history = json.loads((model / "history.json").read_text())
 
     losses = [epoch["eval_loss"] for epoch in history["epochs"]]
-    assert history["best_epoch"] == int(np.argmin(losses)) + 1 == about["best_epoch"]
-    assert len(losses) == 30 or len(losses) - history["best_epoch"] == 3
+    rising = int(30 * warm_up)
+    settled = losses[max(0, rising - 1) :]
+    best = losses.index(min(settled)) + 1
+    assert history["best_epoch"] == best == about["best_epoch"] >= rising
+    assert len(losses) == 30 or len(losses) - best == 3
+    module = load_network(model)
+    answers = predict(module, module.config, Rows(examples, "eval"))
+    kept = core.loss("binary", examples.label("eval"), answers)
+    assert kept == pytest.approx(min(settled), rel=1e-5)
 
 
 def test_one_class_cannot_be_learnt(tmp_path):

@@ -115,9 +115,10 @@ def examine(inputs: Inputs, module: network.Network) -> Evaluation:
     dataset, examples = open_dataset(inputs.dataset), open_examples(inputs.examples)
     transform = read_transform(inputs.transform)
     _check_together(dataset, examples)
+    _check_shape(module.config, examples)
     answers = {split: _answers(module, examples, split) for split in SPLITS}
     baseline_answers = {
-        split: np.load(inputs.model / "baseline" / f"{split}.npy", allow_pickle=False)
+        split: _baseline(inputs.model / "baseline" / f"{split}.npy", answers[split])
         for split in BASELINE_SPLITS
     }
     metrics = {split: _measured(examples, split, answers[split]) for split in SPLITS}
@@ -182,6 +183,33 @@ def _check_together(dataset: Dataset, examples: Examples) -> None:
             cause=f"dataset {dataset.id[:16]} {rows}, "
             f"examples of {examples.dataset_id[:16]} {dict(examples.rows)}",
         )
+
+
+def _check_shape(shape: network.NetworkConfig, examples: Examples) -> None:
+    sizes = tuple(item.size for item in examples.categorical_outputs)
+    outputs = len(examples.classes) or 1
+    found = (shape.task, shape.outputs, shape.numeric, shape.categories)
+    wanted = (examples.task, outputs, len(examples.numeric_names), sizes)
+    if found != wanted:
+        raise ArtifactError(
+            "the model was not trained on examples like these",
+            cause=f"task, outputs, numeric columns and categories: the model's are {found}, "
+            f"the examples' {wanted}",
+            hint="train again on these examples",
+        )
+
+
+def _baseline(path: Path, answers: Floats) -> Floats:
+    try:
+        found: Floats = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path} cannot be read", cause=str(error)) from error
+    if found.shape != answers.shape or not np.isfinite(found).all():
+        raise ArtifactError(
+            f"{path} does not hold one answer a row",
+            cause=f"its shape is {found.shape}, expected finite numbers of shape {answers.shape}",
+        )
+    return found
 
 
 def _contents(inputs: Inputs, found: Evaluation, module: network.Network) -> Contents:
