@@ -125,6 +125,12 @@ def test_a_thousand_classes_are_allowed_and_rare_ones_told(write, run):
     assert told(result, "label y: classes with fewer than 3 rows: k1, k10, k100, k101, k102, ...")
 
 
+def test_classes_that_differ_in_case_alone_are_told(write, run):
+    result = run(write(labels(cycle("Yes", "yes", "no"))))
+    assert told(result, "label y: classes that differ in upper and lower case alone: Yes, yes")
+    assert not told(run(write(labels(cycle("Yes", "no")))), "upper and lower")
+
+
 @pytest.mark.parametrize(("label", "near"), [("Y", "y"), ("arrived", ""), ("bb", "b")])
 def test_a_label_that_is_no_column_is_refused_with_the_nearest(write, run, label, near):
     with pytest.raises(DataError, match=f"column '{label}', named as label") as caught:

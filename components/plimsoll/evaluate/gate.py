@@ -42,8 +42,8 @@ class Verdict:
     def __str__(self) -> str:
         if math.isnan(self.measured):
             return (
-                f"{self.metric} could not be measured on {SPLIT}: it has too few rows, or rows of "
-                "one class only; give more data, or a larger share of it to test"
+                f"{self.metric} could not be measured on {SPLIT}: it has too few rows, or all of "
+                "one label; give more data, or a larger share of it to test"
             )
         sign = {"min": ">=", "max": "<="}[self.bound]
         return f"{SPLIT} {self.metric} {self.measured:.4f}, allowed {sign} {self.allowed:.4f}"

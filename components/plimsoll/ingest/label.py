@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,7 +87,7 @@ def settle(rows: Rows, problem: Problem, notes: list[str]) -> tuple[Rows, Target
     if kind == "float" and _all_whole(counts):
         rows = _with_whole_label(rows, problem.label)
         counts = [(int(value), count) for value, count in counts]
-    _check_classes(problem.label, counts, notes)
+    _tell_odd_classes(problem.label, counts, notes)
     positive = _positive(problem, counts, notes) if task == "binary" else ""
     return rows, Target(task, positive, tuple(class_text(value) for value, _ in counts))
 
@@ -166,11 +167,19 @@ def _check_task(label: str, task: str, kind: str, counts: Sequence[tuple[Any, in
         )
 
 
-def _check_classes(label: str, counts: Sequence[tuple[Any, int]], notes: list[str]) -> None:
+def _tell_odd_classes(label: str, counts: Sequence[tuple[Any, int]], notes: list[str]) -> None:
     rare = [class_text(value) for value, count in counts if count < FEW_ROWS]
     if rare:
         notes.append(
             f"label {label}: classes with fewer than {FEW_ROWS} rows: {shortened(rare, limit=5)}"
+        )
+    texts = [class_text(value) for value, _ in counts]
+    spellings = Counter(text.casefold() for text in texts)
+    alike = [text for text in texts if spellings[text.casefold()] > 1]
+    if alike:
+        notes.append(
+            f"label {label}: classes that differ in upper and lower case alone: "
+            f"{shortened(alike, limit=6)}"
         )
 
 

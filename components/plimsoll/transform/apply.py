@@ -129,6 +129,7 @@ def _label_values(label: Label, values: NDArray[Any]) -> NDArray[np.float32]:
         raise DataError(
             f"the label {label.name!r} has a value that cannot be trained on",
             cause=f"{worst} is missing or too large for single precision",
+            hint="fill it in, or write the label in a larger unit, such as thousands",
         )
     return encoded
 
