@@ -113,6 +113,13 @@ def test_only_the_label_and_dropped_columns_are_not_in_serving(inferred):
     assert list(inferred.schema.default_environment) == list(ENVIRONMENTS)
 
 
+def test_a_column_of_kinds_and_a_text_too_long_for_tfdv_to_name_gets_no_domain(tmp_path):
+    texts = [("x" * 5000) if row == 7 else "ab"[row % 2] for row in range(200)]
+    found = ran(made(tmp_path / "data", {"text": texts, "y": label(200)}), tmp_path)
+    assert not found.schema.string_domain
+    assert not found.checks(column="text", kind="values")
+
+
 def test_kinds_get_a_domain_and_names_of_single_things_do_not(inferred):
     assert [domain.name for domain in inferred.schema.string_domain] == ["city"]
     assert list(inferred.schema.string_domain[0].value) == ["Köln", "Paris", "Rome"]

@@ -13,7 +13,7 @@ from plimsoll.errors import ConfigError, nearest
 from plimsoll.problem import Problem
 from plimsoll.validate.arrays import Shape, bool_words, feature_type
 from plimsoll.validate.measure import Measured
-from plimsoll.validate.summary import Summary
+from plimsoll.validate.summary import LARGE, Summary
 
 PRESENCE_SLACK = 0.1
 """How much more of a column may be missing than in train before its inferred schema objects."""
@@ -215,7 +215,7 @@ def _set_domain(
 
 
 def _are_kinds(values: list[str], summary: Summary | None) -> bool:
-    if not values or summary is None:
+    if not values or summary is None or LARGE in values:
         return False
     often = summary.values >= ROWS_PER_VALUE * len(values)
     return often and max(len(value) for value in values) <= LONGEST_VALUE
