@@ -80,8 +80,9 @@ def _about_losses(*, early: bool, patience: int, best: int) -> str:
         else "All epochs allowed were run. "
     )
     return (
-        f"{ended}The weights of epoch {best} were kept. The train loss is taken while units are "
-        "dropped out, so it may lie above the eval loss."
+        f"{ended}The weights of epoch {best} were kept, which has the lowest eval loss of those "
+        "past the learning rate's warm-up. The train loss is taken while units are dropped out, "
+        "so it may lie above the eval loss."
     )
 
 
