@@ -26,7 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     try:
-        return int(options.call(options))
+        code = int(options.call(options))
+        sys.stdout.flush()
+        return code
     except PlimsollError as error:
         _complain(str(error), options)
         return error.exit_code
@@ -61,6 +63,8 @@ def _add_run(commands: Any) -> None:
     run = commands.add_parser(
         "run",
         add_help=False,
+        # An input named like the start of an option is still the pipeline's: --n is no --no-cache.
+        allow_abbrev=False,
         help="run a pipeline on this machine",
         description="Run a pipeline on this machine, each step in its role's environment.",
         epilog="example: plimsoll run training --data my.csv --label y",

@@ -1,6 +1,7 @@
 """The command line, as a user types it."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,36 @@ def test_a_run_prints_its_record_last_and_exits_with_0(tmp_path):
     assert record["status"] == "succeeded"
     assert record["arguments"]["text"] == "hi"
     assert Path(record["report"]).is_file()
+
+
+def test_an_input_that_begins_like_an_option_is_the_pipelines(tmp_path):
+    ran = command("run", f"{PIPELINES}:letters", "--n", "5", "--out", str(tmp_path), "--json")
+
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["arguments"]["n"] == 5
+
+
+def test_what_comes_next_can_be_typed_wherever_the_runs_lie(tmp_path):
+    out = tmp_path / "it's [my] runs"
+
+    ran = command("run", f"{PIPELINES}:two_steps", "--out", str(out), cwd=tmp_path)
+    following = ran.stdout.partition("next ")[2].strip()
+    typed = command(*shlex.split(following)[1:], cwd=tmp_path)
+
+    assert typed.returncode == 0, typed.stderr
+    assert Path(typed.stdout.strip()).is_file()
+
+
+def test_brackets_are_printed_as_they_are(tmp_path):
+    for text in ("[/b] :cat:", "[red]x"):
+        command("run", f"{PIPELINES}:two_steps", "--text", text, cwd=tmp_path)
+    names = [record["id"] for record in json.loads(command("runs", "--json", cwd=tmp_path).stdout)]
+
+    differing = command("diff", *names, cwd=tmp_path)
+
+    assert differing.returncode == 0, differing.stderr
+    assert "[/b] :cat:" in differing.stdout
+    assert "no runs in a[b]" in command("runs", "--out", "a[b]", cwd=tmp_path).stdout
 
 
 def test_a_failed_run_exits_with_1_and_shows_why(tmp_path):

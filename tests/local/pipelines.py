@@ -66,6 +66,49 @@ def boom(text: str):
 
 
 @component
+def fails_oddly(how: str):
+    import os
+    import signal
+    import sys
+    import traceback
+
+    class OddError(Exception):
+        pass
+
+    if how == "own":
+        raise OddError("a class of its own")
+    if how == "colours":
+        raise ValueError("\x1b[31mred\x1b[0m\nand [/more]")
+    if how == "long":
+        sys.stdout.write("x" * (1 << 20))
+        raise ValueError("after noise")
+    try:
+        raise ValueError("caught")
+    except ValueError:
+        traceback.print_exc()
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.exit(3)
+
+
+@component
+def leaves_a_child() -> int:
+    import subprocess
+
+    return subprocess.Popen(["sleep", "60"]).pid
+
+
+@component
+def no_number() -> float:
+    return float("nan")
+
+
+@component
+def double(x: float) -> float:
+    return 2 * x
+
+
+@component
 def refuse():
     from plimsoll.errors import DataError
 
@@ -202,6 +245,25 @@ def gated(good: bool = False):
 def slow(seconds: float = 60.0):
     made = make(text="first")
     naps(seconds=seconds).after(made)
+
+
+@dsl.pipeline(name="slow-loop")
+def slow_loop(seconds: float = 60.0):
+    with dsl.ParallelFor([1, 2, 3]) as item:
+        naps(seconds=seconds).set_env_variable("ITEM", "x")
+        add(a=item)
+
+
+@dsl.pipeline(name="no-number-in-loop")
+def no_number_in_loop():
+    with dsl.ParallelFor([1, 2]):
+        double(x=no_number().output)
+
+
+@dsl.pipeline(name="letters")
+def letters(n: int = 1, x: float = 1.5):
+    add(a=n)
+    double(x=x)
 
 
 @dsl.pipeline(name="in-loop")

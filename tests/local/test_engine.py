@@ -8,8 +8,9 @@ import pytest
 
 from local import pipelines
 from local.commands import PIPELINES, command
+from local.test_interrupts import gone
 from plimsoll.errors import UsageError
-from plimsoll.local import run
+from plimsoll.local import failure, run
 from plimsoll.local.record import read_record
 
 
@@ -167,6 +168,37 @@ def test_our_own_errors_come_through_whole(tmp_path):
         "  choices: a, b",
         "  next: mend it",
     ]
+
+
+@pytest.mark.parametrize(
+    ("how", "headline"),
+    [
+        ("own", "OddError: a class of its own"),
+        ("colours", "ValueError: red"),
+        ("long", "ValueError: after noise"),
+        ("killed", "the step's process was killed by SIGKILL (the machine may be out of memory)"),
+        ("exit", "the step's process exited with 3"),
+    ],
+)
+def test_what_ended_a_step_is_told_from_what_its_log_holds_besides(tmp_path, how, headline):
+    error = run(pipelines.fails_oddly, {"how": how}, out=tmp_path).steps["fails-oddly"].error
+
+    assert error["headline"] == headline
+    assert "\x1b" not in json.dumps(error, ensure_ascii=False)
+    assert max(map(len, error["log_tail"])) <= failure.LINE_LETTERS
+
+
+def test_what_a_step_leaves_running_ends_with_it(tmp_path):
+    child = run(pipelines.leaves_a_child, out=tmp_path).steps["leaves-a-child"].outputs["Output"]
+
+    assert gone(child)
+
+
+def test_a_failure_of_kfp_within_a_loop_fails_the_run(tmp_path):
+    record = run(pipelines.no_number_in_loop, out=tmp_path)
+
+    assert record.status == "failed"
+    assert "Fail to serialize NaN" in record.reason
 
 
 def test_a_gate_stops_a_run_which_is_not_a_failure(tmp_path):

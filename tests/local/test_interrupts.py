@@ -64,6 +64,23 @@ def test_an_interrupt_stops_the_step_and_leaves_a_record(tmp_path, number):
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_the_steps_of_a_loop(tmp_path, number):
+    process = started("run", f"{PIPELINES}:slow_loop", "--out", str(tmp_path))
+    while not list(tmp_path.glob("slow-loop-*/logs/*/naps.log")):
+        assert process.poll() is None, "the run ended before its steps slept"
+        time.sleep(0.05)
+    begun = time.monotonic()
+
+    process.send_signal(number)
+    process.communicate()
+
+    assert process.returncode == 1
+    assert time.monotonic() - begun < 30, "the steps sleep for 60 s, each"
+    (path,) = tmp_path.glob("slow-loop-*/run.json")
+    assert json.loads(path.read_text())["reason"] == "interrupted"
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux's PR_SET_PDEATHSIG")
 def test_after_a_kill_nothing_runs_on_and_the_same_command_goes_on(tmp_path):
     words = ("run", f"{PIPELINES}:slow", "--out", str(tmp_path), "--seconds")

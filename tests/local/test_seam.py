@@ -1,6 +1,8 @@
 """The names that we stand in for must be where kfp looks them up."""
 
+import builtins
 import inspect
+import logging
 
 from kfp.local import (
     executor_input_utils,
@@ -25,6 +27,19 @@ def test_kfp_names_a_runs_folder_through_a_name_in_a_module():
 
     assert "executor_input_utils.get_local_pipeline_resource_name(" in source
     assert callable(executor_input_utils.get_local_pipeline_resource_name)
+
+
+def test_a_loops_threads_leave_logging_and_print_as_they_were(tmp_path):
+    from local import pipelines
+    from plimsoll.local import run
+
+    root, printing = logging.getLogger(), builtins.print
+    handlers, level = root.handlers[:], root.level
+    for _ in range(3):
+        run(pipelines.loops, out=tmp_path, cache=False)
+
+    assert builtins.print is printing
+    assert (root.handlers, root.level) == (handlers, level)
 
 
 def test_kfp_is_left_as_it_was(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import threading
 import time
@@ -17,6 +18,7 @@ from plimsoll.local import arguments as pipeline_arguments
 from plimsoll.local import code, library
 from plimsoll.local.cache import StepCache
 from plimsoll.local.graph import Compiled
+from plimsoll.local.process import Processes
 from plimsoll.local.record import (
     FAILED,
     PENDING,
@@ -77,7 +79,7 @@ def execute(pipeline: Compiled, arguments: dict[str, Any], out: Path, cache: boo
     record.write()
     begun = time.monotonic()
     steps_cache = StepCache(out / "cache" / "steps")
-    with Progress(record.steps) as progress, _interrupts_raised():
+    with Progress(record.steps) as progress:
         runner = StepRunner(
             run=record,
             out=out,
@@ -86,16 +88,19 @@ def execute(pipeline: Compiled, arguments: dict[str, Any], out: Path, cache: boo
             uncached=pipeline.uncached(),
             progress=progress,
         )
-        log = Path(record.folder) / "kfp.log"
+        log, trouble = Path(record.folder) / "kfp.log", ""
         try:
-            run_pipeline(pipeline.runnable_text(), arguments, out, record.id, runner, log)
+            with _interrupts_raised(runner.processes):
+                trouble = run_pipeline(
+                    pipeline.runnable_text(), arguments, out, record.id, runner, log
+                )
         except PlimsollError as error:
             record.status, record.reason = FAILED, str(error)
         except KeyboardInterrupt:
             record.status, record.reason = FAILED, "interrupted"
         except OSError as error:
             record.status, record.reason = FAILED, str(_of_the_disk(error, out))
-        _conclude(record)
+        _conclude(record, trouble)
         for step in record.steps.values():
             if step.state == SKIPPED:
                 progress.show(step)
@@ -105,8 +110,13 @@ def execute(pipeline: Compiled, arguments: dict[str, Any], out: Path, cache: boo
     return record
 
 
-def _conclude(record: Run) -> None:
-    """Works out from the steps how the run ended; kfp's own word for it is not enough."""
+def _conclude(record: Run, trouble: str) -> None:
+    """Works out from the steps how the run ended; kfp's own word for it is not enough.
+
+    Args:
+        record: The run's record.
+        trouble: What failed in kfp itself, which no step knows of; empty where nothing did.
+    """
     failed = [step for step in record.steps.values() if step.state in (FAILED, RUNNING)]
     for step in record.steps.values():
         if step.state == PENDING:
@@ -118,6 +128,8 @@ def _conclude(record: Run) -> None:
         error = failed[0].error or {}
         record.status = STOPPED if error.get("gate") else FAILED
         record.reason = f"{failed[0].name}: {error.get('headline', 'failed')}"
+    if record.status == RUNNING and trouble:
+        record.status, record.reason = FAILED, trouble
     if record.status == RUNNING:
         record.status, record.reason = _judge(record)
     record.next = _next_commands(record)
@@ -161,9 +173,11 @@ def _by_split(metadata: Mapping[str, Any], target: dict[str, dict[str, float]]) 
 
 def _next_commands(record: Run) -> list[str]:
     if record.pushed and record.model_path:
-        return [f"plimsoll serve {Path(record.model_path).parent}"]
+        return [shlex.join(["plimsoll", "serve", str(Path(record.model_path).parent)])]
     failed = [step for step in record.steps.values() if step.state == FAILED and step.log]
-    return [f"less {step.log}" for step in failed[:1]] or [f"plimsoll report {record.id}"]
+    if failed:
+        return [shlex.join(["less", failed[0].log])]
+    return [shlex.join(["plimsoll", "report", record.folder])]
 
 
 def _of_the_disk(error: OSError, out: Path) -> PlimsollError:
@@ -175,20 +189,26 @@ def _of_the_disk(error: OSError, out: Path) -> PlimsollError:
 
 
 @contextmanager
-def _interrupts_raised() -> Iterator[None]:
-    """Makes SIGTERM end a run as Ctrl-C does: steps stopped, record and report written."""
+def _interrupts_raised(processes: Processes) -> Iterator[None]:
+    """Makes Ctrl-C and SIGTERM end a run alike: steps stopped, record and report written."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def interrupt(*_: object) -> None:
+        processes.stop()
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        # A shell has its background jobs ignore Ctrl-C; that is its choice to make.
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def require_local_extra() -> None:

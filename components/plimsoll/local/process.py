@@ -9,10 +9,12 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from plimsoll.errors import StepError
 
@@ -99,29 +101,65 @@ def installs_packages(command: Sequence[str]) -> list[str]:
     return [word for word in wanted if not word.startswith(("-", "kfp==", "typing-extensions"))]
 
 
-def run(
-    component: Component,
-    python: Path,
-    environment: Mapping[str, str],
-    source_file: Path,
-    log: Path,
-) -> Ended:
-    """Runs a component in its own process and session, with all it prints in ``log``.
+class Processes:
+    """The processes of one run's steps, which an interrupt stops together.
 
-    The process dies with this one, however that ends; on an interrupt it is asked to stop first.
+    An interrupt reaches the main thread alone, while a loop's steps are waited for in others.
     """
-    source_file.parent.mkdir(parents=True, exist_ok=True)
-    source_file.write_text(component.source, "utf-8")
-    command = [
-        str(python),
-        "-m",
-        "kfp.dsl.executor_main",
-        "--component_module_path",
-        str(source_file),
-        *component.arguments,
-    ]
-    begun = time.monotonic()
-    with log.open("wb") as stream:
+
+    def __init__(self) -> None:
+        self._groups: set[int] = set()
+        self._stopping = False
+
+    def run(
+        self,
+        component: Component,
+        python: Path,
+        environment: Mapping[str, str],
+        source_file: Path,
+        log: Path,
+    ) -> Ended:
+        """Runs a component in its own process and session, with all it prints in ``log``.
+
+        The process dies with this one, however that ends; on an interrupt it is asked to stop
+        first. What it started itself and left behind ends with it, as it would in a container.
+        """
+        source_file.parent.mkdir(parents=True, exist_ok=True)
+        source_file.write_text(component.source, "utf-8")
+        command = [
+            str(python),
+            "-m",
+            "kfp.dsl.executor_main",
+            "--component_module_path",
+            str(source_file),
+            *component.arguments,
+        ]
+        begun = time.monotonic()
+        with log.open("wb") as stream, self._started(command, environment, stream) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        return Ended(
+            code=process.returncode,
+            seconds=time.monotonic() - begun,
+            peak_memory=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+        )
+
+    def stop(self) -> None:
+        """Asks all processes to stop, kills those that do not, and lets no other start.
+
+        Called again, it kills at once.
+        """
+        number = signal.SIGKILL if self._stopping else signal.SIGTERM
+        self._stopping = True
+        self._signal_all(number)
+        killing = threading.Timer(GRACE_SECONDS, self._signal_all, [signal.SIGKILL])
+        killing.daemon = True
+        killing.start()
+
+    @contextlib.contextmanager
+    def _started(
+        self, command: Sequence[str], environment: Mapping[str, str], stream: IO[bytes]
+    ) -> Iterator[subprocess.Popen[bytes]]:
         # A new session keeps a terminal's Ctrl-C from reaching the step before this process.
         process = subprocess.Popen(
             command,
@@ -133,17 +171,22 @@ def run(
             # It calls nothing but prctl, already loaded: safe between fork and exec.
             preexec_fn=DIE_WITH_PARENT,  # noqa: PLW1509
         )
+        self._groups.add(process.pid)
         try:
-            _, status, usage = os.wait4(process.pid, 0)
+            # An interrupt between the start and the line above did not see this process.
+            if self._stopping:
+                raise KeyboardInterrupt
+            yield process
         except BaseException:
             _stop(process)
             raise
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Ended(
-        code=process.returncode,
-        seconds=time.monotonic() - begun,
-        peak_memory=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-    )
+        finally:
+            self._groups.discard(process.pid)
+            _signal_group(process.pid, signal.SIGKILL)
+
+    def _signal_all(self, number: int) -> None:
+        for group in tuple(self._groups):
+            _signal_group(group, number)
 
 
 def step_environment(
@@ -204,10 +247,15 @@ DIE_WITH_PARENT = die_with_parent if sys.platform == "linux" else None
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     for number, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, None)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+        _signal_group(process.pid, number)
         try:
             process.wait(patience)
         except subprocess.TimeoutExpired:
             continue
         return
+
+
+def _signal_group(group: int, number: int) -> None:
+    # macOS refuses with EPERM where only a zombie is left of the group.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)

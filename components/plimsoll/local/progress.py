@@ -61,7 +61,7 @@ class Progress:
         """Says something that takes long or happens once, such as building an environment."""
         self._message = line
         if self._live is None:
-            self._console.print(f"  {line}", style="dim")
+            self._console.print(Text(f"  {line}", style="dim"))
 
     def show(self, step: Step) -> None:
         """Takes note of a step's new state."""
@@ -94,7 +94,8 @@ class Progress:
         return sign if "utf" in encoding else _ASCII[sign]
 
     def _line(self, step: Step, *, mark: bool = True) -> Text:
-        width = max((len(name) for name in self._steps), default=0)
+        # Copied, because a loop's threads add steps meanwhile.
+        width = max((len(name) for name in list(self._steps)), default=0)
         line = Text()
         if mark:
             line.append(f"  {self._sign(step.state)} ", style=_MARKS[step.state][1])

@@ -6,9 +6,11 @@ public way to register another. ``tests/local/test_seam.py`` fails if kfp moves 
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import io
 import logging
+import re
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,11 +25,13 @@ from plimsoll.errors import PlimsollError, StepError
 
 RunStep = Callable[[str, list[str], dict[str, str]], bool]
 """Runs a step by image, command and environment variables; says if it succeeded."""
+_SAYS_FAILURE = re.compile(r"^(Pipeline|Task) .* finished with status .*FAILURE")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run_pipeline(
     text: str, arguments: dict[str, Any], root: Path, run_id: str, run_step: RunStep, log: Path
-) -> None:
+) -> str:
     """Runs a compiled pipeline through kfp.local; each step goes to ``run_step``.
 
     Args:
@@ -38,20 +42,29 @@ def run_pipeline(
         run_step: Called once a step, in the order that kfp chooses.
         log: Where kfp's own chatter goes.
 
+    Returns:
+        Why kfp calls the run a failure, empty where it does not: within a loop it fails without
+        raising, and a task that it never began has no step to say so.
+
     Raises:
         PlimsollError: what ``run_step`` raised, unchanged.
         StepError: if kfp itself could not go on.
     """
     raised: list[BaseException] = []
+    ended = ""
     workspace = root / run_id / "workspace"
     workspace.mkdir()
-    with log.open("w") as chatter, _quiet(chatter) as warned, _handler(run_step, run_id, raised):
+    with (
+        log.open("w", encoding="utf-8") as chatter,
+        _quiet(chatter) as warned,
+        _handler(run_step, run_id, raised),
+    ):
         local.init(
             runner=local.SubprocessRunner(use_venv=False),
             pipeline_root=str(root),
             # Left to itself, kfp makes one in the system's folder and forgets it where a run fails.
             workspace_root=str(workspace),
-            raise_on_error=False,
+            raise_on_error=True,
         )
         try:
             pipeline = components.load_component_from_text(text)
@@ -59,18 +72,17 @@ def run_pipeline(
         except PlimsollError:
             raise
         except Exception as error:
-            raise StepError(
-                "kfp's local orchestrator could not run this pipeline",
-                cause=f"{type(error).__name__}: {error}",
-                hint=f"its log: {log}",
-            ) from error
+            ended = str(error)
+            if not _SAYS_FAILURE.search(ended):
+                raise _as_ours(error, log) from error
         finally:
             local.config.LocalExecutionConfig.instance = None
             shutil.rmtree(workspace, ignore_errors=True)
     # A loop's worker threads swallow what a step raises; it must not end as a quiet failure.
     if raised:
-        raise raised[0]
+        raise _as_ours(raised[0], log)
     _refuse_unevaluated(warned)
+    return _failure(ended, warned) if ended else ""
 
 
 @contextlib.contextmanager
@@ -115,6 +127,24 @@ def _refuse_containers(full_command: list[str]) -> None:
         )
 
 
+def _as_ours(error: BaseException, log: Path) -> BaseException:
+    """Returns our own errors, operating system's and interrupts as they are, others explained."""
+    if isinstance(error, PlimsollError | OSError) or not isinstance(error, Exception):
+        return error
+    return StepError(
+        "kfp's local orchestrator could not run this pipeline",
+        cause=f"{type(error).__name__}: {error}",
+        hint=f"its log: {log}",
+    )
+
+
+def _failure(ended: str, warned: list[str]) -> str:
+    """Says why kfp calls a run a failure, from its last word and what it warned of before."""
+    causes = [message for message in warned if "failed with exception" in message]
+    error = StepError("kfp's local orchestrator failed", cause="\n".join(causes or [ended]))
+    return _COLOUR.sub("", str(error))
+
+
 def _refuse_unevaluated(warned: list[str]) -> None:
     """Fails a run in which kfp could not evaluate a condition: it runs no branch and says so well.
 
@@ -133,26 +163,36 @@ def _refuse_unevaluated(warned: list[str]) -> None:
 
 @contextlib.contextmanager
 def _quiet(chatter: io.TextIOBase) -> Iterator[list[str]]:
-    """Sends what kfp prints and logs to a file; yields its warnings."""
-    collector = _Collector(chatter)
+    """Sends what kfp prints and logs to a file; yields its warnings.
+
+    kfp replaces the root logger's handlers and ``print`` for moments, without a lock: the threads
+    of a loop can leave them replaced, so all is put back here.
+    """
+    collector = _Collector()
     root = logging.getLogger()
-    root.addHandler(collector)
+    handlers, level, printing = root.handlers[:], root.level, builtins.print
+    root.addHandler(logging.StreamHandler(chatter))
+    # A filter sees every record, whichever handlers a thread of kfp's has put in place.
+    root.addFilter(collector)
     try:
         with contextlib.redirect_stdout(chatter), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield collector.messages
     finally:
-        root.removeHandler(collector)
+        root.removeFilter(collector)
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        builtins.print = printing
 
 
-class _Collector(logging.StreamHandler[Any]):
-    """Writes log records to a stream and keeps their messages."""
+class _Collector(logging.Filter):
+    """Keeps the messages of log records, and lets all of them pass."""
 
-    def __init__(self, stream: io.TextIOBase) -> None:
-        super().__init__(stream)
+    def __init__(self) -> None:
+        super().__init__()
         self.messages: list[str] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keeps a record."""
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keeps a record's message."""
         self.messages.append(record.getMessage())
-        super().emit(record)
+        return True

@@ -43,6 +43,8 @@ class StepRunner:
     """Component names whose caching the pipeline switches off."""
     progress: Progress
     """Where states are shown."""
+    processes: process.Processes = field(default_factory=process.Processes)
+    """What runs at this moment."""
     digests: dict[str, str] = field(default_factory=dict)
     """Artifact path -> content digest, for what this run made or took from the cache."""
     loops: dict[str, list[str]] = field(default_factory=dict)
@@ -106,7 +108,7 @@ class StepRunner:
     ) -> dict[str, Any] | None:
         """Runs the step's process; returns its error, or None."""
         log = Path(step.log)
-        ended = process.run(
+        ended = self.processes.run(
             component,
             environment.python,
             process.step_environment(
@@ -119,7 +121,7 @@ class StepRunner:
             log,
         )
         step.process_seconds, step.peak_memory = ended.seconds, ended.peak_memory
-        return failure.explain(log, process.how_it_ended(ended.code)) if ended.code else None
+        return failure.explain(log, ended.code) if ended.code else None
 
     def _started(self, folder: Path, image: str) -> Step:
         name = folder.relative_to(self.run.folder).as_posix()
@@ -211,18 +213,21 @@ class StepRunner:
         """Puts parameters, artifacts and notes into the step's record."""
         written = _executor_output(folder)
         step.outputs = {**_parameter_files(asked), **written.get("parameterValues", {})}
-        step.artifacts, step.notes = {}, []
+        # Made aside: another thread may be writing the record.
+        artifacts: dict[str, dict[str, Any]] = {}
         declared = asked["outputs"].get("artifacts", {})
         for name, listed in {**declared, **written.get("artifacts", {})}.items():
             artifact = listed["artifacts"][0]
-            metadata = artifact.get("metadata", {})
-            step.artifacts[name] = {
+            artifacts[name] = {
                 "type": artifact.get("type", {}).get("schemaTitle")
                 or declared[name]["artifacts"][0]["type"]["schemaTitle"],
                 "path": artifact["uri"],
-                "metadata": metadata,
+                "metadata": artifact.get("metadata", {}),
             }
-            step.notes += [str(note) for note in metadata.get("notes", [])]
+        step.artifacts = artifacts
+        step.notes = [
+            str(note) for item in artifacts.values() for note in item["metadata"].get("notes", [])
+        ]
 
 
 def _role(step: Step, command: list[str]) -> str:
@@ -275,7 +280,7 @@ def _unwritten(step: Step, asked: Mapping[str, Any], folder: Path) -> dict[str, 
         "text": str(error),
         "ours": True,
         "gate": False,
-        "log_tail": failure.last_lines(Path(step.log))[-failure.TAIL_LINES :],
+        "log_tail": failure.tail(failure.last_lines(Path(step.log))),
     }
 
 

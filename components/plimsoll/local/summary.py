@@ -136,7 +136,7 @@ def _metrics_table(record: Run) -> Table:
 def _short_command(command: str) -> str:
     """Replaces paths below the working folder by relative ones, to be read and typed."""
     here = f"{Path.cwd()}/"
-    return " ".join(shlex.quote(word.removeprefix(here)) for word in command.split(" "))
+    return shlex.join(word.removeprefix(here) for word in shlex.split(command))
 
 
 def _value(value: Any) -> str:
@@ -144,4 +144,5 @@ def _value(value: Any) -> str:
 
 
 def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    # What users name may hold brackets and colons, which are neither markup nor emoji.
+    return Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
