@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass
 from typing import Any
 
-from plimsoll.errors import ConfigError, nearest
+from plimsoll.configs import check_whole, from_json
+from plimsoll.errors import ConfigError
+
+NAME = "train config"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +52,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", _widths(self.hidden))
         for name, least in _LEAST.items():
-            _check_whole(name, getattr(self, name), least)
+            check_whole(NAME, name, getattr(self, name), least)
         for width in self.hidden:
-            _check_whole("a width in hidden", width, 1)
+            check_whole(NAME, "a width in hidden", width, 1)
         for name in ("warm_up", "dropout", "unknown_rate", "averaging"):
             _check_number(name, getattr(self, name), 0, below=1)
         _check_number("weight_decay", self.weight_decay, 0)
@@ -91,23 +93,7 @@ def parse(text: str) -> TrainConfig:
     Raises:
         ConfigError: if it is not a JSON object, or a field is unknown or does not hold.
     """
-    try:
-        values = json.loads(text or "{}")
-    except ValueError as error:
-        raise ConfigError("train config: it is not JSON", cause=str(error)) from error
-    if not isinstance(values, dict):
-        raise ConfigError(
-            "train config: it must be a JSON object", cause=f"it is {text.strip()[:60]}"
-        )
-    known = tuple(item.name for item in dataclasses.fields(TrainConfig))
-    for name in values:
-        if name not in known:
-            raise ConfigError(
-                f"train config: there is no field {name!r}",
-                cause=nearest(name, known),
-                choices=known,
-            )
-    return TrainConfig(**values)
+    return from_json(TrainConfig, text, NAME)
 
 
 def _widths(value: Any) -> tuple[Any, ...]:
@@ -118,14 +104,6 @@ def _widths(value: Any) -> tuple[Any, ...]:
             hint='for example: {"hidden": [256, 128]}',
         )
     return tuple(value)
-
-
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(
-            f"train config: {name} must be a whole number from {least} upwards",
-            cause=f"it is {value!r}",
-        )
 
 
 def _check_number(name: str, value: Any, least: float, *, below: float = math.inf) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from plimsoll.configs import check_whole, from_json
 from plimsoll.errors import ConfigError, nearest
 
+NAME = "transform config"
 KINDS = ("numeric", "standard", "quantile", "categorical", "both", "drop")
 KINDS_OF_TYPE: Mapping[str, tuple[str, ...]] = {
     "int": KINDS,
@@ -44,10 +44,10 @@ class TransformConfig:
     ``categorical``, ``both`` or ``drop``; a column not named is looked at."""
 
     def __post_init__(self) -> None:
-        _check_whole("min_count", self.min_count, 0)
-        _check_whole("vocabulary_size", self.vocabulary_size, 1)
-        _check_whole("int_categories_up_to", self.int_categories_up_to, 0)
-        _check_whole("quantiles", self.quantiles, 2)
+        check_whole(NAME, "min_count", self.min_count, 0)
+        check_whole(NAME, "vocabulary_size", self.vocabulary_size, 1)
+        check_whole(NAME, "int_categories_up_to", self.int_categories_up_to, 0)
+        check_whole(NAME, "quantiles", self.quantiles, 2)
         _check_above("heavy_tail", self.heavy_tail, 0)
         _check_above("clip", self.clip, 1)
         if not isinstance(self.columns, Mapping):
@@ -75,31 +75,7 @@ def parse(text: str) -> TransformConfig:
     Raises:
         ConfigError: if it is not a JSON object, or a field is unknown or does not hold.
     """
-    try:
-        values = json.loads(text or "{}")
-    except ValueError as error:
-        raise ConfigError("transform config: it is not JSON", cause=str(error)) from error
-    if not isinstance(values, dict):
-        raise ConfigError(
-            "transform config: it must be a JSON object", cause=f"it is {text.strip()[:60]}"
-        )
-    known = tuple(item.name for item in dataclasses.fields(TransformConfig))
-    for name in values:
-        if name not in known:
-            raise ConfigError(
-                f"transform config: there is no field {name!r}",
-                cause=nearest(name, known),
-                choices=known,
-            )
-    return TransformConfig(**values)
-
-
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(
-            f"transform config: {name} must be a whole number from {least} upwards",
-            cause=f"it is {value!r}",
-        )
+    return from_json(TransformConfig, text, NAME)
 
 
 def _check_above(name: str, value: Any, bound: float) -> None:
