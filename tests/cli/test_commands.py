@@ -89,6 +89,7 @@ def test_a_gate_exits_with_1(tmp_path):
         (["run", "training", "--data", "a", "--problem", "none.yaml"], "cannot be read"),
         (["run", f"{PIPELINES}:two_step"], "did you mean 'two_steps'?"),
         (["run", f"{PIPELINES}:two_steps", "--times", "1.5"], "not a whole number"),
+        (["run", f"{PIPELINES}:letters", "--x", "nan"], "finite numbers only"),
         (["run", f"{PIPELINES}"], "names no function"),
         (["run", "none.yaml"], "cannot be read"),
         (["run", "none.py:f"], "there is no file"),
@@ -144,6 +145,33 @@ def test_runs_report_and_diff(tmp_path):
     assert {"field": "arguments.text", "first": "one", "second": "three"} in found
     assert not any("seconds" in item["field"] for item in found)
     assert same == "nothing differs\n"
+
+
+def test_records_that_are_damaged_or_of_others_are_passed_over(tmp_path):
+    command("run", f"{PIPELINES}:two_steps", cwd=tmp_path)
+    (tmp_path / "runs" / "folder" / "run.json").mkdir(parents=True)
+    for name, text in (("other", "[]"), ("part", '{"format": "plimsoll.run/1", "id": "part"}')):
+        (tmp_path / "runs" / name).mkdir()
+        (tmp_path / "runs" / name / "run.json").write_text(text)
+
+    listed = command("runs", cwd=tmp_path)
+    asked = command("diff", "runs/part", "last", cwd=tmp_path)
+
+    assert listed.returncode == 0, listed.stderr
+    assert len(listed.stdout.splitlines()) == 2
+    assert "runs/part/run.json lacks" in asked.stderr
+    assert "Traceback" not in asked.stderr
+
+
+@pytest.mark.parametrize("root", ["{}", "{dag: {tasks: {a: {componentRef: {name: comp-a}}}}}"])
+def test_a_damaged_pipeline_is_wrong_usage(tmp_path, root):
+    (tmp_path / "x.yaml").write_text(f"pipelineInfo: {{name: x}}\nroot: {root}\n")
+
+    ran = command("run", "x.yaml", cwd=tmp_path)
+
+    assert ran.returncode == 2, ran.stderr
+    assert "x.yaml is a damaged pipeline" in ran.stderr
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_unwritable_place_is_said_before_anything_runs(tmp_path):

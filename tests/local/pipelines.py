@@ -222,6 +222,37 @@ def nested():
     echo(text=second.output)
 
 
+@component
+def links(dataset: dsl.Output[dsl.Dataset], text: str = "linked"):
+    import tempfile
+    from pathlib import Path
+
+    elsewhere = Path(tempfile.mkdtemp())
+    (elsewhere / "text.txt").write_text(text)
+    Path(dataset.path).symlink_to(elsewhere)
+
+
+@dsl.pipeline(name="linked")
+def linked():
+    measure(dataset=links().outputs["dataset"])
+
+
+@dsl.pipeline(name="of-an-artifact")
+def of_an_artifact(dataset: dsl.Input[dsl.Dataset]) -> str:
+    return measure(dataset=dataset).outputs["Output"]
+
+
+@dsl.pipeline(name="artifact-alone")
+def artifact_alone():
+    echo(text=of_an_artifact(dataset=make(text="alone").outputs["dataset"]).output)
+
+
+@dsl.pipeline(name="imported")
+def imported(path: str):
+    found = dsl.importer(artifact_uri=path, artifact_class=dsl.Dataset, reimport=False)
+    measure(dataset=found.output)
+
+
 @dsl.pipeline(name="outside")
 def outside(path: str):
     read = read_outside(path=path).set_caching_options(False)

@@ -146,6 +146,32 @@ def test_loops_and_nested_pipelines_keep_their_outputs_apart(tmp_path):
     assert sorted(said) == ["ONE", "THREE"]
 
 
+def test_a_folder_behind_a_link_comes_from_the_cache_whole(tmp_path):
+    first = run(pipelines.linked, out=tmp_path)
+    again = run(pipelines.linked, out=tmp_path)
+
+    assert first.steps["measure"].outputs == {"Output": "LINKED"}
+    assert again.steps["links"].cached
+    kept = Path(again.steps["links"].artifacts["dataset"]["path"]) / "text.txt"
+    assert kept.read_text() == "linked"
+
+
+def test_a_nested_pipeline_may_be_given_artifacts_alone(tmp_path):
+    record = run(pipelines.artifact_alone, out=tmp_path)
+
+    assert record.status == "succeeded"
+    assert record.steps["echo"].outputs == {"Output": "ALONE"}
+
+
+def test_an_importer_is_no_step_that_was_not_run(tmp_path):
+    (tmp_path / "text.txt").write_text("imported")
+
+    record = run(pipelines.imported, {"path": str(tmp_path)}, out=tmp_path / "runs")
+
+    assert {name: step.state for name, step in record.steps.items()} == {"measure": "succeeded"}
+    assert record.steps["measure"].outputs == {"Output": "IMPORTED"}
+
+
 def test_a_failure_shows_the_real_exception(tmp_path):
     record = run(pipelines.fails_late, {"text": "wheel"}, out=tmp_path)
 

@@ -96,6 +96,13 @@ def test_a_build_that_is_killed_leaves_nothing_that_looks_whole(images, tmp_path
     assert not list(root.glob(".building-*"))
 
 
+def test_an_environment_whose_python_is_gone_is_built_again(images):
+    built = environments.ensure("data", lambda _: None)
+    built.python.unlink()
+
+    assert environments.ensure("data", lambda _: None).ready
+
+
 def test_what_cannot_be_installed_is_named(images):
     (images / "data" / "requirements.lock").write_text("six==0.0.0.1\n")
 

@@ -1,5 +1,7 @@
 """What a compiled pipeline says, before it runs."""
 
+from functools import cache
+
 import pytest
 
 from local import pipelines
@@ -61,3 +63,23 @@ def test_a_step_depends_on_the_code_that_it_reaches_and_no_other():
         "def step():\n    from plimsoll.images import ROLES\n"
     )
     assert reached != code.digest_reached_from("def step():\n    from plimsoll.push import core\n")
+
+
+def test_an_edit_in_the_middle_of_a_run_comes_too_late_for_it(tmp_path, monkeypatch):
+    module = tmp_path / "edited.py"
+    module.write_text("VALUE = 1\n")
+    monkeypatch.setattr(code, "PACKAGE", tmp_path)
+    monkeypatch.setattr(code, "sources", cache(lambda: {"plimsoll.edited": module}))
+    source = "def step():\n    from plimsoll import edited\n"
+    code.reread()
+    before = code.digest()
+    module.write_text("VALUE = 2\n")
+
+    staged = code.staged(tmp_path / "code") / "plimsoll" / "edited.py"
+    key = code.digest_reached_from(source)
+    code.reread()
+
+    assert staged.read_text() == "VALUE = 1\n"
+    assert code.digest() != before
+    assert code.digest_reached_from(source) != key
+    code.reread()

@@ -47,11 +47,24 @@ def canonical_json(value: Any) -> str:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Returns the files below ``folder``, sorted by their POSIX path relative to it."""
-    return sorted(
-        (path for path in folder.rglob("*") if path.is_file()),
-        key=lambda path: path.relative_to(folder).as_posix(),
-    )
+    """Returns the files below ``folder``, sorted by their POSIX path relative to it.
+
+    Links to folders are followed, each folder once on the way down, so that a loop of links ends.
+    """
+    found: list[Path] = []
+    _walk(folder, (), found)
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _walk(folder: Path, above: tuple[str, ...], found: list[Path]) -> None:
+    real = os.path.realpath(folder)
+    if real in above or not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.is_file():
+            found.append(path)
+        else:
+            _walk(path, (*above, real), found)
 
 
 def digest_tree(path: Path) -> str:

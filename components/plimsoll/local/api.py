@@ -75,6 +75,7 @@ def execute(pipeline: Compiled, arguments: dict[str, Any], out: Path, cache: boo
 
     record = new_run(pipeline.name, arguments, out)
     record.steps = pipeline.steps()
+    code.reread()
     record.code = code.describe()
     record.write()
     begun = time.monotonic()

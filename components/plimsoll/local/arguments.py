@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ def _names_a_file(value: str) -> bool:
 def _convert(item: Input, text: str) -> Any:
     converters: dict[str, Callable[[str], Any]] = {
         "NUMBER_INTEGER": int,
-        "NUMBER_DOUBLE": float,
+        "NUMBER_DOUBLE": _number,
         "BOOLEAN": _boolean,
         "LIST": lambda value: _json(value, list),
         "STRUCT": lambda value: _json(value, dict),
@@ -131,6 +132,13 @@ _WORDS = {
     "LIST": "JSON list",
     "STRUCT": "JSON object",
 }
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("KFP carries finite numbers only")
+    return number
 
 
 def _boolean(text: str) -> bool:

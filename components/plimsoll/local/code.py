@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from plimsoll import __version__
-from plimsoll.artifacts.files import digest_file, digest_json, digest_tree, folder_written_whole
+from plimsoll.artifacts.files import digest_bytes, digest_json, digest_tree, folder_written_whole
 from plimsoll.shipped import CHECKOUT, PACKAGE, folder
 
 NOT_SHIPPED_TO_STEPS = ("local", "_shipped", "__pycache__")
@@ -29,9 +29,24 @@ def sources() -> dict[str, Path]:
 
 
 @cache
+def contents() -> dict[str, bytes]:
+    """Returns module name -> content, read once: an edit in the middle of a run comes too late.
+
+    What a step imports and what its cache key says must be the same text.
+    """
+    return {name: path.read_bytes() for name, path in sources().items()}
+
+
+def reread() -> None:
+    """Forgets what was read, so that a run started later in this process sees later edits."""
+    for remembered in (sources, contents, digest, digest_reached_from):
+        remembered.cache_clear()
+
+
+@cache
 def digest() -> str:
     """Returns the SHA-256 of all code and templates that a step can reach."""
-    modules = {name: digest_file(path) for name, path in sources().items()}
+    modules = {name: digest_bytes(content) for name, content in contents().items()}
     return digest_json({**modules, "templates": digest_tree(folder("serving"))})
 
 
@@ -42,14 +57,14 @@ def digest_reached_from(source: str) -> str:
     Following imports rather than hashing everything lets an edit to ``train`` leave the cached
     steps of ``ingest`` in place.
     """
-    known = sources()
+    known = contents()
     waiting = _imported(ast.parse(source))
     reached: dict[str, str] = {}
     while waiting:
         name = waiting.pop()
         if name in known and name not in reached:
-            reached[name] = digest_file(known[name])
-            waiting |= _imported(ast.parse(known[name].read_bytes()))
+            reached[name] = digest_bytes(known[name])
+            waiting |= _imported(ast.parse(known[name]))
     if "plimsoll.shipped" in reached:
         reached["templates"] = digest_tree(folder("serving"))
     return digest_json(reached)
@@ -79,10 +94,10 @@ def staged(below: Path) -> Path:
     root = below / digest()[:16]
     if not root.is_dir():
         with folder_written_whole(root, replace=False) as aside:
-            for path in sources().values():
-                target = aside / "plimsoll" / path.relative_to(PACKAGE)
+            for name, content in contents().items():
+                target = aside / "plimsoll" / sources()[name].relative_to(PACKAGE)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)
+                target.write_bytes(content)
             shutil.copytree(folder("serving"), aside / "plimsoll" / "_shipped" / "serving")
     return root
 

@@ -141,6 +141,8 @@ def _build(target: Environment, announce: Announce) -> None:
         install = ["pip", "install", "--python", str(made / "bin" / "python")]
         _uv([*install, *find_links(), "--requirement", str(target.lock)], log, target)
         write_json(made / READY, {"role": target.role, "lock": target.digest})
+        # What lies there is not whole, such as one whose Python was removed from this machine.
+        shutil.rmtree(target.folder, ignore_errors=True)
         made.rename(target.folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

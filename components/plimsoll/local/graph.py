@@ -96,7 +96,10 @@ class Compiled:
             reference = task["componentRef"]["name"]
             component = self.spec["components"][reference]
             waits = [end for before in _before(task) for end in ends.get(before, [])] or outer
-            if "dag" in component:
+            if self._is_importer(component):
+                # kfp itself imports, which takes no process: there is no step to show.
+                ends[name] = waits
+            elif "dag" in component:
                 inner = f"{prefix}{name}/" if _is_loop(task) else prefix
                 ends[name] = self._collect(component["dag"], inner, waits, steps)
             else:
@@ -104,6 +107,10 @@ class Compiled:
                 steps[step] = Step(name=step, image=self._image(component), after=list(waits))
                 ends[name] = [step]
         return [end for group in ends.values() for end in group]
+
+    def _is_importer(self, component: Mapping[str, Any]) -> bool:
+        executors = self.spec["deploymentSpec"]["executors"]
+        return "importer" in executors.get(component.get("executorLabel"), {})
 
     def _image(self, component: Mapping[str, Any]) -> str:
         executor = self.spec["deploymentSpec"]["executors"][component["executorLabel"]]
@@ -129,7 +136,17 @@ def parse(text: str, source: str) -> Compiled:
         )
     spec.setdefault("components", {})
     spec.setdefault("deploymentSpec", {}).setdefault("executors", {})
-    return Compiled(text=text, spec=runnable(spec))
+    try:
+        pipeline = Compiled(text=text, spec=runnable(spec))
+        # What is missing somewhere within is found before a run begins.
+        _ = pipeline.name, pipeline.inputs(), pipeline.steps(), pipeline.uncached()
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{source} is a damaged pipeline",
+            cause=f"{type(error).__name__}: {error}",
+            hint="compile it again: plimsoll compile PIPELINE.py",
+        ) from error
+    return pipeline
 
 
 def _is_loop(task: Mapping[str, Any]) -> bool:

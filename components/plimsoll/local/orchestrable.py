@@ -7,14 +7,18 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+_UNUSED = "plimsoll-unused"
+
 
 def runnable(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a copy of a pipeline's spec that means the same and is safe to run here.
 
-    Two things differ. Each task has a component of its own: kfp names a step's folder after its
+    Three things differ. Each task has a component of its own: kfp names a step's folder after its
     component, so two tasks that share one would overwrite each other's outputs. And conditions
     name a task's output as ``pipelinechannel--TASK--OUTPUT``, the only form in which the
     orchestrator finds a named output; as compiled, such a condition silently runs no branch.
+    And a nested pipeline that is given artifacts alone gets a parameter, without which the
+    orchestrator does not hand it its artifacts.
     """
     # Through JSON, which also parts what YAML anchors share.
     own: dict[str, Any] = json.loads(json.dumps(spec))
@@ -32,7 +36,17 @@ def _visit(dag: dict[str, Any], shared: Mapping[str, Any], own: dict[str, Any]) 
         reference["name"] = _free(reference["name"], own)
         own[reference["name"]] = component
         if "dag" in component:
+            _give_parameter(task, component)
             _visit(component["dag"], shared, own)
+
+
+def _give_parameter(task: dict[str, Any], component: dict[str, Any]) -> None:
+    given = task.get("inputs", {})
+    if "artifacts" not in given or given.get("parameters"):
+        return
+    given["parameters"] = {_UNUSED: {"runtimeValue": {"constant": ""}}}
+    declared = component.setdefault("inputDefinitions", {}).setdefault("parameters", {})
+    declared[_UNUSED] = {"parameterType": "STRING"}
 
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import html
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ def new_run(pipeline: str, arguments: dict[str, Any], out: Path) -> Run:
         pipeline=pipeline,
         arguments=arguments,
         folder=str(folder),
-        started=started.isoformat(timespec="seconds"),
+        started=started.isoformat(timespec="milliseconds"),
     )
 
 
@@ -142,9 +142,15 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises:
         ArtifactError: if it is missing, damaged or of another version.
     """
-    record = read_json(folder / RECORD)
+    try:
+        record = read_json(folder / RECORD)
+    except OSError as error:
+        raise ArtifactError(f"{folder / RECORD} cannot be read", cause=str(error)) from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise ArtifactError(f"{folder / RECORD} is not a record of this version")
+    missing = {item.name for item in fields(Run)} - record.keys()
+    if missing:
+        raise ArtifactError(f"{folder / RECORD} lacks {', '.join(sorted(missing))}")
     return record
 
 
