@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -21,6 +22,9 @@ DEFAULT_OUT = "runs"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; returns its exit code: 0 done, 1 failed or stopped, 2 wrong usage."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a letter of a path must not fail a run that succeeded.
+        sys.stdout.reconfigure(errors="backslashreplace")
     options, rest = _parser().parse_known_args(argv)
     if rest and options.command != "run":
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")

@@ -45,6 +45,15 @@ def test_what_comes_next_can_be_typed_wherever_the_runs_lie(tmp_path):
     assert Path(typed.stdout.strip()).is_file()
 
 
+def test_a_terminal_without_the_letters_of_a_path_fails_nothing(tmp_path):
+    words = ("run", f"{PIPELINES}:two_steps", "--out", "läufe", "--text", "ü")
+
+    ran = command(*words, cwd=tmp_path, PYTHONIOENCODING="ascii")
+
+    assert ran.returncode == 0, ran.stderr
+    assert "l\\xe4ufe" in ran.stdout
+
+
 def test_brackets_are_printed_as_they_are(tmp_path):
     for text in ("[/b] :cat:", "[red]x"):
         command("run", f"{PIPELINES}:two_steps", "--text", text, cwd=tmp_path)

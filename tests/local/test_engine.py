@@ -172,6 +172,12 @@ def test_an_importer_is_no_step_that_was_not_run(tmp_path):
     assert record.steps["measure"].outputs == {"Output": "IMPORTED"}
 
 
+def test_a_path_is_given_as_its_text(tmp_path):
+    record = run(pipelines.two_steps, {"text": Path("a/b")}, out=tmp_path)
+
+    assert record.steps["measure"].outputs == {"Output": "A/B"}
+
+
 def test_a_failure_shows_the_real_exception(tmp_path):
     record = run(pipelines.fails_late, {"text": "wheel"}, out=tmp_path)
 
@@ -281,6 +287,10 @@ def test_arguments_are_checked_before_anything_runs(tmp_path):
         run(pipelines.outside, out=tmp_path)
     with pytest.raises(UsageError, match="neither a pipeline nor a component"):
         run(print, out=tmp_path)
+    with pytest.raises(UsageError, match="the input 'text' cannot be"):
+        run(pipelines.two_steps, {"text": object()}, out=tmp_path)
+    with pytest.raises(UsageError, match="the input 'x' cannot be nan"):
+        run(pipelines.letters, {"x": float("nan")}, out=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

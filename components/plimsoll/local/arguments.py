@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,27 @@ def complete(given: Mapping[str, Any], pipeline: Compiled, out: Path) -> dict[st
             cause=inputs[missing[0]].description,
             hint=f"plimsoll run {pipeline.name} --help",
         )
-    complete = {name: given.get(name, item.default) for name, item in inputs.items()}
+    complete = {
+        name: _carried(name, given[name]) if name in given else item.default
+        for name, item in inputs.items()
+    }
     if "push_to" in complete and not complete["push_to"]:
         complete["push_to"] = str(out / "models")
     return complete
+
+
+def _carried(name: str, value: Any) -> Any:
+    """Returns a value given from Python as KFP carries it, a path as its text."""
+    value = os.fspath(value) if isinstance(value, os.PathLike) else value
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"the input {name!r} cannot be {value!r}",
+            cause=str(error),
+            hint="give text, a number, a bool, or a list or dict of these",
+        ) from error
+    return value
 
 
 def _next(waiting: list[str], inputs: Mapping[str, Input], pipeline: str) -> tuple[str, str]:
