@@ -145,6 +145,7 @@ def _run(options: argparse.Namespace) -> int:
         options.parser.print_help()
         return 0 if options.help else 2
     from plimsoll.local import api, arguments, library
+    from plimsoll.local.record import runs_folder
 
     api.require_local_extra()
     pipeline = library.find(options.pipeline)
@@ -152,7 +153,7 @@ def _run(options: argparse.Namespace) -> int:
         options.parser.print_help()
         print(_inputs_help(pipeline))
         return 0
-    out = Path(options.out).expanduser().absolute()
+    out = runs_folder(options.out)
     given = arguments.parse(options.rest, pipeline)
     record = api.execute(
         pipeline, arguments.complete(given, pipeline, out), out, not options.no_cache
@@ -177,23 +178,24 @@ def _inputs_help(pipeline: Compiled) -> str:
 
 
 def _runs(options: argparse.Namespace) -> int:
-    from plimsoll.local.record import runs_in
+    from plimsoll.local.record import runs_folder, runs_in
 
-    records = list(runs_in(Path(options.out)))
+    out = runs_folder(options.out)
+    records = list(runs_in(out))
     if options.json:
         print(json.dumps(records))
         return 0
     from plimsoll.local.summary import print_runs
 
-    print_runs(records, Path(options.out))
+    print_runs(records, out)
     return 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    from plimsoll.local.record import find_run
+    from plimsoll.local.record import find_run, runs_folder
     from plimsoll.local.report import write_report
 
-    record = find_run(options.run, Path(options.out).absolute())
+    record = find_run(options.run, runs_folder(options.out))
     report = Path(record["report"] or "missing")
     if not report.is_file():
         report = write_report(record, Path(record["folder"]))
@@ -203,9 +205,9 @@ def _report(options: argparse.Namespace) -> int:
 
 def _diff(options: argparse.Namespace) -> int:
     from plimsoll.local.diff import differences
-    from plimsoll.local.record import find_run
+    from plimsoll.local.record import find_run, runs_folder
 
-    out = Path(options.out).absolute()
+    out = runs_folder(options.out)
     found = differences(find_run(options.first, out), find_run(options.second, out))
     if options.json:
         print(json.dumps(found))

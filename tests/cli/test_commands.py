@@ -54,6 +54,18 @@ def test_a_terminal_without_the_letters_of_a_path_fails_nothing(tmp_path):
     assert "l\\xe4ufe" in ran.stdout
 
 
+def test_runs_may_lie_beside_the_working_folder(tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+
+    ran = command("run", f"{PIPELINES}:two_steps", "--out", "../runs", "--json", cwd=here)
+    last = command("report", "last", "--out", "../runs", cwd=here)
+
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["folder"].startswith(f"{tmp_path}/runs/")
+    assert Path(last.stdout.strip()).parent.parent == tmp_path / "runs"
+
+
 def test_brackets_are_printed_as_they_are(tmp_path):
     for text in ("[/b] :cat:", "[red]x"):
         command("run", f"{PIPELINES}:two_steps", "--text", text, cwd=tmp_path)
@@ -63,7 +75,7 @@ def test_brackets_are_printed_as_they_are(tmp_path):
 
     assert differing.returncode == 0, differing.stderr
     assert "[/b] :cat:" in differing.stdout
-    assert "no runs in a[b]" in command("runs", "--out", "a[b]", cwd=tmp_path).stdout
+    assert "/a[b] yet" in command("runs", "--out", "a[b]", cwd=tmp_path).stdout
 
 
 def test_a_failed_run_exits_with_1_and_shows_why(tmp_path):

@@ -28,6 +28,7 @@ from plimsoll.local.record import (
     SUCCEEDED,
     Run,
     new_run,
+    runs_folder,
 )
 
 DEFAULT_OUT = "runs"
@@ -57,7 +58,7 @@ def run(
         UsageError: if there is no such pipeline, or its arguments do not fit it.
     """
     found = library.find(pipeline) if isinstance(pipeline, str) else compiled(pipeline)
-    root = Path(out).expanduser().absolute()
+    root = runs_folder(out)
     return execute(found, pipeline_arguments.complete(arguments or {}, found, root), root, cache)
 
 

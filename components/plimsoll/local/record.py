@@ -114,6 +114,11 @@ class Run:
         write_json(Path(self.folder) / RECORD, self.to_dict())
 
 
+def runs_folder(out: str | os.PathLike[str]) -> Path:
+    """Returns the folder of runs that a user names, absolute and without ``..``, as kfp has it."""
+    return Path(os.path.abspath(Path(out).expanduser()))
+
+
 def new_run(pipeline: str, arguments: dict[str, Any], out: Path) -> Run:
     """Makes the record and the folder of a run that starts now."""
     started = datetime.datetime.now().astimezone()
