@@ -17,7 +17,7 @@ TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 AUTHOR = "author"
 START = (
-    "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.console_main())"
+    "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.main())"
 )
 NO_TESTS_COLLECTED = 5
 
