@@ -16,9 +16,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 AUTHOR = "author"
-START = (
-    "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.main())"
-)
+START = "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.main())"
 NO_TESTS_COLLECTED = 5
 
 

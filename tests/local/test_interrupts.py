@@ -91,6 +91,8 @@ def test_after_a_kill_nothing_runs_on_and_the_same_command_goes_on(tmp_path):
     process.communicate()
 
     assert gone(step)
+    [killed] = json.loads(command("runs", "--out", str(tmp_path), "--json").stdout)
+    assert killed["status"] == "killed"
     again = command(*words, "0", "--json")
     assert again.returncode == 0, again.stderr
     steps = json.loads(again.stdout.splitlines()[-1])["steps"]

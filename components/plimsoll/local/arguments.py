@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.errors import UsageError, nearest
+from plimsoll.local.checks import check_texts
 from plimsoll.local.graph import Compiled, Input
 
 # Inputs that hold a file's text, since a cluster has no path to it: --problem problem.yaml.
@@ -42,7 +43,8 @@ def complete(given: Mapping[str, Any], pipeline: Compiled, out: Path) -> dict[st
     Here ``push_to`` defaults to ``models`` below the folder of runs: a cluster has to be told.
 
     Raises:
-        UsageError: if an input is unknown or a required one is missing.
+        UsageError: if an input is unknown, a required one is missing, or one holds a text that its
+            component would refuse.
     """
     inputs = pipeline.inputs()
     for name in given:
@@ -61,6 +63,7 @@ def complete(given: Mapping[str, Any], pipeline: Compiled, out: Path) -> dict[st
     }
     if "push_to" in complete and not complete["push_to"]:
         complete["push_to"] = str(out / "models")
+    check_texts(complete)
     return complete
 
 
@@ -118,7 +121,11 @@ def _text(name: str, value: str) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--{name}: {path} cannot be read", cause=str(error)) from error
+        raise UsageError(
+            f"--{name}: {path} cannot be read",
+            cause=str(error),
+            hint=f"--{name} FILE, or the text itself",
+        ) from error
 
 
 def _names_a_file(value: str) -> bool:
@@ -138,17 +145,17 @@ def _convert(item: Input, text: str) -> Any:
         return converters.get(item.kind, str)(text)
     except ValueError as error:
         raise UsageError(
-            f"--{item.name} is {text!r}, which is not a {_WORDS.get(item.kind, item.kind)}",
+            f"--{item.name} is {text!r}, which is not {_WORDS.get(item.kind, item.kind)}",
             cause=str(error),
         ) from error
 
 
 _WORDS = {
-    "NUMBER_INTEGER": "whole number",
-    "NUMBER_DOUBLE": "number",
+    "NUMBER_INTEGER": "a whole number",
+    "NUMBER_DOUBLE": "a number",
     "BOOLEAN": "true or false",
-    "LIST": "JSON list",
-    "STRUCT": "JSON object",
+    "LIST": "a JSON list",
+    "STRUCT": "a JSON object",
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # What differs between any two runs, and so says nothing.
-_ALWAYS = ("id", "folder", "started", "seconds", "report", "next")
+_ALWAYS = ("id", "folder", "started", "seconds", "report", "next", "process")
 _STEP_FIELDS = ("state", "image", "outputs", "notes")
 
 

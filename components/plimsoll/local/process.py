@@ -20,7 +20,18 @@ from plimsoll.errors import StepError
 
 GRACE_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL")
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LD_LIBRARY_PATH",
+)
 _PASSED_ON_PREFIXES = (
     "AWS_",
     "CLOUDSDK_",

@@ -19,6 +19,7 @@ RECORD = "run.json"
 REPORT = "report.html"
 
 RUNNING, SUCCEEDED, STOPPED, FAILED = "running", "succeeded", "stopped", "failed"
+KILLED = "killed"
 PENDING, SKIPPED = "pending", "skipped"
 
 
@@ -92,6 +93,8 @@ class Run:
     """The library's version, digest and revision."""
     locks: dict[str, str] = field(default_factory=dict)
     """Role -> SHA-256 of its lock."""
+    process: int = 0
+    """The process that runs it, for as long as its status is running."""
     report: str = ""
     """The report page."""
     next: list[str] = field(default_factory=list)
@@ -138,11 +141,12 @@ def new_run(pipeline: str, arguments: dict[str, Any], out: Path) -> Run:
         arguments=arguments,
         folder=str(folder),
         started=started.isoformat(timespec="milliseconds"),
+        process=os.getpid(),
     )
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Reads a run's record.
+    """Reads a run's record; one left running by a process that is gone has the status killed.
 
     Raises:
         ArtifactError: if it is missing, damaged or of another version.
@@ -156,7 +160,19 @@ def read_record(folder: Path) -> dict[str, Any]:
     missing = {item.name for item in fields(Run)} - record.keys()
     if missing:
         raise ArtifactError(f"{folder / RECORD} lacks {', '.join(sorted(missing))}")
+    if record["status"] == RUNNING and not _alive(record["process"]):
+        record["status"], record["reason"] = KILLED, "its process is gone"
     return record
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def runs_in(out: Path) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,35 @@
+"""What a component would refuse, refused before anything runs.
+
+An environment takes seconds to start; a misspelt field of the problem file is known at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from plimsoll import problem
+from plimsoll.train import config as train_config
+from plimsoll.transform import config as transform_config
+
+# The library's own inputs whose text can be read without the data.
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "train_config": train_config.parse,
+    "transform_config": transform_config.parse,
+}
+
+
+def check_texts(arguments: Mapping[str, Any]) -> None:
+    """Reads the texts among a pipeline's arguments as the library's components will.
+
+    Args:
+        arguments: The pipeline's complete arguments; those of a pipeline that lacks the inputs
+            of ours are left alone.
+
+    Raises:
+        ConfigError: if a text does not hold.
+    """
+    if {"label", "problem", *_READERS} <= arguments.keys():
+        problem.parse(arguments["problem"], label=arguments["label"])
+        for name, read in _READERS.items():
+            read(arguments[name])
