@@ -184,7 +184,7 @@ def test_a_failure_shows_the_real_exception(tmp_path):
     assert record.status == "failed"
     assert record.reason == "boom: ValueError: no such thing: wheel"
     error = record.steps["boom"].error
-    assert error["headline"] == "ValueError: no such thing: wheel"
+    assert error.headline == "ValueError: no such thing: wheel"
     assert "about to fail" in Path(record.steps["boom"].log).read_text()
     assert record.steps["make"].state == "succeeded"
     assert run(pipelines.fails_late, {"text": "wheel"}, out=tmp_path).steps["make"].cached
@@ -193,7 +193,7 @@ def test_a_failure_shows_the_real_exception(tmp_path):
 def test_our_own_errors_come_through_whole(tmp_path):
     record = run(pipelines.refuse, out=tmp_path)
 
-    text = record.steps["refuse"].error["text"]
+    text = record.steps["refuse"].error.text
     assert text.splitlines() == [
         "the data is bad",
         "  3 of 4 rows",
@@ -215,9 +215,9 @@ def test_our_own_errors_come_through_whole(tmp_path):
 def test_what_ended_a_step_is_told_from_what_its_log_holds_besides(tmp_path, how, headline):
     error = run(pipelines.fails_oddly, {"how": how}, out=tmp_path).steps["fails-oddly"].error
 
-    assert error["headline"] == headline
-    assert "\x1b" not in json.dumps(error, ensure_ascii=False)
-    assert max(map(len, error["log_tail"])) <= failure.LINE_LETTERS
+    assert error.headline == headline
+    assert "\x1b" not in "".join([error.headline, error.text, *error.log_tail])
+    assert max(map(len, error.log_tail)) <= failure.LINE_LETTERS
 
 
 def test_what_a_step_leaves_running_ends_with_it(tmp_path):
@@ -297,6 +297,6 @@ def test_arguments_are_checked_before_anything_runs(tmp_path):
 def test_a_full_disk_is_said_with_what_to_do(tmp_path):
     record = run(pipelines.fills_the_disk, out=tmp_path)
 
-    text = record.steps["fills-the-disk"].error["text"]
+    text = record.steps["fills-the-disk"].error.text
     assert "No space left on device" in text
     assert "next: free space on the disk" in text

@@ -127,9 +127,9 @@ def _conclude(record: Run, trouble: str) -> None:
             step.state = FAILED
     _collect_results(record)
     if record.status == RUNNING and failed:
-        error = failed[0].error or {}
-        record.status = STOPPED if error.get("gate") else FAILED
-        record.reason = f"{failed[0].name}: {error.get('headline', 'failed')}"
+        error = failed[0].error
+        record.status = STOPPED if error and error.gate else FAILED
+        record.reason = f"{failed[0].name}: {error.headline if error else 'failed'}"
     if record.status == RUNNING and trouble:
         record.status, record.reason = FAILED, trouble
     if record.status == RUNNING:

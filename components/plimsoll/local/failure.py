@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from plimsoll.local.process import how_it_ended
+from plimsoll.local.record import Failure
 
 TAIL_LINES = 15
 TAIL_BYTES = 64 << 10
@@ -25,8 +25,8 @@ _ADVICE = {
 _OURS = "plimsoll.errors."
 
 
-def explain(log: Path, code: int) -> dict[str, Any]:
-    """Returns a failed step's error: headline, full text, and the log's last lines.
+def explain(log: Path, code: int) -> Failure:
+    """Returns why a step failed, from its log and how its process ended.
 
     Args:
         log: The step's log.
@@ -45,13 +45,13 @@ def explain(log: Path, code: int) -> dict[str, Any]:
         said = f"{name}: {text}" if text else name
         headline = said.partition("\n")[0]
         text = f"{said}{_advice(headline)}"
-    return {
-        "headline": headline,
-        "text": text or headline,
-        "ours": kind.startswith(_OURS),
-        "gate": kind == f"{_OURS}GateError",
-        "log_tail": tail(lines),
-    }
+    return Failure(
+        headline=headline,
+        text=text or headline,
+        ours=kind.startswith(_OURS),
+        gate=kind == f"{_OURS}GateError",
+        log_tail=tail(lines),
+    )
 
 
 def _advice(headline: str) -> str:
@@ -61,9 +61,9 @@ def _advice(headline: str) -> str:
     return ""
 
 
-def tail(lines: list[str]) -> list[str]:
+def tail(lines: list[str]) -> tuple[str, ...]:
     """Returns the few last lines, none of which fills a screen."""
-    return [line[:LINE_LETTERS] for line in lines[-TAIL_LINES:]]
+    return tuple(line[:LINE_LETTERS] for line in lines[-TAIL_LINES:])
 
 
 def last_lines(log: Path) -> list[str]:

@@ -23,6 +23,22 @@ KILLED = "killed"
 PENDING, SKIPPED = "pending", "skipped"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a step failed."""
+
+    headline: str
+    """In one line."""
+    text: str
+    """In full: the exception's whole text, or our error with cause, choices and what to do."""
+    ours: bool = False
+    """Whether it is one of our own errors, which say all there is to say."""
+    gate: bool = False
+    """Whether a gate stopped the run, which is no failure."""
+    log_tail: tuple[str, ...] = ()
+    """The last lines of the step's log."""
+
+
 @dataclass(kw_only=True)
 class Step:
     """One step of a run."""
@@ -53,8 +69,8 @@ class Step:
     """What the component says it inferred, left out or measured."""
     log: str = ""
     """The log file."""
-    error: dict[str, Any] | None = None
-    """headline, text and log_tail where it failed."""
+    error: Failure | None = None
+    """Why it failed, where it did."""
 
 
 @dataclass(kw_only=True)

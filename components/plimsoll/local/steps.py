@@ -19,7 +19,7 @@ from plimsoll.images import ROLES, role_of
 from plimsoll.local import code, environments, failure, process
 from plimsoll.local.cache import Entry, StepCache
 from plimsoll.local.progress import Progress
-from plimsoll.local.record import FAILED, RUNNING, SUCCEEDED, Run, Step
+from plimsoll.local.record import FAILED, RUNNING, SUCCEEDED, Failure, Run, Step
 
 # Artifacts of these types live in their metadata; they need not have a file.
 _IN_METADATA = ("system.Metrics", "system.ClassificationMetrics", "system.SlicedClassification")
@@ -105,8 +105,8 @@ class StepRunner:
         component: process.Component,
         environment: environments.Environment,
         declared: Mapping[str, str],
-    ) -> dict[str, Any] | None:
-        """Runs the step's process; returns its error, or None."""
+    ) -> Failure | None:
+        """Runs the step's process; returns why it failed, or None."""
         log = Path(step.log)
         ended = self.processes.run(
             component,
@@ -265,7 +265,7 @@ def _parameter_files(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {name: path.read_text("utf-8") for name, path in files.items() if path.is_file()}
 
 
-def _unwritten(step: Step, asked: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
+def _unwritten(step: Step, asked: Mapping[str, Any], folder: Path) -> Failure | None:
     """Returns the error of a step that ended well and left an output unwritten, or None."""
     missing = _missing_outputs(asked, _executor_output(folder))
     if not missing:
@@ -275,13 +275,12 @@ def _unwritten(step: Step, asked: Mapping[str, Any], folder: Path) -> dict[str, 
         cause="its process exited with 0, but what it declares is not there",
         hint="write each declared output, whatever the step finds",
     )
-    return {
-        "headline": error.headline,
-        "text": str(error),
-        "ours": True,
-        "gate": False,
-        "log_tail": failure.tail(failure.last_lines(Path(step.log))),
-    }
+    return Failure(
+        headline=error.headline,
+        text=str(error),
+        ours=True,
+        log_tail=failure.tail(failure.last_lines(Path(step.log))),
+    )
 
 
 def _missing_outputs(asked: Mapping[str, Any], written: Mapping[str, Any]) -> list[str]:

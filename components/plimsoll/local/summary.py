@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plimsoll.local.environments import Announce
-from plimsoll.local.record import FAILED, STOPPED, SUCCEEDED, Run
+from plimsoll.local.record import FAILED, STOPPED, SUCCEEDED, Failure, Run, Step
 
 MOST_METRICS = 5
 _STYLE = {SUCCEEDED: "green bold", STOPPED: "yellow bold", FAILED: "red bold"}
@@ -23,9 +23,9 @@ _STYLE = {SUCCEEDED: "green bold", STOPPED: "yellow bold", FAILED: "red bold"}
 def print_failures(record: Run) -> None:
     """Prints on stderr why a run did not succeed: each failed step, or what stopped it."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    failed = [step for step in record.steps.values() if step.error]
-    for step in failed:
-        print_failure(console, step.name, step)
+    failed = [(step, step.error) for step in record.steps.values() if step.error]
+    for step, error in failed:
+        _print_failure(console, step, error)
     if record.reason and not failed:
         first, *rest = record.reason.splitlines()
         console.print(Text(f"{record.status}: ", style="red bold").append(first, style="not bold"))
@@ -52,16 +52,14 @@ def print_summary(record: Run) -> None:
             console.print(Text(f"  {name:<7} {value}"))
 
 
-def print_failure(console: Console, name: str, step: Any) -> None:
-    """Prints a failed step: the real exception, the log's last lines, where the rest is."""
-    error = step.error
-    first, *rest = str(error["text"]).splitlines() or [str(error["headline"])]
-    console.print(Text(f"error: {name}: ", style="red bold").append(first, style="not bold"))
+def _print_failure(console: Console, step: Step, error: Failure) -> None:
+    first, *rest = error.text.splitlines() or [error.headline]
+    console.print(Text(f"error: {step.name}: ", style="red bold").append(first, style="not bold"))
     for line in rest:
-        console.print(Text(f"  {line.strip()}" if error.get("ours") else line))
-    if not error.get("ours"):
+        console.print(Text(f"  {line.strip()}" if error.ours else line))
+    if not error.ours:
         console.print(Text("last lines of the log:", style="dim"))
-        for line in error["log_tail"]:
+        for line in error.log_tail:
             console.print(Text(f"  | {line}", style="dim"))
     if step.log:
         console.print(Text(f"  log: {step.log}", style="dim"))
