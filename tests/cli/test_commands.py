@@ -34,6 +34,7 @@ def test_an_input_that_begins_like_an_option_is_the_pipelines(tmp_path):
     assert json.loads(ran.stdout)["arguments"]["n"] == 5
 
 
+@pytest.mark.slow
 def test_what_comes_next_can_be_typed_wherever_the_runs_lie(tmp_path):
     out = tmp_path / "it's [my] runs"
 
@@ -54,6 +55,7 @@ def test_a_terminal_without_the_letters_of_a_path_fails_nothing(tmp_path):
     assert "l\\xe4ufe" in ran.stdout
 
 
+@pytest.mark.slow
 def test_runs_may_lie_beside_the_working_folder(tmp_path):
     here = tmp_path / "here"
     here.mkdir()
@@ -66,6 +68,7 @@ def test_runs_may_lie_beside_the_working_folder(tmp_path):
     assert Path(last.stdout.strip()).parent.parent == tmp_path / "runs"
 
 
+@pytest.mark.slow
 def test_brackets_are_printed_as_they_are(tmp_path):
     for text in ("[/b] :cat:", "[red]x"):
         command("run", f"{PIPELINES}:two_steps", "--text", text, cwd=tmp_path)
@@ -149,6 +152,7 @@ def test_run_help_shows_the_pipelines_inputs():
     assert "The column to predict" in helped.stdout
 
 
+@pytest.mark.slow
 def test_runs_report_and_diff(tmp_path):
     assert "no runs" in command("runs", cwd=tmp_path).stdout
     for text in ("one", "three"):
@@ -171,6 +175,7 @@ def test_runs_report_and_diff(tmp_path):
     assert same == "nothing differs\n"
 
 
+@pytest.mark.slow
 def test_records_that_are_damaged_or_of_others_are_passed_over(tmp_path):
     command("run", f"{PIPELINES}:two_steps", cwd=tmp_path)
     (tmp_path / "runs" / "folder" / "run.json").mkdir(parents=True)

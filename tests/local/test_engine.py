@@ -262,6 +262,7 @@ def test_what_cannot_end_well_fails_and_says_why(tmp_path, pipeline, said):
     assert said in record.reason
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_share_a_cache(tmp_path):
     def go(_):
         return command("run", f"{PIPELINES}:two_steps", "--out", str(tmp_path))

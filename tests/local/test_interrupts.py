@@ -11,6 +11,8 @@ import pytest
 
 from local.commands import PIPELINES, command, started
 
+pytestmark = pytest.mark.slow
+
 
 def record_in(out: Path) -> dict:
     for path in out.glob("slow-*/run.json"):
