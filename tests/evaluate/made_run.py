@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from plimsoll.artifacts.dataset import write_dataset
-from plimsoll.artifacts.files import write_json, write_text
+from plimsoll.artifacts.files import write_text
+from plimsoll.artifacts.statistics import write_statistics
 from plimsoll.evaluate.core import Inputs
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.train import config as training
@@ -26,7 +27,7 @@ def make(folder: Path, task: str = "binary", *, learnable: bool = True, **proble
     settled = Problem(label="y", name="made", task=task, positive=positive, keys=["id"], **problem)
     lineage = {"sources": [], "rows_read": 440, "rows_without_label": 0, "library": "0"}
     tables = {split: _table(random, task, ROWS[split], learnable=learnable) for split in SPLITS}
-    write_dataset(folder / "dataset", tables, settled, [], lineage)
+    dataset = write_dataset(folder / "dataset", tables, settled, [], lineage)
     (folder / "schema").mkdir()
     transform_dataset(
         folder / "dataset",
@@ -36,7 +37,13 @@ def make(folder: Path, task: str = "binary", *, learnable: bool = True, **proble
         transforming.parse("{}"),
     )
     write_text(folder / "schema" / "schema.pbtxt", "# made by hand\n")
-    write_json(folder / "statistics" / "anomalies.json", {"anomalies": []})
+    write_statistics(
+        folder / "statistics",
+        dict.fromkeys(SPLITS, b""),
+        ROWS,
+        dataset_id=dataset.id,
+        anomalies={"checks": []},
+    )
     train_examples(folder / "examples", folder / "model", folder / "train.html", QUICK)
     return at(folder)
 

@@ -133,6 +133,15 @@ def swap_model(inputs, other):
     return {"model": other.model}
 
 
+def swap_statistics(inputs, other):
+    return {"statistics": other.statistics}
+
+
+def damage_statistics(inputs, other):
+    (inputs.statistics / "anomalies.json").write_text("{}")
+    return {}
+
+
 def cut_baseline(inputs, other):
     np.save(inputs.model / "baseline" / "test.npy", np.zeros((3, 2)))
     return {}
@@ -148,6 +157,8 @@ def drop_baseline(inputs, other):
     [
         (swap_examples, "not made from this dataset"),
         (swap_dataset, "not made from this dataset"),
+        (swap_statistics, "statistics were not made from this dataset"),
+        (damage_statistics, "anomalies.json"),
         (swap_model, "not trained on examples like these"),
         (cut_baseline, "does not hold one answer a row"),
         (drop_baseline, "cannot be read"),

@@ -16,6 +16,7 @@ from plimsoll.artifacts.dataset import Dataset, open_dataset
 from plimsoll.artifacts.examples import Examples, open_examples
 from plimsoll.artifacts.files import write_text
 from plimsoll.artifacts.package import Contents, Package, write_package
+from plimsoll.artifacts.statistics import open_statistics
 from plimsoll.artifacts.transform import Transform, read_transform
 from plimsoll.errors import ArtifactError
 from plimsoll.evaluate import card, gate, lineage, report, warmup
@@ -116,6 +117,7 @@ def examine(inputs: Inputs, module: network.Network) -> Evaluation:
     transform = read_transform(inputs.transform)
     _check_together(dataset, examples)
     _check_shape(module.config, examples)
+    _check_statistics(inputs.statistics, dataset)
     answers = {split: _answers(module, examples, split) for split in SPLITS}
     baseline_answers = {
         split: _baseline(inputs.model / "baseline" / f"{split}.npy", answers[split])
@@ -182,6 +184,16 @@ def _check_together(dataset: Dataset, examples: Examples) -> None:
             "the examples were not made from this dataset",
             cause=f"dataset {dataset.id[:16]} {rows}, "
             f"examples of {examples.dataset_id[:16]} {dict(examples.rows)}",
+        )
+
+
+def _check_statistics(folder: Path, dataset: Dataset) -> None:
+    # They become the package's reference for drift, so they must be whole and of this dataset.
+    found = open_statistics(folder)
+    if found.dataset_id != dataset.id:
+        raise ArtifactError(
+            "the statistics were not made from this dataset",
+            cause=f"dataset {dataset.id[:16]}, statistics of {found.dataset_id[:16]}",
         )
 
 
