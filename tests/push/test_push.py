@@ -33,7 +33,7 @@ def packages(tmp_path_factory):
 
 
 def pushed(package, destination, **options):
-    """Pushes a package that both gates blessed."""
+    """Pushes a package that every gate let pass."""
     gates = {"blessed": True, "infra_blessed": True, **options}
     return core.push(package.folder, str(destination), **gates)
 
@@ -53,18 +53,19 @@ def visible(folder):
 
 
 @pytest.mark.parametrize(
-    ("blessed", "infra_blessed", "force"), list(itertools.product([False, True], repeat=3))
+    ("data_passed", "blessed", "infra_blessed", "force"),
+    list(itertools.product([False, True], repeat=4)),
 )
-def test_what_is_pushed(packages, tmp_path, blessed, infra_blessed, force):
-    result = pushed(
-        packages[0], tmp_path / "to", blessed=blessed, infra_blessed=infra_blessed, force=force
-    )
-    both = blessed and infra_blessed
-    assert result.pushed is (both or force)
+def test_what_is_pushed(packages, tmp_path, data_passed, blessed, infra_blessed, force):
+    gates = {"data_passed": data_passed, "blessed": blessed, "infra_blessed": infra_blessed}
+    result = pushed(packages[0], tmp_path / "to", **gates, force=force)
+    every = all(gates.values())
+    assert result.pushed is (every or force)
     assert result.version == packages[0].version
+    assert ("the data gate did not let" in result.reason) is not data_passed
     assert ("evaluation did not bless" in result.reason) is not blessed
     assert ("infra_validate did not bless" in result.reason) is not infra_blessed
-    assert any("BY FORCE" in note for note in result.notes) is (force and not both)
+    assert any("BY FORCE" in note for note in result.notes) is (force and not every)
     if result.pushed:
         assert open_package(tmp_path / "to" / "arrived_late" / result.version)
         assert champion(tmp_path / "to")["version"] == result.version
@@ -285,7 +286,7 @@ def test_the_record_and_its_metadata(packages, tmp_path):
     record = json.loads((tmp_path / "record" / "pushed.json").read_text())
     assert record == {
         "pushed": True,
-        "reason": "both gates blessed it",
+        "reason": "every gate let it pass",
         "version": packages[0].version,
         "path": result.path,
     }

@@ -15,6 +15,7 @@ def push(
     blessed: bool,
     infra_blessed: bool,
     destination: str,
+    data_passed: bool = True,
     force: bool = False,
 ) -> NamedTuple("Outputs", pushed=bool, reason=str, version=str, path=str):  # type: ignore[valid-type]
     """Pushes a blessed package to where it is served from, and makes it the champion.
@@ -28,6 +29,7 @@ def push(
         blessed: If evaluation blessed the model.
         infra_blessed: If the package answered in a real server as it did when evaluated.
         destination: Local folder that holds ``<name>/<version>/``; made if missing.
+        data_passed: If the data gate let the data pass; ``validate`` says so in mode ``branch``.
         force: Push without the blessings; said loudly.
 
     Returns:
@@ -38,9 +40,8 @@ def push(
 
     from plimsoll.push import core
 
-    result = core.push(
-        Path(package.path), destination, blessed=blessed, infra_blessed=infra_blessed, force=force
-    )
+    gates = {"blessed": blessed, "infra_blessed": infra_blessed, "data_passed": data_passed}
+    result = core.push(Path(package.path), destination, **gates, force=force)
     pushed_model.metadata.update(core.write_record(Path(pushed_model.path), result))
     outputs = NamedTuple("Outputs", pushed=bool, reason=str, version=str, path=str)  # type: ignore[misc]
     return outputs(result.pushed, result.reason, result.version, result.path)  # type: ignore[call-arg]

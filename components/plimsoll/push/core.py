@@ -49,16 +49,18 @@ def push(
     *,
     blessed: bool,
     infra_blessed: bool,
+    data_passed: bool = True,
     force: bool = False,
     template: Path | None = None,
 ) -> Pushed:
-    """Pushes a package if both gates blessed it, or if it is forced.
+    """Pushes a package if every gate let it pass, or if it is forced.
 
     Args:
         package_folder: The model package.
         destination: A local folder; made if it is missing.
         blessed: If evaluation blessed the model.
         infra_blessed: If the served answers were those evaluated.
+        data_passed: If the data gate let the data pass.
         force: Push without the blessings, and say so.
         template: InferenceService template; None: the one that is shipped.
 
@@ -71,7 +73,7 @@ def push(
     root = destination_folder(destination)
     package = open_package(package_folder)
     _check_names(package)
-    missing = _missing_blessings(blessed, infra_blessed)
+    missing = _missing_blessings(blessed, infra_blessed, data_passed)
     if missing and not force:
         return Pushed(
             pushed=False, reason=f"not pushed: {missing}", version=package.version, path=""
@@ -89,7 +91,7 @@ def push(
     folder = root / package.name / package.version
     return Pushed(
         pushed=True,
-        reason=f"pushed by force, though {missing}" if missing else "both gates blessed it",
+        reason=f"pushed by force, though {missing}" if missing else "every gate let it pass",
         version=package.version,
         path=str(folder),
         notes=notes,
@@ -141,8 +143,10 @@ def destination_folder(destination: str) -> Path:
     return folder
 
 
-def _missing_blessings(blessed: bool, infra_blessed: bool) -> str:
+def _missing_blessings(blessed: bool, infra_blessed: bool, data_passed: bool) -> str:
     missing = []
+    if not data_passed:
+        missing.append("the data gate did not let the data pass")
     if not blessed:
         missing.append("evaluation did not bless the model")
     if not infra_blessed:
