@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from plimsoll.artifacts.dataset import Dataset, type_name
 from plimsoll.errors import ArtifactError
 from plimsoll.validate.arrays import Shape, lists_of
+from plimsoll.validate.sampling import Sampler
 from plimsoll.validate.summary import Summary, summaries_of
 from plimsoll.validate.validator import StatisticsBuilder
 
@@ -71,6 +72,9 @@ class Measured:
     """By column."""
     summaries: Mapping[str, Summary] = field(default_factory=dict)
     """By column; what the statistics say, in plain numbers."""
+    sample: pa.Table = field(default_factory=lambda: pa.table({}))
+    """A uniform sample of the rows in their order, in the data set's own types: all rows, if
+    there are no more than ``sampling.sample_rows``."""
 
     def missing_share(self, column: str) -> float:
         """Returns the share of rows in which a column has no usable value, 0 to 1."""
@@ -93,8 +97,10 @@ def measure(
     """
     builder = StatisticsBuilder(len(dataset.columns), categorical)
     tallies = {column.name: Tally() for column in dataset.columns}
+    sampler = Sampler(len(dataset.columns))
     rows = 0
     for batch in dataset.batches(split, batch_rows=BATCH_ROWS):
+        sampler.add(batch, rows)
         rows += batch.num_rows
         lists = []
         for name, array in zip(batch.schema.names, batch.columns, strict=True):
@@ -110,6 +116,7 @@ def measure(
         statistics=statistics,
         tallies=tallies,
         summaries=summaries_of(statistics),
+        sample=sampler.kept()[0],
     )
 
 
