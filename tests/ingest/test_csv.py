@@ -131,8 +131,8 @@ def test_a_lone_quote_inside_a_field_is_text(write, run):
         (b"a,b,y\n", "data.csv has a header but no rows"),
         (b"a,b,y\n\n\n", "data.csv has a header but no rows"),
         (b"a,b\0,y\n1,2,3\n", "data.csv is not text: it holds NUL bytes"),
-        (b"\x1f\x8b\x08\x00", "data.csv is a gzip archive"),
-        (b"PK\x03\x04" + b"x" * 50, "data.csv is a zip archive or an Excel workbook"),
+        (b"\x1f\x8b\x08\x00", "data.csv is not a whole gzip archive"),
+        (b"PK\x03\x04" + b"x" * 50, "data.csv is not a whole zip archive"),
         (b"\xff\xfea", "header of data.csv cannot be read"),
     ],
 )

@@ -1,4 +1,4 @@
-import gzip
+import bz2
 import itertools
 import shutil
 
@@ -22,7 +22,7 @@ def test_a_folder_is_one_table(write, run):
     result = run(folder)
     whole = run(write(forty(), "whole/whole.csv"))
     assert result.dataset.id == whole.dataset.id
-    assert told(result, "files in the folder that are no CSV or Parquet are left out: 1 .md")
+    assert told(result, "files in the folder of no known kind are left out: 1 .md")
     assert [item["name"] for item in result.dataset.lineage["sources"]] == ["1.csv", "2.csv"]
 
 
@@ -181,13 +181,13 @@ def test_a_name_nearby_is_suggested(write, run):
 
 def test_a_folder_without_data_is_refused(write, run):
     folder = write("text", "docs/notes.md").parent
-    with pytest.raises(DataError, match="no CSV or Parquet file is in") as caught:
+    with pytest.raises(DataError, match="no CSV, JSON lines, Parquet, Arrow or TFRecord") as caught:
         run(folder)
     assert ".md" in caught.value.cause
 
 
 def test_a_packed_file_is_refused_with_what_to_do(write, run):
-    path = write(gzip.compress(forty().encode()), "data.csv.gz")
-    with pytest.raises(DataError, match="gzip archive") as caught:
+    path = write(bz2.compress(forty().encode()), "data.csv.bz2")
+    with pytest.raises(DataError, match="bzip2 archive") as caught:
         run(path)
     assert "unpack" in caught.value.hint

@@ -69,10 +69,9 @@ def ingest(data: str, label: str, problem: str, folder: Path) -> Ingested:
     asked = problems.parse(problem, label=label)
     by = way(asked)
     notes: list[str] = []
-    witness = witnesses.observe(data)
-    sources = find(data, witness, notes)
-    rows = _read(sources, asked, notes)
-    check_unchanged(sources, witness)
+    found = find(data, folder.parent, notes)
+    rows = _read(found.sources, asked, notes)
+    check_unchanged(found)
     read = rows.table.num_rows
     check_time(rows, asked)
     rows = labels.labelled(rows, asked.label, notes)
@@ -87,9 +86,9 @@ def ingest(data: str, label: str, problem: str, folder: Path) -> Ingested:
         tables,
         dataclasses.replace(resolved, split=split),
         notes,
-        _lineage(sources, read, unlabelled),
+        _lineage(found.sources, read, unlabelled),
     )
-    return Ingested(dataset, witness)
+    return Ingested(dataset, found.witness)
 
 
 def safe_name(text: str) -> str:

@@ -120,6 +120,8 @@ def read_sources(
 
 def _read_one(source: Source, skip: Collection[str], notes: list[str]) -> _Part:
     left_out: dict[str, str] = {}
+    if source.packed or source.kind not in ("csv", "parquet"):
+        raise DataError(f"{source.name} cannot be read yet: {source.packed or source.kind}")
     if source.kind == "csv":
         table, names = read_csv(source, skip=skip, notes=notes)
     else:

@@ -1,125 +1,167 @@
-"""Which files a path, a folder or a glob pattern names, and of what kind each is."""
+"""What data a text names, where it lies: every file of it here and whole, and what it came from."""
 
 from __future__ import annotations
 
 import glob
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from plimsoll.artifacts import witness as witnesses
 from plimsoll.errors import DataError, nearest, shortened
-
-KINDS: Mapping[str, str] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".tab": "csv",
-    ".psv": "csv",
-    ".txt": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
-PACKED: Mapping[bytes, str] = {
-    b"\x1f\x8b": "a gzip archive",
-    b"PK\x03\x04": "a zip archive or an Excel workbook",
-    b"BZh": "a bzip2 archive",
-    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
-    b"\xfd7zXZ": "an xz archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"%PDF": "a PDF",
-    b"ARROW1": "an Arrow file",
-    b"SQLite format 3": "an SQLite database",
-}
-PARQUET_MAGIC = b"PAR1"
+from plimsoll.ingest.config import DEFAULT, IngestConfig
+from plimsoll.ingest.file_kinds import (
+    KINDS,
+    SPOKEN,
+    known_kind,
+    printable,
+    recognised,
+    unpacked_name,
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Source:
-    """One file of data."""
+    """One file of data, on this machine and whole."""
 
     path: Path
     name: str
     """What it is called in notes, errors and lineage: relative to what was asked for."""
     kind: str
-    """``csv`` or ``parquet``."""
+    """``csv``, ``jsonl``, ``parquet``, ``arrow`` (an IPC file or stream) or ``tfrecord``."""
+    packed: str = ""
+    """How it is packed: nothing, ``gzip`` or ``zip``; a zip archive holds one file of data."""
     bytes: int
     sha256: str
+    """Of the file as it lies there, packed."""
+    uri: str = ""
+    """Where it came from: an object's or a table's address; empty: a local file."""
+    version: Mapping[str, str] = field(default_factory=dict)
+    """Which one it is: an object's generation, a file's time of modification, its span."""
 
 
-def find(data: str, witness: Mapping[str, Any], notes: list[str]) -> tuple[Source, ...]:
-    """Returns the files of data that ``data`` names, sorted by path.
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The data that was asked for."""
+
+    sources: tuple[Source, ...]
+    witness: Mapping[str, Any]
+    """Lets a later run tell if the outside is still the same: ``plimsoll.artifacts.witness``."""
+    lineage: Mapping[str, Any]
+    """What was chosen, in JSON values: spans, versions, a query; no absolute path."""
+
+
+def find(data: str, scratch: Path, notes: list[str], config: IngestConfig = DEFAULT) -> Found:
+    """Finds data, and fetches what does not lie on this machine.
 
     Args:
         data: A file, a folder or a glob pattern.
-        witness: What ``plimsoll.artifacts.witness.observe`` saw of it.
+        scratch: A folder of the caller's for what is fetched; kept until the last read.
         notes: Takes a sentence for each thing left out.
+        config: Which spans are read, and how the data is fetched.
 
     Raises:
         DataError: if there is none, or a file is of no kind that can be read.
     """
-    pattern = str(witness["pattern"])
     if "://" in data:
         raise DataError(
             f"{data} is an address, not a path",
             cause="ingest reads files",
             hint="copy the data to a folder, or mount its bucket, and give that path",
         )
-    named_one_by_one = not Path(pattern).is_dir()
-    paths = [Path(name) for name in witness["files"]]
-    base = _base(pattern)
-    if not named_one_by_one:
-        paths = _with_known_suffix(data, base, paths, notes)
-    if not paths:
-        raise _nothing_there(data, pattern)
-    return tuple(
-        Source(
-            path=path,
-            name=path.relative_to(base).as_posix(),
-            kind=_kind(path, path.relative_to(base).as_posix()),
-            bytes=int(witness["files"][str(path)]["bytes"]),
-            sha256=str(witness["files"][str(path)]["sha256"]),
-        )
-        for path in paths
-    )
+    del scratch, config
+    return _local(data, notes)
 
 
-def check_unchanged(sources: Sequence[Source], witness: Mapping[str, Any]) -> None:
-    """Checks that no file changed since it was observed, as one that is still being written does.
+def check_unchanged(found: Found) -> None:
+    """Checks that no file changed since it was found, as one that is still being written does.
 
     Raises:
         DataError: if one did.
     """
-    for source in sources:
-        seen = witness["files"][str(source.path)]
+    for source in found.sources:
+        if "modified_ns" not in source.version:
+            continue
         status = source.path.stat() if source.path.exists() else None
-        if status is None or (str(status.st_size), str(status.st_mtime_ns)) != (
-            seen["bytes"],
-            seen["modified_ns"],
-        ):
+        now = (status.st_size, str(status.st_mtime_ns)) if status else None
+        if now != (source.bytes, source.version["modified_ns"]):
             raise DataError(
                 f"{source.name} changed while it was read",
                 hint="run again when nothing writes to it any more",
             )
 
 
-def _with_known_suffix(
-    data: str, base: Path, paths: Sequence[Path], notes: list[str]
-) -> list[Path]:
-    known = [path for path in paths if path.suffix.casefold() in KINDS]
-    others = Counter(path.suffix or path.name for path in paths if path not in set(known))
-    if others and known:
-        listed = ", ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
-        notes.append(f"files in the folder that are no CSV or Parquet are left out: {listed}")
-    if others and not known:
+def _local(data: str, notes: list[str]) -> Found:
+    witness = witnesses.observe(data)
+    pattern = str(witness["pattern"])
+    paths = [Path(name) for name in witness["files"]]
+    base = _base(pattern)
+    if Path(pattern).is_dir():
+        names = {path: path.relative_to(base).as_posix() for path in paths}
+        kept = set(of_known_kind(data, list(names.values()), notes))
+        paths = [path for path in paths if names[path] in kept]
+    if not paths:
+        raise _nothing_there(data, pattern)
+    sources = tuple(_source(path, base, witness["files"][str(path)]) for path in paths)
+    return Found(sources=sources, witness=witness, lineage={})
+
+
+def _source(path: Path, base: Path, seen: Mapping[str, str]) -> Source:
+    name = printable(path.relative_to(base).as_posix())
+    kind, packed = recognised(path, name)
+    return Source(
+        path=path,
+        name=name,
+        kind=kind,
+        packed=packed,
+        bytes=int(seen["bytes"]),
+        sha256=str(seen["sha256"]),
+        version={"modified_ns": seen["modified_ns"], "bytes": seen["bytes"]},
+    )
+
+
+def of_known_kind(data: str, names: Sequence[str], notes: list[str]) -> list[str]:
+    """Returns the names of a folder's files that end as data does.
+
+    Args:
+        data: What was asked for, for errors.
+        names: The files' names, relative to the folder.
+        notes: Takes a sentence on what is left out.
+
+    Raises:
+        DataError: if there are files and none of them is known, or one is there packed and not.
+    """
+    known = [name for name in names if known_kind(name)]
+    # What DVC writes beside data is read where it is checked.
+    others = [Path(name) for name in names if not known_kind(name) and not name.endswith(".dvc")]
+    counts = Counter(path.suffix or path.name for path in others)
+    if counts and known:
+        listed = ", ".join(f"{count} {printable(end)}" for end, count in sorted(counts.items()))
+        notes.append(f"files in the folder of no known kind are left out: {listed}")
+    if counts and not known:
         raise DataError(
-            f"no CSV or Parquet file is in {data}",
-            cause=f"there are files ending in {shortened(sorted(others))}",
+            f"no {SPOKEN} file is in {data}",
+            cause=f"there are files ending in {shortened(sorted(map(printable, counts)))}",
             choices=tuple(KINDS),
         )
-    if any("=" in part for path in known for part in path.parent.relative_to(base).parts):
+    _check_not_twice(known)
+    if any("=" in part for name in known for part in name.split("/")[:-1]):
         notes.append("names of folders such as year=2013 are not read as columns")
     return known
+
+
+def _check_not_twice(names: Sequence[str]) -> None:
+    bare = [name for name in names if unpacked_name(name) == name]
+    plain = {known: name for name in bare for known in (name, str(Path(name).with_suffix("")))}
+    for name in names:
+        inner = unpacked_name(name)
+        if inner != name and inner in plain:
+            raise DataError(
+                f"{printable(name)} and {printable(plain[inner])} look like the same data twice",
+                hint="move one away, or give a pattern that takes only one of them",
+            )
 
 
 def _base(pattern: str) -> Path:
@@ -134,41 +176,16 @@ def _base(pattern: str) -> Path:
     return path
 
 
-def _kind(path: Path, name: str) -> str:
-    with path.open("rb") as stream:
-        start = stream.read(16)
-    if start.startswith(PARQUET_MAGIC):
-        return "parquet"
-    for magic, what in PACKED.items():
-        if start.startswith(magic):
-            raise DataError(
-                f"{name} is {what}, not CSV or Parquet",
-                hint="unpack or export it to CSV or Parquet first",
-            )
-    if KINDS.get(path.suffix.casefold()) == "parquet":
-        raise DataError(
-            f"{name} is not a whole Parquet file",
-            cause="it does not start with the bytes PAR1" if start else "it is empty",
-            hint="write or copy it again",
-        )
-    return "csv"
-
-
 def _nothing_there(data: str, pattern: str) -> DataError:
     path = Path(pattern)
+    hint = f"give a file, a folder or a glob pattern of {SPOKEN} files"
     if path.is_dir():
         return DataError(
-            f"no CSV or Parquet file is in {data}",
-            cause="the folder has no files",
-            hint="give a file, a folder or a glob pattern of CSV or Parquet files",
+            f"no {SPOKEN} file is in {data}", cause="the folder has no files", hint=hint
         )
     if glob.has_magic(pattern):
         return DataError(f"no file matches {data}", hint="quote the pattern, and check its folder")
     beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
     close = nearest(path.name, beside)
     missing = "" if path.parent.is_dir() else f"the folder {Path(data).parent} does not exist"
-    return DataError(
-        f"there is no file {data}",
-        cause=close or missing,
-        hint="give a file, a folder or a glob pattern of CSV or Parquet files",
-    )
+    return DataError(f"there is no file {data}", cause=close or missing, hint=hint)

@@ -1,0 +1,238 @@
+"""Of what kind a file of data is, and how it is packed: by its first bytes before its name."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from plimsoll.errors import DataError, shortened
+
+KINDS: Mapping[str, str] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
+    ".psv": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json-lines": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".ipc": "arrow",
+    ".feather": "arrow",
+    ".tfrecord": "tfrecord",
+    ".tfrecords": "tfrecord",
+}
+SPOKEN = "CSV, JSON lines, Parquet, Arrow or TFRecord"
+PACKINGS: Mapping[str, str] = {".gz": "gzip", ".gzip": "gzip", ".zip": "zip"}
+GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+UNREADABLE: Mapping[bytes, str] = {
+    b"BZh": "a bzip2 archive",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"Rar!": "a RAR archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"%PDF": "a PDF",
+    b"FEA1": "a file of the first Feather format",
+    b"ORC": "an ORC file",
+    b"Obj\x01": "an Avro file",
+    b"SQLite format 3": "an SQLite database",
+}
+WHOLE: Mapping[str, tuple[tuple[bytes, ...], str, str]] = {
+    "parquet": ((b"PAR1",), "Parquet", "PAR1"),
+    # A file, and a stream's first mark of a message.
+    "arrow": ((b"ARROW1", b"\xff\xff\xff\xff"), "Arrow", "ARROW1"),
+}
+START_BYTES = 16
+OFFICE_MEMBER = "[Content_Types].xml"
+CASTAGNOLI = 0x82F63B78
+
+
+def known_kind(name: str) -> str:
+    """Returns the kind that a file's name ends in, looking through .gz; empty if none is known.
+
+    A zip archive of any name may hold data: it is known as ``zip``.
+    """
+    path = PurePosixPath(name.casefold())
+    packing = PACKINGS.get(path.suffix, "")
+    inner = KINDS.get(PurePosixPath(path.stem).suffix if packing else path.suffix, "")
+    return inner or ("zip" if packing == "zip" else "")
+
+
+def unpacked_name(name: str) -> str:
+    """Returns a file's name without .gz or .zip."""
+    return str(PurePosixPath(name).with_suffix("")) if _packing_of(name) else name
+
+
+def recognised(path: Path, name: str) -> tuple[str, str]:
+    """Returns a file's kind, and how it is packed: nothing, ``gzip`` or ``zip``.
+
+    Args:
+        path: Where it lies.
+        name: What it is called; its suffix counts where the first bytes do not tell.
+
+    Raises:
+        DataError: if it is of a kind that cannot be read, or its packing is damaged.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(START_BYTES)
+    if start.startswith(GZIP_MAGIC):
+        return _packed_kind(_gzip_start(path, name), unpacked_name(name), name), "gzip"
+    if start.startswith(ZIP_MAGICS):
+        with opened_zip(path, name) as (member, inner):
+            # What is in the archive may have no suffix of its own.
+            told = member if known_kind(member) else unpacked_name(name)
+            return _packed_kind(inner.read(START_BYTES), told, name), "zip"
+    return _kind(start, name, name), ""
+
+
+class opened_zip:  # noqa: N801
+    """Opens the one file of data in a zip archive: a context of its name and its byte stream.
+
+    Folders, hidden files and what macOS adds do not count. The member's name is only told, never
+    a path to write to.
+
+    Args:
+        path: The archive.
+        name: What to call it in errors.
+
+    Raises:
+        DataError: if it is damaged or encrypted, or holds no file or several.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._name = name
+        try:
+            self._archive = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise _damaged(name, "zip", error) from error
+
+    def __enter__(self) -> tuple[str, IO[bytes]]:
+        try:
+            member = self._only_member()
+            return member.filename, self._archive.open(member)
+        except DataError:
+            self._archive.close()
+            raise
+        except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+            self._archive.close()
+            raise _damaged(self._name, "zip", error) from error
+
+    def __exit__(self, *_: object) -> None:
+        self._archive.close()
+
+    def _only_member(self) -> zipfile.ZipInfo:
+        members = [
+            item
+            for item in self._archive.infolist()
+            if not item.is_dir()
+            and not any(part.startswith((".", "__MACOSX")) for part in item.filename.split("/"))
+        ]
+        names = sorted(printable(item.filename) for item in members)
+        if OFFICE_MEMBER in names:
+            raise _not_readable(self._name, "an Excel workbook")
+        if len(members) != 1:
+            raise DataError(
+                f"{self._name} is a zip archive of {len(members)} files",
+                cause=f"it holds {shortened(names, 6)}" if names else "it is empty",
+                hint="unpack it to a folder and give that, or pack each file on its own",
+            )
+        if members[0].flag_bits & 1:
+            raise DataError(
+                f"{self._name} is encrypted", hint="unpack it with its password and give the file"
+            )
+        return members[0]
+
+
+def printable(name: str) -> str:
+    """Returns a name that comes from outside with its control characters escaped."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)
+
+
+def _packing_of(name: str) -> str:
+    return PACKINGS.get(PurePosixPath(name.casefold()).suffix, "")
+
+
+def _gzip_start(path: Path, name: str) -> bytes:
+    try:
+        with gzip.open(path, "rb") as stream:
+            return stream.read(START_BYTES)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _damaged(name, "gzip", error) from error
+
+
+def _packed_kind(start: bytes, inner: str, name: str) -> str:
+    kind = _kind(start, inner, name)
+    if kind in WHOLE:
+        raise _not_readable(name, f"{WHOLE[kind][1]} inside an archive")
+    return kind
+
+
+def _kind(start: bytes, inner: str, name: str) -> str:
+    for kind, (magics, _, _) in WHOLE.items():
+        if start.startswith(magics):
+            return kind
+    for magic, what in UNREADABLE.items():
+        if start.startswith(magic):
+            raise _not_readable(name, what)
+    if _is_tfrecord(start):
+        return "tfrecord"
+    suffix = PurePosixPath(inner.casefold()).suffix
+    kind = KINDS.get(suffix, "")
+    if kind in WHOLE:
+        _, spoken, magic_text = WHOLE[kind]
+        raise DataError(
+            f"{name} is not a whole {spoken} file",
+            cause=f"it does not start with the bytes {magic_text}" if start else "it is empty",
+            hint="write or copy it again",
+        )
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(b"[") and suffix == ".json":
+        raise _not_readable(name, "one JSON array")
+    if kind != "tfrecord" and (suffix == ".json" or text.startswith((b'{"', b"{}"))):
+        return "jsonl"
+    return kind or "csv"
+
+
+def _is_tfrecord(start: bytes) -> bool:
+    """Says if a file starts with a length and that length's masked CRC, as TFRecords do."""
+    if len(start) < 12 or 0 not in start[:8]:
+        return False
+    return struct.pack("<I", masked(_crc32c(start[:8]))) == start[8:12]
+
+
+def masked(crc: int) -> int:
+    """Returns a CRC-32C as TFRecord stores it: rotated by 15 bits, and a constant added."""
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (CASTAGNOLI if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def _not_readable(name: str, what: str) -> DataError:
+    return DataError(
+        f"{name} is {what}, which cannot be read",
+        hint=f"unpack or export it to {SPOKEN} first",
+    )
+
+
+def _damaged(name: str, packing: str, error: Exception) -> DataError:
+    return DataError(
+        f"{name} is not a whole {packing} archive",
+        cause=str(error) or type(error).__name__,
+        hint="copy or write it again",
+    )
