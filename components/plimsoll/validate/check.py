@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from plimsoll.artifacts.dataset import Dataset
+from plimsoll.artifacts.distributions import Distribution
 from plimsoll.validate.arrays import Shape
+from plimsoll.validate.config import ValidateConfig
+from plimsoll.validate.drift import Measurement
 from plimsoll.validate.measure import Measured
 
 PASS, WARNING, ERROR = "pass", "warning", "error"
@@ -33,6 +36,8 @@ class Check:
     found: str = ""
     values: tuple[tuple[str, int], ...] = ()
     """Offending values with their rows, most frequent first; five at most."""
+    places: tuple[str, ...] = ()
+    """Where the first of each of ``values`` stands: ``train row 1,204``; as many, or none."""
 
     def sentence(self) -> str:
         """Returns the check as one line for people."""
@@ -73,6 +78,15 @@ class Context:
     shapes: Mapping[str, Shape]
     measured: Mapping[str, Measured]
     """By split."""
+    config: ValidateConfig = field(default_factory=ValidateConfig)
+    distributions: Mapping[str, Mapping[str, Distribution]] = field(default_factory=dict)
+    """By split, then by column."""
+    baseline: Mapping[str, Distribution] = field(default_factory=dict)
+    """The columns of the span before, by name; empty: there is none."""
+    serving: Mapping[str, Distribution] = field(default_factory=dict)
+    """The columns of what the model is asked, by name; empty: not given."""
+    drift: tuple[Measurement, ...] = ()
+    """Every distance that was measured, passed or not."""
     types: Mapping[str, str] = field(init=False)
     """Column -> its type in the data set."""
 
