@@ -1,0 +1,1 @@
+"""What the commands for data and schemas do, in the environment of the data role."""
