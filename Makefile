@@ -29,7 +29,7 @@ export VIRTUAL_ENV := $(abspath $(VENV))
 # A virtual environment that is active in the caller's shell is not ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup envs data run test quick lint style types format bench lock compile wheel clean
+.PHONY: help setup envs data months run test quick lint style types format bench lock compile wheel clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -55,6 +55,9 @@ data: $(FLIGHTS) ## Make the flights' data: 336,776 flights of 2013 with the wea
 
 $(FLIGHTS): examples/flights/make_data.py | $(VENV)/.whole
 	@python examples/flights/make_data.py $@
+
+months: data ## Cut the flights into months, for the data gate; one has a column renamed
+	@python examples/flights/make_months.py
 
 run: setup data envs ## Take the flights from raw data to a pushed model
 	@plimsoll run training --data $(FLIGHTS) --problem examples/flights/problem.yaml

@@ -27,7 +27,7 @@ _STATES = {
     "skipped": ("dull", "–"),  # noqa: RUF001 - drawn, not read
     "pending": ("dull", "·"),
 }
-_GATES = {"blessed": "not blessed", "pushed": "not pushed"}
+_GATES = {"passed": "not passed", "blessed": "not blessed", "pushed": "not pushed"}
 _UNTOLD = ("notes", "witnesses", "display_name")
 
 
