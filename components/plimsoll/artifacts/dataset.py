@@ -7,7 +7,7 @@ they came from. Private columns are never in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,13 +23,13 @@ from plimsoll.artifacts.files import (
     folder_written_whole,
     write_json,
 )
+from plimsoll.artifacts.shards import Shard, SplitWriter
 from plimsoll.errors import ArtifactError, DataError, PlimsollError, nearest, shortened
 from plimsoll.problem import SPLITS, Problem
 
 FORMAT = "plimsoll.dataset/1"
 MANIFEST = "manifest.json"
 ROWS_PER_SHARD = 1 << 20
-ROWS_PER_GROUP = 1 << 16
 ARROW_TYPES: Mapping[str, pa.DataType] = {
     "int": pa.int64(),
     "float": pa.float64(),
@@ -46,16 +46,6 @@ class Column:
 
     name: str
     type: str
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One Parquet file of a split; ``path`` is relative to the artifact's folder."""
-
-    path: str
-    rows: int
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,11 +185,41 @@ def write_dataset(
     Raises:
         DataError: if the tables differ in columns, or a column has another type.
     """
-    folder = Path(folder)
     public = {split: _without(tables[split], problem.private) for split in SPLITS}
-    columns = _columns_of(public)
+    schema = public[SPLITS[0]].schema
+    for split, table in public.items():
+        if table.schema != schema:
+            raise DataError(f"the splits {SPLITS[0]} and {split} differ in their columns")
+    pieces = ((split, batch) for split in SPLITS for batch in public[split].to_batches())
+    return write_batches(folder, schema, pieces, problem, inferred, lineage)
+
+
+def write_batches(
+    folder: Path,
+    schema: pa.Schema,
+    pieces: Iterable[tuple[str, pa.RecordBatch]],
+    problem: Problem,
+    inferred: Sequence[str],
+    lineage: Mapping[str, Any],
+) -> Dataset:
+    """Writes a dataset artifact whole, from rows that come in batches, in bounded memory.
+
+    Args:
+        folder: Where it comes to be; replaced if it exists.
+        schema: The names of the columns, and types in ``ARROW_TYPES``; none of them private.
+        pieces: Split and rows, the rows of each split in order; all have the columns of
+            ``schema``.
+        problem: The resolved problem.
+        inferred: What was inferred or changed, one sentence each.
+        lineage: JSON values that say where the rows came from, without absolute paths.
+
+    Raises:
+        DataError: if a column has another type, or a private one is among them.
+    """
+    folder = Path(folder)
+    columns = _columns_of(schema, problem)
     with folder_written_whole(folder) as aside:
-        splits = {split: _write_split(aside, split, table) for split, table in public.items()}
+        splits = _write_splits(aside, schema, pieces)
         identity = _identity(columns, splits)
         write_json(
             aside / MANIFEST,
@@ -286,33 +306,31 @@ def _table_of(path: Path, names: list[str]) -> pa.Table:
         return file.read(columns=names).select(names)
 
 
-def _columns_of(tables: Mapping[str, pa.Table]) -> tuple[Column, ...]:
-    first = tables[SPLITS[0]].schema
-    for split, table in tables.items():
-        if table.schema != first:
-            raise DataError(f"the splits {SPLITS[0]} and {split} differ in their columns")
-    columns = tuple(Column(field.name, type_name(field.type)) for field in first)
-    odd = [f"{field.name} ({field.type})" for field in first if not type_name(field.type)]
+def _columns_of(schema: pa.Schema, problem: Problem) -> tuple[Column, ...]:
+    columns = tuple(Column(field.name, type_name(field.type)) for field in schema)
+    odd = [f"{field.name} ({field.type})" for field in schema if not type_name(field.type)]
     if odd:
         raise DataError(
             "a dataset cannot keep columns of these types",
             cause=shortened(odd),
             choices=tuple(ARROW_TYPES),
         )
+    shown = [column.name for column in columns if column.name in problem.private]
+    if shown:
+        raise DataError(f"a dataset cannot keep private columns: {shortened(shown)}")
     return columns
 
 
-def _write_split(folder: Path, split: str, table: pa.Table) -> tuple[Shard, ...]:
-    (folder / split).mkdir()
-    shards = []
-    starts = range(0, max(table.num_rows, 1), ROWS_PER_SHARD)
-    for number, start in enumerate(starts):
-        name = f"{split}/part-{number:05d}.parquet"
-        # One chunk a column: page boundaries, and so bytes, must not depend on how it was read.
-        part = table.slice(start, ROWS_PER_SHARD).combine_chunks()
-        pq.write_table(
-            part, folder / name, row_group_size=ROWS_PER_GROUP, compression="zstd", version="2.6"
-        )
-        path = folder / name
-        shards.append(Shard(name, part.num_rows, path.stat().st_size, digest_file(path)))
-    return tuple(shards)
+def _write_splits(
+    folder: Path, schema: pa.Schema, pieces: Iterable[tuple[str, pa.RecordBatch]]
+) -> dict[str, tuple[Shard, ...]]:
+    # Metadata and nullability would tell equal rows of two sources apart.
+    plain = pa.schema([pa.field(field.name, field.type) for field in schema])
+    writers = {split: SplitWriter(folder, split, plain, ROWS_PER_SHARD) for split in SPLITS}
+    try:
+        for split, batch in pieces:
+            writers[split].write(pa.RecordBatch.from_arrays(batch.columns, schema=plain))
+        return {split: writer.close() for split, writer in writers.items()}
+    finally:
+        for writer in writers.values():
+            writer.abandon()
