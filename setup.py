@@ -9,7 +9,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 SHIPPED = {
-    "images": ("components/images", ("*/Dockerfile", "*/requirements.in", "*/requirements.lock")),
+    "images": ("components/images", ("*/Dockerfile", "*/requirements*.in", "*/requirements*.lock")),
     "pipelines": ("pipelines/compiled", ("*.yaml",)),
     "serving": ("serving", ("*.yaml",)),
 }

@@ -1,4 +1,4 @@
-"""Resolves every requirements.in into the requirements.lock beside it: `make lock`.
+"""Resolves every requirements*.in into the lock beside it: `make lock`.
 
 A lock pins each package and its hashes, and holds no address. torch alone is pinned without a
 hash and without the packages of CUDA: its one line is satisfied by the build for CPUs, where pip
@@ -14,18 +14,24 @@ ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "components" / "images"
 UNHASHED = "torch"
 OF_CUDA = re.compile(r"(nvidia|cuda|triton)(-|$)")
-COMPILE = ("pip", "compile", "--quiet", "--generate-hashes", "--python-version", "3.11")
+COMPILE = ("pip", "compile", "--quiet", "--generate-hashes")
+ANYWHERE = ("--python-version", "3.11", "--universal")
+CONTAINER = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28")
+NEWER_CONTAINER = ("--python-version", "3.13", "--python-platform", "x86_64-manylinux_2_39")
+NEWER = "requirements-glibc2.39.in"
 WITHOUT_ADDRESSES = ("--no-header", "--no-emit-index-url", "--no-emit-find-links")
 
 
 def places() -> list[tuple[Path, Path, tuple[str, ...]]]:
-    """Returns each requirements.in, its lock, and the options that it is resolved with."""
-    container = ("--python-platform", "x86_64-manylinux_2_28")
-    roles = sorted(IMAGES.glob("*/requirements.in"))
+    """Returns each file of requirements, its lock, and the options that it is resolved with."""
+    roles = sorted(IMAGES.glob("*/requirements*.in"))
     return [
-        (ROOT / "requirements-dev.in", ROOT / "requirements-dev.lock", ("--universal",)),
-        (ROOT / "tests/requirements.in", ROOT / "tests/requirements.lock", ("--universal",)),
-        *((path, path.with_suffix(".lock"), container) for path in roles),
+        (ROOT / "requirements-dev.in", ROOT / "requirements-dev.lock", ANYWHERE),
+        (ROOT / "tests/requirements.in", ROOT / "tests/requirements.lock", ANYWHERE),
+        *(
+            (path, path.with_suffix(".lock"), NEWER_CONTAINER if path.name == NEWER else CONTAINER)
+            for path in roles
+        ),
     ]
 
 

@@ -76,7 +76,7 @@ def test_it_carries_what_the_library_ships_with(wheel):
         f"plimsoll/_shipped/{name}/{path.relative_to(ROOT / folder).as_posix()}"
         for name, folder, pattern in (
             ("images", "components/images", "*/Dockerfile"),
-            ("images", "components/images", "*/requirements.lock"),
+            ("images", "components/images", "*/requirements*.lock"),
             ("pipelines", "pipelines/compiled", "*.yaml"),
             ("serving", "serving", "*.yaml"),
         )
