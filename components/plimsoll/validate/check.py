@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plimsoll.artifacts.dataset import Dataset
 from plimsoll.artifacts.distributions import Distribution
 from plimsoll.validate.arrays import Shape
 from plimsoll.validate.config import ValidateConfig
 from plimsoll.validate.drift import Measurement
-from plimsoll.validate.measure import Measured
+
+if TYPE_CHECKING:
+    from plimsoll.validate.measure import Measured
 
 PASS, WARNING, ERROR = "pass", "warning", "error"
 LEVELS = (PASS, WARNING, ERROR)
