@@ -40,9 +40,15 @@ class Check:
     """Offending values with their rows, most frequent first; five at most."""
     places: tuple[str, ...] = ()
     """Where the first of each of ``values`` stands: ``train row 1,204``; as many, or none."""
+    against: str = ""
+    """What it was compared with: ``baseline``, ``serving`` or ``train``; empty: with rules."""
+    said: str = ""
+    """The check as one line for people, where the usual form would be less plain."""
 
     def sentence(self) -> str:
         """Returns the check as one line for people."""
+        if self.said:
+            return self.said
         place = f"column {self.column!r} in {self.split}" if self.column else self.split
         text = f"{place}: expected {self.expected}; found {self.found}"
         return f"{text}: {self.values_text()}" if self.values else text
