@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from plimsoll.artifacts.files import digest_file
+from plimsoll.errors import PlimsollError
 
 METADATA_KEY = "witnesses"
 
@@ -34,30 +35,76 @@ def observe(pattern: str) -> dict[str, Any]:
     }
 
 
-def holds(witness: Mapping[str, Any]) -> bool:
-    """Says if the files that a witness names are still the same, by their content.
+def observe_some(pattern: str, chosen: Collection[str]) -> dict[str, Any]:
+    """Returns a witness of some of the files that a glob pattern names, and that no other comes.
 
-    Size and modification time stand for the content while both are unchanged; only where they
-    are not is a file read again.
+    Args:
+        pattern: A glob pattern; files in the folders that it names count as its own.
+        chosen: The absolute paths of the files whose content matters.
     """
-    files = witness["files"]
-    if [str(path) for path in matching(witness["pattern"])] != sorted(files):
+    pattern = os.path.abspath(pattern)
+    names = [str(path) for path in matching(pattern, folders=True)]
+    return {
+        "pattern": pattern,
+        "files": {name: _observed(Path(name)) for name in names if name in chosen},
+        "others": [name for name in names if name not in chosen],
+    }
+
+
+def holds(witness: Mapping[str, Any]) -> bool:
+    """Says if what a witness saw is still the same.
+
+    Of files, size and modification time stand for the content while both are unchanged; only
+    where they are not is a file read again. Of objects in a bucket the generations are listed
+    again. What cannot be asked here, such as a database or a bucket without its client or its
+    permission, does not hold.
+    """
+    if "objects" in witness:
+        return _objects_unchanged(witness)
+    if "files" not in witness:
+        return False
+    files, others = witness["files"], witness.get("others")
+    found = [str(path) for path in matching(witness["pattern"], folders=others is not None)]
+    if found != sorted([*files, *(others or ())]):
         return False
     return all(_unchanged(Path(name), seen) for name, seen in files.items())
 
 
-def matching(pattern: str) -> list[Path]:
+def matching(pattern: str, *, folders: bool = False) -> list[Path]:
     """Returns the files that a path, a folder or a glob pattern names, sorted.
 
     Hidden files below a folder are left out, as a shell would.
+
+    Args:
+        pattern: A file, a folder (all files below it), or a glob pattern.
+        folders: Whether the files below folders that a glob pattern takes count too.
     """
     path = Path(pattern)
     if path.is_dir():
-        below = (item for item in path.rglob("*") if not _hidden(item.relative_to(path)))
-        return sorted((item for item in below if item.is_file()), key=str)
+        return _below(path)
     if path.exists():
         return [path]
-    return sorted((found for found in map(Path, glob.glob(pattern)) if found.is_file()), key=str)
+    found = [Path(name) for name in glob.glob(pattern)]
+    files = [item for item in found if item.is_file()]
+    if folders:
+        files += [file for item in found if item.is_dir() for file in _below(item)]
+    return sorted(set(files), key=str)
+
+
+def _below(folder: Path) -> list[Path]:
+    below = (item for item in folder.rglob("*") if not _hidden(item.relative_to(folder)))
+    return sorted((item for item in below if item.is_file()), key=str)
+
+
+def _objects_unchanged(witness: Mapping[str, Any]) -> bool:
+    try:
+        from plimsoll.artifacts.gcs_listing import generations
+
+        return generations(str(witness["uri"]), folders=bool(witness["folders"])) == dict(
+            witness["objects"]
+        )
+    except (ImportError, PlimsollError):
+        return False
 
 
 def _hidden(relative: Path) -> bool:

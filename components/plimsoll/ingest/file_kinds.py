@@ -6,7 +6,8 @@ import gzip
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -155,6 +156,48 @@ class opened_zip:  # noqa: N801
 def printable(name: str) -> str:
     """Returns a name that comes from outside with its control characters escaped."""
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)
+
+
+def of_known_kind(data: str, names: Sequence[str], notes: list[str]) -> list[str]:
+    """Returns the names of a folder's files that end as data does.
+
+    Args:
+        data: What was asked for, for errors.
+        names: The files' names, relative to the folder.
+        notes: Takes a sentence on what is left out.
+
+    Raises:
+        DataError: if there are files and none of them is known, or one is there packed and not.
+    """
+    known = [name for name in names if known_kind(name)]
+    # What DVC writes beside data is read where it is checked.
+    others = [Path(name) for name in names if not known_kind(name) and not name.endswith(".dvc")]
+    counts = Counter(path.suffix or path.name for path in others)
+    if counts and known:
+        listed = ", ".join(f"{count} {printable(end)}" for end, count in sorted(counts.items()))
+        notes.append(f"files in the folder of no known kind are left out: {listed}")
+    if counts and not known:
+        raise DataError(
+            f"no {SPOKEN} file is in {data}",
+            cause=f"there are files ending in {shortened(sorted(map(printable, counts)))}",
+            choices=tuple(KINDS),
+        )
+    _check_not_twice(known)
+    if any("=" in part for name in known for part in name.split("/")[:-1]):
+        notes.append("names of folders such as year=2013 are not read as columns")
+    return known
+
+
+def _check_not_twice(names: Sequence[str]) -> None:
+    bare = [name for name in names if unpacked_name(name) == name]
+    plain = {known: name for name in bare for known in (name, str(Path(name).with_suffix("")))}
+    for name in names:
+        inner = unpacked_name(name)
+        if inner != name and inner in plain:
+            raise DataError(
+                f"{printable(name)} and {printable(plain[inner])} look like the same data twice",
+                hint="move one away, or give a pattern that takes only one of them",
+            )
 
 
 def _packing_of(name: str) -> str:
