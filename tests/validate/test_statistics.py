@@ -103,7 +103,7 @@ def test_an_unknown_split_is_told(measured):
 
 def test_statistics_of_another_format_are_refused(tmp_path):
     (tmp_path / "manifest.json").write_text('{"format": "plimsoll.statistics/9"}')
-    with pytest.raises(ArtifactError, match=r"not a plimsoll.statistics/1"):
+    with pytest.raises(ArtifactError, match=r"not a plimsoll.statistics/2"):
         open_statistics(tmp_path)
 
 

@@ -1,9 +1,9 @@
 """The statistics and schema artifacts: TFDV's protos on disk, with what was checked beside them.
 
 Statistics are a folder of ``{split}.pb`` (a serialised ``DatasetFeatureStatisticsList`` each),
-``anomalies.json`` and ``manifest.json``; a schema is a folder that holds ``schema.pbtxt``.
-Opening and copying need the standard library alone; only reading the protos needs
-``tensorflow_metadata``.
+``distributions.json`` (what a later span is compared with), ``anomalies.json`` and
+``manifest.json``; a schema is a folder that holds ``schema.pbtxt``. Opening and copying need the
+standard library alone; reading the protos needs ``tensorflow_metadata``, the distributions numpy.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plimsoll.artifacts.files import (
     checked_manifest,
@@ -25,9 +25,14 @@ from plimsoll.artifacts.files import (
 )
 from plimsoll.errors import ArtifactError, DataError, nearest
 
-FORMAT = "plimsoll.statistics/1"
+if TYPE_CHECKING:
+    from plimsoll.artifacts.distributions import Distribution
+
+FORMAT = "plimsoll.statistics/2"
 MANIFEST = "manifest.json"
 ANOMALIES = "anomalies.json"
+DISTRIBUTIONS = "distributions.json"
+NO_DISTRIBUTIONS = '{"format":"plimsoll.distributions/1","splits":{}}\n'
 SCHEMA = "schema.pbtxt"
 TRAINING = "TRAINING"
 SERVING = "SERVING"
@@ -82,6 +87,17 @@ class Statistics:
         """Returns what was checked: every measurement with what was allowed, passed or not."""
         return dict(read_json(self.folder / ANOMALIES))
 
+    def distributions(self) -> dict[str, dict[str, Distribution]]:
+        """Returns the distribution of each column, by split; needs numpy.
+
+        Raises:
+            ArtifactError: if they do not hold together.
+        """
+        from plimsoll.artifacts import distributions
+
+        path = self.folder / DISTRIBUTIONS
+        return distributions.from_json(read_json(path), str(path))
+
 
 def file_name(split: str) -> str:
     """Returns the file that holds a split's statistics."""
@@ -95,6 +111,7 @@ def write_statistics(
     *,
     dataset_id: str,
     anomalies: Mapping[str, Any],
+    distributions: str = "",
 ) -> Statistics:
     """Writes a statistics artifact whole.
 
@@ -104,12 +121,15 @@ def write_statistics(
         rows: Each split's number of rows.
         dataset_id: The data set that was measured.
         anomalies: The checks, as JSON values.
+        distributions: The text of ``distributions.json``, as ``artifacts.distributions`` writes
+            it; empty: there are none.
     """
     folder = Path(folder)
     with folder_written_whole(folder) as aside:
         for split, data in serialized.items():
             write_bytes(aside / file_name(split), data)
         write_json(aside / ANOMALIES, dict(anomalies))
+        write_text(aside / DISTRIBUTIONS, distributions or NO_DISTRIBUTIONS)
         write_json(
             aside / MANIFEST,
             {
@@ -120,6 +140,7 @@ def write_statistics(
                     for split, data in serialized.items()
                 },
                 "anomalies_sha256": digest_file(aside / ANOMALIES),
+                "distributions_sha256": digest_file(aside / DISTRIBUTIONS),
             },
         )
     return Statistics(folder=folder, dataset_id=dataset_id, rows=dict(rows))
@@ -137,6 +158,7 @@ def open_statistics(folder: Path) -> Statistics:
         rows = {str(split): int(item["rows"]) for split, item in manifest["splits"].items()}
         digests = {file_name(split): item["sha256"] for split, item in manifest["splits"].items()}
         digests[ANOMALIES] = manifest["anomalies_sha256"]
+        digests[DISTRIBUTIONS] = manifest["distributions_sha256"]
         dataset_id = str(manifest["dataset_id"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(

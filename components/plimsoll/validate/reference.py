@@ -1,0 +1,163 @@
+"""What a data set is compared with: the statistics or the data set of another span, or of serving.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plimsoll.artifacts import witness
+from plimsoll.artifacts.dataset import FORMAT as DATASET
+from plimsoll.artifacts.dataset import MANIFEST, Dataset, open_dataset
+from plimsoll.artifacts.distributions import Distribution
+from plimsoll.artifacts.files import read_json
+from plimsoll.artifacts.statistics import FORMAT as STATISTICS
+from plimsoll.artifacts.statistics import Statistics, open_statistics
+from plimsoll.errors import ArtifactError
+from plimsoll.problem import SPLITS
+
+REMOTE = "gs://"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """Another data set, as far as a comparison needs it."""
+
+    name: str
+    """``baseline`` or ``serving``."""
+    dataset_id: str
+    rows: Mapping[str, int]
+    """By split."""
+    columns: Mapping[str, Distribution]
+    """The columns of its train split, by name; of the largest split, where train is empty."""
+    split: str
+    """The split that ``columns`` speak of."""
+    dataset: Dataset | None = None
+    """Where it was given as a data set."""
+    statistics: Statistics | None = None
+    """Where it was given as statistics."""
+    witness: Mapping[str, Any]
+    """By which a later run can tell if it is still the same."""
+
+
+def open_reference(name: str, path: str, categorical: Collection[str]) -> Reference | None:
+    """Opens what a data set is compared with.
+
+    Args:
+        name: ``baseline`` or ``serving``.
+        path: A folder, or a ``gs://`` prefix, of a statistics or a dataset artifact.
+        categorical: Columns of whole numbers that are names rather than amounts.
+
+    Returns:
+        The reference; None if there is no such folder, or it is empty.
+
+    Raises:
+        ArtifactError: if it is something else, or damaged.
+    """
+    if path.startswith(REMOTE):
+        return _remote(name, path, categorical)
+    folder = Path(path)
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return None
+    return _opened(name, folder, categorical, witness.observe(path))
+
+
+def _remote(name: str, uri: str, categorical: Collection[str]) -> Reference | None:
+    from plimsoll.artifacts import gcs
+
+    bucket, prefix = gcs.split_uri(uri)
+    below = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
+    if not gcs.Store().listed(bucket, below, 1):
+        return None
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "reference"
+        objects = gcs.fetch_folder(uri, folder)
+        seen = {"objects": {item.uri: str(item.generation) for item in objects}}
+        return _opened(name, folder, categorical, seen)
+
+
+def _opened(
+    name: str, folder: Path, categorical: Collection[str], seen: Mapping[str, Any]
+) -> Reference:
+    manifest = read_json(folder / MANIFEST)
+    kind = manifest.get("format") if isinstance(manifest, dict) else None
+    if kind == DATASET:
+        return _of_dataset(name, open_dataset(folder), categorical, seen)
+    if kind == STATISTICS:
+        return _of_statistics(name, open_statistics(folder), seen)
+    raise ArtifactError(
+        f"the {name} {folder} is neither statistics nor a data set",
+        cause=f"{MANIFEST} says format {kind!r}",
+        choices=(STATISTICS, DATASET),
+        hint="give the folder of an earlier run's output: statistics of validate, or dataset of "
+        "ingest; one of an older format has to be made again",
+    )
+
+
+def _of_statistics(name: str, statistics: Statistics, seen: Mapping[str, Any]) -> Reference:
+    splits = statistics.distributions()
+    split = _chosen(statistics.rows)
+    if not splits.get(split):
+        raise ArtifactError(
+            f"the {name} {statistics.folder} has no distributions to compare with",
+            hint="make its statistics again with validate",
+        )
+    return Reference(
+        name=name,
+        dataset_id=statistics.dataset_id,
+        rows=statistics.rows,
+        columns=splits[split],
+        split=split,
+        statistics=statistics,
+        witness=seen,
+    )
+
+
+def _of_dataset(
+    name: str, dataset: Dataset, categorical: Collection[str], seen: Mapping[str, Any]
+) -> Reference:
+    rows = {split: dataset.rows(split) for split in SPLITS}
+    split = _chosen(rows)
+    return Reference(
+        name=name,
+        dataset_id=dataset.id,
+        rows=rows,
+        columns=columns_of(dataset, split, categorical),
+        split=split,
+        dataset=dataset,
+        witness=seen,
+    )
+
+
+def columns_of(
+    dataset: Dataset, split: str, categorical: Collection[str]
+) -> dict[str, Distribution]:
+    """Returns the distributions of a data set's split, read in one pass."""
+    from plimsoll.validate.describe import distribution_of
+    from plimsoll.validate.sampling import Sampler
+    from plimsoll.validate.tally import Tally
+
+    tallies = {column.name: Tally() for column in dataset.columns}
+    sampler = Sampler(len(dataset.columns))
+    first = 0
+    for batch in dataset.batches(split):
+        sampler.add(batch, first)
+        first += batch.num_rows
+        for name, array in zip(batch.schema.names, batch.columns, strict=True):
+            tallies[name].add(array)
+    sample = sampler.kept()[0]
+    return {
+        name: distribution_of(
+            sample.column(name), tallies[name], first, is_categorical=name in categorical
+        )
+        for name in sample.column_names
+    }
+
+
+def _chosen(rows: Mapping[str, int]) -> str:
+    if rows.get("train"):
+        return "train"
+    return max(SPLITS, key=lambda split: rows.get(split, 0))
