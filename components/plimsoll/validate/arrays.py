@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def shape_of(column_type: str, feature: Any | None = None) -> Shape:
     if column_type == "int":
         # Whole numbers are numbers: a day without a fraction in it is no change of type.
         as_float = asked == "FLOAT"
-        return Shape("FLOAT", lambda a: a.cast(pa.float64())) if as_float else Shape("INT", _same)
+        return Shape("FLOAT", _as_float) if as_float else Shape("INT", _same)
     if column_type == "float":
         return Shape("FLOAT", without_non_finite)
     if column_type == "bool":
@@ -80,6 +81,13 @@ def feature_type(feature: Any | None) -> str:
         feature.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[feature.type].name
     )
     return "" if name == "TYPE_UNKNOWN" else name
+
+
+def text_of(value: Any) -> str:
+    """Returns a value as it is written in a file: ``true``, ``inf``, ``2013-10-01 05:00:00``."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
 
 
 def lists_of(array: pa.Array) -> pa.ListArray:
@@ -102,15 +110,42 @@ def without_non_finite(array: pa.Array) -> pa.Array:
     return pc.if_else(finite, array, pa.scalar(None, array.type))
 
 
+# Named functions, not lambdas: shapes travel to other processes.
+
+
 def _same(array: pa.Array) -> pa.Array:
     return array
 
 
+def _as_int(array: pa.Array) -> pa.Array:
+    return array.cast(pa.int64())
+
+
+def _as_float(array: pa.Array) -> pa.Array:
+    return array.cast(pa.float64())
+
+
+def _as_words(array: pa.Array, true: str, false: str) -> pa.Array:
+    return pc.if_else(array, pa.scalar(true), pa.scalar(false))
+
+
+def _as_written(array: pa.Array, form: str) -> pa.Array:
+    return pc.strftime(_whole_seconds(array), format=form)
+
+
+def _in_nanoseconds(array: pa.Array) -> pa.Array:
+    return pc.multiply(_as_int(array), 1000)
+
+
+def _in_units(array: pa.Array, microseconds: int) -> pa.Array:
+    return _floor_divided(_as_int(array), microseconds)
+
+
 def _bool_shape(feature: Any | None, asked: str) -> Shape:
     if asked == "INT":
-        return Shape("INT", lambda a: a.cast(pa.int64()))
+        return Shape("INT", _as_int)
     true, false = bool_words(feature)
-    return Shape("BYTES", lambda a: pc.if_else(a, pa.scalar(true), pa.scalar(false)))
+    return Shape("BYTES", partial(_as_words, true=true, false=false))
 
 
 def bool_words(feature: Any | None) -> tuple[str, str]:
@@ -124,15 +159,15 @@ def bool_words(feature: Any | None) -> tuple[str, str]:
 def _time_shape(feature: Any | None, asked: str) -> Shape:
     if asked == "BYTES":
         written = feature.time_domain.string_format if feature is not None else ""
-        return Shape("BYTES", lambda a: pc.strftime(_whole_seconds(a), format=written or ISO))
+        return Shape("BYTES", partial(_as_written, form=written or ISO))
     unit = "UNIX_MICROSECONDS"
     if feature is not None and feature.WhichOneof("domain_info") == "time_domain":
         number = feature.time_domain.integer_format
         unit = feature.time_domain.IntegerTimeFormat.Name(number)
     if unit == "UNIX_NANOSECONDS":
-        return Shape("INT", lambda a: pc.multiply(a.cast(pa.int64()), 1000), MICROSECONDS[unit])
+        return Shape("INT", _in_nanoseconds, MICROSECONDS[unit])
     microseconds = int(MICROSECONDS.get(unit, 1))
-    return Shape("INT", lambda a: _floor_divided(a.cast(pa.int64()), microseconds), microseconds)
+    return Shape("INT", partial(_in_units, microseconds=microseconds), microseconds)
 
 
 def _whole_seconds(array: pa.Array) -> pa.Array:

@@ -1,63 +1,57 @@
-"""Measures a split in one pass over its record batches: TFDV's statistics, and our own tallies."""
+"""Measures a split in one pass over its rows: TFDV's statistics, our own tallies, a sample."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from plimsoll.artifacts.dataset import Dataset, type_name
-from plimsoll.errors import ArtifactError
-from plimsoll.validate.arrays import Shape, lists_of
-from plimsoll.validate.sampling import Sampler
+from plimsoll.artifacts.dataset import Dataset
+from plimsoll.configs import check_whole
+from plimsoll.errors import ArtifactError, ConfigError
+from plimsoll.validate.arrays import Shape
+from plimsoll.validate.folding import Folded, Plan, folded
+from plimsoll.validate.parallel import folded_dataset
+from plimsoll.validate.sampling import highest_hash, rows_chosen, sample_rows
+from plimsoll.validate.slicing import check_column, slices_of
 from plimsoll.validate.summary import Summary, summaries_of
-from plimsoll.validate.validator import StatisticsBuilder
+from plimsoll.validate.tally import Tally
 
-BATCH_ROWS = 65536
-ORDERED = ("int", "float", "timestamp")
+NAME = "measure config"
+WEIGHTS = ("int", "float")
 
 
-@dataclass
-class Tally:
-    """What TFDV does not say of a column, or says only of some types."""
+@dataclass(frozen=True, kw_only=True)
+class MeasureConfig:
+    """What is measured of a split, and by whom."""
 
-    nulls: int = 0
-    nan: int = 0
-    infinite: int = 0
-    low: Any = None
-    """The least finite value of a number or a timestamp; None without any."""
-    high: Any = None
-    """The greatest."""
+    weight: str = ""
+    """Column of the rows' weights, from 0 upwards; empty: unweighted statistics only."""
+    slices: tuple[str, ...] = ()
+    """Columns by whose most frequent values statistics are made apart, beside the whole."""
+    sample_rate: float = 1.0
+    """Share of the rows that go into the statistics, above 0 to 1; chosen by their numbers."""
+    processes: int = 1
+    """How many processes of this machine share the work; 0: as many as pay off."""
+    beam_runner: str = ""
+    """Beam's runner that does the work instead, such as ``DataflowRunner``; empty: without Beam."""
+    beam_options: tuple[str, ...] = ()
+    """The runner's options as on a command line: ``--project=...``."""
 
-    @property
-    def missing(self) -> int:
-        """The rows without a value that a model could use: null, NaN or infinite."""
-        return self.nulls + self.nan + self.infinite
-
-    def add(self, array: pa.Array) -> None:
-        """Adds a batch of the column, as the data set keeps it."""
-        self.nulls += array.null_count
-        if pa.types.is_floating(array.type):
-            array = self._finite_part(array)
-        if type_name(array.type) in ORDERED:
-            self._extend(array)
-
-    def _finite_part(self, array: pa.Array) -> pa.Array:
-        nan = pc.sum(pc.is_nan(array)).as_py() or 0
-        infinite = pc.sum(pc.is_inf(array)).as_py() or 0
-        self.nan += nan
-        self.infinite += infinite
-        return array.filter(pc.is_finite(array)) if nan or infinite else array
-
-    def _extend(self, array: pa.Array) -> None:
-        ends = pc.min_max(array).as_py()
-        if ends["min"] is None:
-            return
-        self.low = ends["min"] if self.low is None else min(self.low, ends["min"])
-        self.high = ends["max"] if self.high is None else max(self.high, ends["max"])
+    def __post_init__(self) -> None:
+        check_whole(NAME, "processes", self.processes, 0)
+        if not 0 < self.sample_rate <= 1:
+            raise ConfigError(
+                f"{NAME}: sample_rate must be above 0 and at most 1",
+                cause=f"it is {self.sample_rate!r}",
+            )
+        if self.beam_options and not self.beam_runner:
+            raise ConfigError(
+                f"{NAME}: beam_options without a beam_runner",
+                hint="name the runner: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +60,11 @@ class Measured:
 
     split: str
     rows: int
+    """All its rows, of which ``tallies`` and ``sample`` speak."""
     statistics: Any
-    """Its ``DatasetFeatureStatisticsList``."""
+    """Its ``DatasetFeatureStatisticsList``: the whole, then slices named ``column=value``."""
+    covered: int
+    """The rows in the statistics: with a ``sample_rate`` below 1 fewer than ``rows``."""
     tallies: Mapping[str, Tally]
     """By column."""
     summaries: Mapping[str, Summary] = field(default_factory=dict)
@@ -75,61 +72,153 @@ class Measured:
     sample: pa.Table = field(default_factory=lambda: pa.table({}))
     """A uniform sample of the rows in their order, in the data set's own types: all rows, if
     there are no more than ``sampling.sample_rows``."""
+    notes: tuple[str, ...] = ()
+    """What was left out, in words: rows by the sample rate, values without a slice."""
 
     def missing_share(self, column: str) -> float:
         """Returns the share of rows in which a column has no usable value, 0 to 1."""
         return self.tallies[column].missing / self.rows if self.rows else 0.0
 
 
+DEFAULT = MeasureConfig()
+
+
 def measure(
-    dataset: Dataset, split: str, shapes: Mapping[str, Shape], categorical: Sequence[str]
+    dataset: Dataset,
+    split: str,
+    shapes: Mapping[str, Shape],
+    categorical: Sequence[str],
+    config: MeasureConfig = DEFAULT,
 ) -> Measured:
-    """Measures a split in bounded memory.
+    """Measures a split in bounded memory; the result does not depend on who does the work.
 
     Args:
         dataset: The data set.
         split: Which part of it.
         shapes: How each column goes into the statistics.
         categorical: Columns of whole numbers that are names rather than amounts.
+        config: What is measured, and by whom.
 
     Raises:
         ArtifactError: if the statistics do not cover each row that the manifest counts.
+        ConfigError: if the config names a column that is not there or does not fit.
+        DataError: if a row has no weight that can be used.
+        StepError: if a process that shares the work fails or is killed.
     """
-    builder = StatisticsBuilder(len(dataset.columns), categorical)
-    tallies = {column.name: Tally() for column in dataset.columns}
-    sampler = Sampler(len(dataset.columns))
-    rows = 0
-    for batch in dataset.batches(split, batch_rows=BATCH_ROWS):
-        sampler.add(batch, rows)
-        rows += batch.num_rows
-        lists = []
-        for name, array in zip(batch.schema.names, batch.columns, strict=True):
-            tallies[name].add(array)
-            lists.append(lists_of(shapes[name].convert(array)))
-        builder.add(pa.RecordBatch.from_arrays(lists, names=batch.schema.names))
-    statistics = builder.finish()
-    covered = statistics.datasets[0].num_examples if statistics.datasets else 0
-    check_rows(split, manifest=dataset.rows(split), read=rows, covered=int(covered))
+    rows = dataset.rows(split)
+    plan = plan_of(dataset, split, shapes, categorical, config)
+    if config.beam_runner:
+        from plimsoll.validate.beam import folded_by_beam
+
+        done = folded_by_beam(dataset, split, plan, config.beam_runner, config.beam_options)
+    else:
+        done = folded_dataset(dataset, split, plan, config.processes)
+    return _measured(split, plan, done, rows)
+
+
+def measure_batches(
+    batches: Iterable[pa.RecordBatch],
+    shapes: Mapping[str, Shape],
+    categorical: Sequence[str] = (),
+    *,
+    split: str = "",
+    rows: int | None = None,
+    weight: str = "",
+    sample_rate: float = 1.0,
+) -> Measured:
+    """Measures rows as they pass, in bounded memory.
+
+    Args:
+        batches: The rows in the types of data sets, cut anyhow; each batch has all columns, in
+            the order of ``shapes``.
+        shapes: How each column goes into the statistics.
+        categorical: Columns of whole numbers that are names rather than amounts.
+        split: What to call them.
+        rows: How many there must be; None: any number.
+        weight: As in ``MeasureConfig``.
+        sample_rate: As in ``MeasureConfig``.
+
+    Raises:
+        ArtifactError: if there is another number of rows, or the statistics miss some.
+        DataError: if a row has no weight that can be used.
+    """
+    plan = Plan(
+        shapes=dict(shapes),
+        categorical=tuple(categorical),
+        weight=weight,
+        sample_rate=sample_rate,
+    )
+    done = folded(plan, batches).whole().finish(plan)
+    return _measured(split, plan, done, done.rows if rows is None else rows)
+
+
+def plan_of(
+    dataset: Dataset,
+    split: str,
+    shapes: Mapping[str, Shape],
+    categorical: Sequence[str],
+    config: MeasureConfig,
+) -> Plan:
+    """Settles how a split is measured.
+
+    Raises:
+        ConfigError: if the config names a column that is not there or does not fit.
+    """
+    types = {column.name: column.type for column in dataset.columns}
+    if config.weight:
+        check_column(config.weight, types, WEIGHTS, "weight")
+    return Plan(
+        shapes={name: shapes[name] for name in types},
+        categorical=tuple(categorical),
+        weight=config.weight,
+        slices=slices_of(dataset, config.slices),
+        sample_rate=config.sample_rate,
+        highest_hash=highest_hash(dataset.rows(split), sample_rows(len(types))),
+    )
+
+
+def _measured(split: str, plan: Plan, done: Folded, rows: int) -> Measured:
+    statistics = done.statistics
+    covered = int(statistics.datasets[0].num_examples) if statistics.datasets else 0
+    chosen = rows_chosen(rows, plan.sample_rate)
+    check_rows(split, manifest=rows, read=done.rows, covered=covered, chosen=chosen)
+    notes = [slices.note() for slices in plan.slices if slices.note()]
+    if chosen < rows:
+        notes.append(f"statistics of {split} from {chosen:,} of {rows:,} rows, chosen by number")
     return Measured(
         split=split,
         rows=rows,
         statistics=statistics,
-        tallies=tallies,
+        covered=covered,
+        tallies=done.tallies,
         summaries=summaries_of(statistics),
-        sample=sampler.kept()[0],
+        sample=done.sample,
+        notes=tuple(notes),
     )
 
 
-def check_rows(split: str, *, manifest: int, read: int, covered: int) -> None:
+def check_rows(
+    split: str, *, manifest: int, read: int, covered: int, chosen: int | None = None
+) -> None:
     """Checks that no row was lost on the way into the statistics.
+
+    Args:
+        split: Which part of the data set.
+        manifest: Its rows.
+        read: The rows that were read.
+        covered: The rows that the statistics count.
+        chosen: The rows that the sample rate chooses; None: all.
 
     Raises:
         ArtifactError: if the counts differ.
     """
-    if not manifest == read == covered:
-        raise ArtifactError(
-            f"the statistics of {split} do not cover its rows",
-            cause=f"the manifest counts {manifest:,} rows, {read:,} were read, "
-            f"the statistics count {covered:,}",
-            hint="make the data set again",
-        )
+    chosen = manifest if chosen is None else chosen
+    if manifest == read and chosen == covered:
+        return
+    sampled = f", of which the sample rate chooses {chosen:,}" if chosen != manifest else ""
+    raise ArtifactError(
+        f"the statistics of {split} do not cover its rows",
+        cause=f"the manifest counts {manifest:,} rows{sampled}, {read:,} were read, "
+        f"the statistics count {covered:,}",
+        hint="make the data set again",
+    )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from plimsoll.artifacts.dataset import Dataset
+from plimsoll.validate.arrays import text_of
 from plimsoll.validate.check import MOST_VALUES
 
 Counts = tuple[tuple[str, int], ...]
@@ -17,36 +20,84 @@ MOST_DISTINCT = 1_000_000
 """Past this many offending values the rarest are forgotten, so that memory stays bounded."""
 
 
-def most_frequent(counter: Counter[str]) -> Counts:
-    """Returns the first few values with their rows, ties by value."""
-    return tuple(sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:MOST_VALUES])
+@dataclass(frozen=True, kw_only=True)
+class Offenders:
+    """The values for which a condition holds."""
+
+    rows: int = 0
+    """How many rows have one."""
+    values: Counts = ()
+    """The most frequent ones with their rows, ties by value; ``MOST_VALUES`` at most."""
+    places: tuple[str, ...] = ()
+    """Where the first of each stands."""
+
+
+@dataclass
+class _Seen:
+    rows: int
+    first: int
 
 
 def offending(
     dataset: Dataset, split: str, column: str, offends: Callable[[pa.Array], pa.Array]
-) -> tuple[int, Counts]:
-    """Counts the values of a column for which a condition holds.
+) -> Offenders:
+    """Finds the values of a column for which a condition holds.
 
     Args:
         dataset: The data set.
         split: Which part of it.
         column: Which column.
         offends: Maps an array to booleans; null counts as false.
-
-    Returns:
-        The number of rows, and the most frequent values with theirs.
     """
-    counter: Counter[str] = Counter()
-    rows = 0
+    found: dict[str, _Seen] = {}
+    rows = start = 0
     for batch in dataset.batches(split, [column]):
         array = batch.column(0)
-        bad = array.filter(offends(array))
-        rows += len(bad)
-        for item in pc.value_counts(bad):
-            counter[text_of(item["values"].as_py())] += item["counts"].as_py()
-        if len(counter) > MOST_DISTINCT:
-            counter = Counter(dict(counter.most_common(MOST_DISTINCT // 2)))
-    return rows, most_frequent(counter)
+        mask = pc.fill_null(offends(array), False).to_numpy(zero_copy_only=False)
+        places = np.flatnonzero(mask)
+        rows += len(places)
+        if len(places):
+            _add(found, array.take(pa.array(places)), places + start)
+        start += len(array)
+        if len(found) > MOST_DISTINCT:
+            common = sorted(found, key=lambda value: -found[value].rows)[: MOST_DISTINCT // 2]
+            found = {value: found[value] for value in common}
+    most = sorted(found, key=lambda value: (-found[value].rows, value))[:MOST_VALUES]
+    return Offenders(
+        rows=rows,
+        values=tuple((value, found[value].rows) for value in most),
+        places=tuple(place_of(dataset, split, found[value].first) for value in most),
+    )
+
+
+def _add(found: dict[str, _Seen], bad: pa.Array, places: NDArray[np.int64]) -> None:
+    encoded = bad.dictionary_encode()
+    codes, first, counts = np.unique(
+        encoded.indices.to_numpy(), return_index=True, return_counts=True
+    )
+    for code, place, count in zip(codes, first, counts, strict=True):
+        value = text_of(encoded.dictionary[int(code)].as_py())
+        seen = found.setdefault(value, _Seen(0, int(places[place])))
+        seen.rows += int(count)
+
+
+def place_of(dataset: Dataset, split: str, row: int) -> str:
+    """Returns where a row stands: ``train row 1,204``, and its shard if there are several.
+
+    Args:
+        dataset: The data set.
+        split: Which part of it.
+        row: The row's number in the split, from 0.
+    """
+    text = f"{split} row {row + 1:,}"
+    shards = dataset.splits[split]
+    if len(shards) < 2:
+        return text
+    for shard in shards:
+        if row < shard.rows:
+            return f"{text} (row {row + 1:,} of {shard.path})"
+        row -= shard.rows
+    return text
 
 
 def not_among(values: Collection[Any]) -> Callable[[pa.Array], pa.Array]:
@@ -82,10 +133,3 @@ def distinct_values(dataset: Dataset, split: str, column: str) -> set[Any]:
     for batch in dataset.batches(split, [column]):
         found.update(pc.unique(batch.column(0)).to_pylist())
     return found - {None}
-
-
-def text_of(value: Any) -> str:
-    """Returns a value as it is written in a file: ``true``, ``inf``, ``2013-10-01 05:00:00``."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)

@@ -20,6 +20,8 @@ SAMPLE_BYTES = 1 << 28
 """Bytes of a sample, at most: long texts give fewer rows."""
 FIXED_BYTES = 8
 """What a value that is no text counts for."""
+HASHED_AT_ONCE = 1 << 20
+ALL = 2**64 - 1
 
 Hashes: TypeAlias = NDArray[np.uint64]
 
@@ -39,6 +41,24 @@ def row_hashes(first: int, rows: int) -> Hashes:
     return _hashes_of(np.arange(first, first + rows))
 
 
+def highest_hash(rows: int, most: int) -> int:
+    """Returns the greatest hash that a sample of ``most`` of the first ``rows`` rows keeps.
+
+    Whoever knows it beforehand need not hold rows that others push out again.
+    """
+    if rows <= most:
+        return ALL
+    kept = np.empty(0, dtype=np.uint64)
+    for first in range(0, rows, HASHED_AT_ONCE):
+        hashes = row_hashes(first, min(HASHED_AT_ONCE, rows - first))
+        if len(kept) == most:
+            hashes = hashes[hashes < kept.max()]
+        kept = np.concatenate([kept, hashes])
+        if len(kept) > most:
+            kept = np.partition(kept, most - 1)[:most]
+    return int(kept.max())
+
+
 def chosen(batch: pa.RecordBatch, first: int, rate: float) -> pa.RecordBatch:
     """Returns the rows of a batch that a sample rate chooses.
 
@@ -49,8 +69,22 @@ def chosen(batch: pa.RecordBatch, first: int, rate: float) -> pa.RecordBatch:
     """
     if rate >= 1:
         return batch
-    below = row_hashes(first, batch.num_rows) < np.uint64(rate * 2.0**64)
-    return batch.filter(pa.array(below))
+    return batch.filter(pa.array(_below(first, batch.num_rows, rate)))
+
+
+def rows_chosen(rows: int, rate: float) -> int:
+    """Returns how many of the first ``rows`` rows a sample rate chooses."""
+    if rate >= 1:
+        return rows
+    return sum(
+        int(np.count_nonzero(_below(first, min(HASHED_AT_ONCE, rows - first), rate)))
+        for first in range(0, rows, HASHED_AT_ONCE)
+    )
+
+
+def _below(first: int, rows: int, rate: float) -> NDArray[np.bool_]:
+    below: NDArray[np.bool_] = row_hashes(first, rows) < np.uint64(rate * 2.0**64)
+    return below
 
 
 class Sampler:
@@ -59,16 +93,17 @@ class Sampler:
     Args:
         columns: How many columns the rows have.
         rows: How many rows to keep at most; 0: as many as the number of columns allows.
+        highest: The greatest hash to keep, where that is known beforehand: ``highest_hash``.
     """
 
-    def __init__(self, columns: int, rows: int = 0) -> None:
+    def __init__(self, columns: int, rows: int = 0, highest: int = ALL) -> None:
         self._most = rows or sample_rows(columns)
         self._schema: pa.Schema | None = None
         self._parts: list[pa.Table] = []
         self._numbers: list[NDArray[np.int64]] = []
         self._kept = 0
         self._bytes = 0
-        self._highest = np.uint64(2**64 - 1)
+        self._highest = np.uint64(highest)
 
     def add(self, batch: pa.RecordBatch, first: int) -> None:
         """Adds rows, of which the first has the number ``first`` in its split."""

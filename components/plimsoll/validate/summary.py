@@ -39,10 +39,13 @@ class Summary:
 
 
 def summaries_of(statistics: Any) -> dict[str, Summary]:
-    """Returns a summary of each column of a ``DatasetFeatureStatisticsList``."""
+    """Returns a summary of each column of a ``DatasetFeatureStatisticsList``.
+
+    Of slices, which follow the whole in the list, nothing is said.
+    """
     return {
         ".".join(feature.path.step) or feature.name: _summary(feature)
-        for dataset in statistics.datasets
+        for dataset in statistics.datasets[:1]
         for feature in dataset.features
     }
 

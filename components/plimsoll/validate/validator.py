@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -53,33 +53,66 @@ def load() -> ModuleType:
     return module
 
 
-class StatisticsBuilder:
-    """Folds record batches into a split's statistics, in memory that does not grow with rows.
+class Statistician:
+    """TFDV's generators of statistics, for one kind of rows.
+
+    What they make of some rows is a *partial*: a list, opaque to others, of which two become one.
 
     Args:
         columns: How many columns there are.
         categorical: Columns of whole numbers that are names rather than amounts.
+        weight: Column of the rows' weights; empty: rows count alike.
     """
 
-    def __init__(self, columns: int, categorical: Sequence[str] = ()) -> None:
+    def __init__(self, columns: int, categorical: Sequence[str] = (), weight: str = "") -> None:
         load()
-        from tensorflow_data_validation.statistics import stats_impl
-
-        self._extract = stats_impl.extract_statistics_output
         quantiles = QUANTILES if columns <= WIDE else QUANTILES_WHEN_WIDE
-        self._generators = _generators(quantiles, categorical)
-        self._partial = [generator.create_accumulator() for generator in self._generators]
+        self._generators = _generators(quantiles, categorical, weight)
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Adds rows; each column is a list array of one value or null a row."""
-        self._partial = [
-            generator.add_input(partial, batch)
-            for generator, partial in zip(self._generators, self._partial, strict=True)
+    def start(self) -> list[Any]:
+        """Returns the partial of no rows."""
+        return [generator.create_accumulator() for generator in self._generators]
+
+    def add(self, partial: list[Any], batch: pa.RecordBatch) -> list[Any]:
+        """Adds rows to a partial; each column is a list array of one value or null a row."""
+        return [
+            generator.add_input(held, batch)
+            for generator, held in zip(self._generators, partial, strict=True)
         ]
 
-    def finish(self) -> Any:
-        """Returns the ``DatasetFeatureStatisticsList`` of all rows added."""
-        return without_chance(self._extract(self._partial, self._generators))
+    def compacted(self, partial: list[Any]) -> list[Any]:
+        """Returns a partial in fewer bytes; more rows may be added."""
+        return [
+            generator.compact(held)
+            for generator, held in zip(self._generators, partial, strict=True)
+        ]
+
+    def merged(self, first: list[Any], second: list[Any]) -> list[Any]:
+        """Returns the partial of the rows of both; both are used up."""
+        return [
+            generator.merge_accumulators([one, other])
+            for generator, one, other in zip(self._generators, first, second, strict=True)
+        ]
+
+    def finish(self, partial: list[Any], slices: Mapping[str, list[Any]] | None = None) -> Any:
+        """Returns the ``DatasetFeatureStatisticsList`` of a partial, and of its slices after it.
+
+        Args:
+            partial: That of all rows.
+            slices: Name -> the partial of some of the rows. With any, the first data set of the
+                list is named as TFDV names the whole.
+        """
+        from tensorflow_data_validation import constants
+        from tensorflow_data_validation.statistics import stats_impl
+
+        statistics = stats_impl.extract_statistics_output(partial, self._generators)
+        for name, part in (slices or {}).items():
+            statistics.datasets[0].name = constants.DEFAULT_SLICE_KEY
+            made = stats_impl.extract_statistics_output(part, self._generators)
+            if made.datasets:
+                made.datasets[0].name = name
+                statistics.datasets.append(made.datasets[0])
+        return without_chance(statistics)
 
 
 def without_chance(statistics: Any) -> Any:
@@ -91,15 +124,21 @@ def without_chance(statistics: Any) -> Any:
     for dataset in statistics.datasets:
         for feature in dataset.features:
             texts = feature.string_stats
-            ranks = texts.rank_histogram.buckets
-            if texts.unique <= EXACT_VALUES or len(ranks) < MOST_COUNTED:
-                continue
-            last = min(bucket.sample_count for bucket in ranks)
-            while ranks and ranks[-1].sample_count <= last:
-                del ranks[-1]
-            while texts.top_values and texts.top_values[-1].frequency <= last:
-                del texts.top_values[-1]
+            if texts.unique > EXACT_VALUES:
+                _drop_last_ties(texts)
+                _drop_last_ties(texts.weighted_string_stats)
     return statistics
+
+
+def _drop_last_ties(texts: Any) -> None:
+    ranks = texts.rank_histogram.buckets
+    if len(ranks) < MOST_COUNTED:
+        return
+    last = min(bucket.sample_count for bucket in ranks)
+    while ranks and ranks[-1].sample_count <= last:
+        del ranks[-1]
+    while texts.top_values and texts.top_values[-1].frequency <= last:
+        del texts.top_values[-1]
 
 
 def infer_schema(statistics: Any) -> Any:
@@ -136,26 +175,32 @@ def validate(statistics: Any, schema: Any, environment: str) -> list[Finding]:
     return sorted(found, key=lambda item: (item.column, item.kind, item.description))
 
 
-def _generators(quantiles: int, categorical: Sequence[str]) -> list[Any]:
+def _generators(quantiles: int, categorical: Sequence[str], weight: str) -> list[Any]:
     """Returns TFDV's default generators, the one that counts values made exact for longer."""
     from tensorflow_data_validation.statistics.generators import (
         basic_stats_generator,
         top_k_uniques_sketch_stats_generator,
     )
+    from tensorflow_data_validation.utils.example_weight_map import ExampleWeightMap
 
+    weights = ExampleWeightMap(weight_feature=weight or None)
     schema = _categorical_schema(categorical) if categorical else None
     return [
         basic_stats_generator.BasicStatsGenerator(
             schema=schema,
+            example_weight_map=weights,
             num_values_histogram_buckets=2,
             num_quantiles_histogram_buckets=quantiles,
         ),
         top_k_uniques_sketch_stats_generator.TopKUniquesSketchStatsGenerator(
             schema=schema,
+            example_weight_map=weights,
             num_top_values=TOP_VALUES,
             num_rank_histogram_buckets=MOST_COUNTED,
             num_misragries_buckets=EXACT_VALUES,
             num_kmv_buckets=EXACT_VALUES,
+            # Lengths of texts that only Beam's counters would show cost seconds.
+            length_counter_sampling_rate=0.0,
         ),
     ]
 
