@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.errors import UsageError, nearest
+from plimsoll.local import baselines
 from plimsoll.local.checks import check_texts
 from plimsoll.local.graph import Compiled, Input
+from plimsoll.local.named_data import STORE
 
 # Inputs that hold a file's text, since a cluster has no path to it: --problem problem.yaml.
-TEXT_INPUTS = ("problem", "schema")
+TEXT_INPUTS = (
+    "problem",
+    "schema",
+    "ingest_config",
+    "gate_config",
+    "transform_config",
+    "train_config",
+)
 
 
 def parse(words: Sequence[str], pipeline: Compiled) -> dict[str, Any]:
@@ -33,14 +42,15 @@ def parse(words: Sequence[str], pipeline: Compiled) -> dict[str, Any]:
         name, value = _next(waiting, inputs, pipeline.name)
         if name in given:
             raise UsageError(f"--{name} is given twice")
-        given[name] = _convert(inputs[name], _text(name, value))
+        given[name] = _convert(inputs[name], text_of(name, value))
     return given
 
 
 def complete(given: Mapping[str, Any], pipeline: Compiled, out: Path) -> dict[str, Any]:
     """Checks names and adds defaults.
 
-    Here ``push_to`` defaults to ``models`` below the folder of runs: a cluster has to be told.
+    Here ``push_to`` defaults to ``models`` and ``store`` to ``datasets`` below the folder of
+    runs, where a cluster has to be told; and the word ``last`` is a ``baseline``.
 
     Raises:
         UsageError: if an input is unknown, a required one is missing, or one holds a text that its
@@ -61,9 +71,12 @@ def complete(given: Mapping[str, Any], pipeline: Compiled, out: Path) -> dict[st
         name: _carried(name, given[name]) if name in given else item.default
         for name, item in inputs.items()
     }
-    if "push_to" in complete and not complete["push_to"]:
-        complete["push_to"] = str(out / "models")
+    for name, place in (("push_to", "models"), ("store", STORE)):
+        if name in complete and not complete[name]:
+            complete[name] = str(out / place)
     check_texts(complete)
+    if "baseline" in complete:
+        complete["baseline"] = baselines.completed(complete, pipeline.name, out)
     return complete
 
 
@@ -111,8 +124,16 @@ def _unknown(name: str, inputs: Mapping[str, Input], pipeline: str) -> UsageErro
     )
 
 
-def _text(name: str, value: str) -> str:
-    """Replaces a named file by its text."""
+def text_of(name: str, value: str) -> str:
+    """Returns a value as it was typed, or the text of the file that it names.
+
+    Args:
+        name: The input that it is for.
+        value: ``@FILE``, for an input that holds the text of a file just ``FILE``, or the text.
+
+    Raises:
+        UsageError: if there is no such file.
+    """
     path = Path(value[1:]) if value.startswith("@") else None
     if path is None and name in TEXT_INPUTS and _names_a_file(value):
         path = Path(value)

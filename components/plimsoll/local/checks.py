@@ -9,13 +9,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from plimsoll import problem
+from plimsoll.ingest import config as ingest_config
 from plimsoll.train import config as train_config
 from plimsoll.transform import config as transform_config
+from plimsoll.validate import config as gate_config
 
 # The library's own inputs whose text can be read without the data.
 _READERS: Mapping[str, Callable[[str], object]] = {
     "train_config": train_config.parse,
     "transform_config": transform_config.parse,
+}
+_MORE_READERS: Mapping[str, Callable[[str], object]] = {
+    "ingest_config": ingest_config.parse,
+    "gate_config": gate_config.parse,
 }
 
 
@@ -31,5 +37,6 @@ def check_texts(arguments: Mapping[str, Any]) -> None:
     """
     if {"label", "problem", *_READERS} <= arguments.keys():
         problem.parse(arguments["problem"], label=arguments["label"])
-        for name, read in _READERS.items():
-            read(arguments[name])
+        for name, read in {**_READERS, **_MORE_READERS}.items():
+            if name in arguments:
+                read(arguments[name])

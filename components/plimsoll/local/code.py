@@ -12,7 +12,7 @@ from plimsoll import __version__
 from plimsoll.artifacts.files import digest_bytes, digest_json, digest_tree, folder_written_whole
 from plimsoll.shipped import CHECKOUT, PACKAGE, folder
 
-NOT_SHIPPED_TO_STEPS = ("local", "_shipped", "__pycache__")
+NOT_SHIPPED_TO_STEPS = ("cli", "local", "_shipped", "__pycache__")
 
 
 @cache
@@ -21,7 +21,7 @@ def sources() -> dict[str, Path]:
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if parts[0] in NOT_SHIPPED_TO_STEPS or parts == ("cli",):
+        if parts[0] in NOT_SHIPPED_TO_STEPS:
             continue
         names = parts[:-1] if parts[-1] == "__init__" else parts
         found[".".join(("plimsoll", *names))] = path

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from plimsoll.errors import UsageError
-from plimsoll.local import code, environments, process
+from plimsoll.local import environments, process
+from plimsoll.local.role_command import import_root
 from plimsoll.local.summary import building
 
 
@@ -28,13 +28,5 @@ def serve(model_dir: Path, host: str, port: int) -> int:
     os.execve(
         environment.python,
         [str(environment.python), "-m", "plimsoll.serving", *arguments],
-        process.step_environment(_code(), environment.folder, environment.digest, {}),
+        process.step_environment(import_root(), environment.folder, environment.digest, {}),
     )
-
-
-def _code() -> Path:
-    """Returns an import root with the library alone, in the cache or, failing that, beside it."""
-    try:
-        return code.staged(environments.cache_folder() / "code")
-    except OSError:
-        return code.staged(Path(tempfile.gettempdir()) / "plimsoll-code")

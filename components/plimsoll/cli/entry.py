@@ -1,0 +1,62 @@
+"""Parses the command line, calls the command and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from plimsoll import __version__
+from plimsoll.cli import caches, data, environments, pipelines, runs, schema
+from plimsoll.errors import PlimsollError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command; returns its exit code: 0 done, 1 failed or stopped, 2 wrong usage."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a letter of a path must not fail a run that succeeded.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    options, rest = _parser().parse_known_args(argv)
+    if rest and options.command != "run":
+        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
+    try:
+        code = int(options.call(options))
+        sys.stdout.flush()
+        return code
+    except PlimsollError as error:
+        _complain(str(error), options)
+        return error.exit_code
+    except KeyboardInterrupt:
+        _complain("interrupted", options)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does; that is no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        _complain(f"{error.strerror or error}\n  {error.filename or ''}".rstrip(), options)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="plimsoll",
+        description="From raw data to a model that answers requests, checked at every step.",
+    )
+    parser.add_argument("--version", action="version", version=f"plimsoll {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for group in (runs, data, schema, environments, caches, pipelines):
+        group.add(commands)
+    return parser
+
+
+def _complain(text: str, options: argparse.Namespace) -> None:
+    headline, _, rest = text.partition("\n")
+    red, plain = ("\033[31;1m", "\033[0m") if sys.stderr.isatty() else ("", "")
+    print(f"{red}error:{plain} {headline}" + (f"\n{rest}" if rest else ""), file=sys.stderr)
+    if getattr(options, "json", False):
+        print(json.dumps({"status": "failed", "error": text}))

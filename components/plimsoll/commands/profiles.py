@@ -1,0 +1,238 @@
+"""What a data set's columns hold, in one pass and bounded memory, without TFDV's long start."""
+
+from __future__ import annotations
+
+import datetime
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from plimsoll.artifacts.dataset import Dataset
+from plimsoll.problem import SPLITS
+from plimsoll.validate.arrays import text_of
+from plimsoll.validate.sampling import Sampler
+from plimsoll.validate.tally import Tally
+
+Floats: TypeAlias = NDArray[np.float64]
+
+BATCH_CELLS = 1 << 22
+"""Rows times columns of a batch, at most."""
+TEXT_CELLS = 1 << 21
+"""Different texts that are counted one by one, over all columns together."""
+BUCKETS = 1 << 16
+"""Past that, a column's texts are counted by hash in so many buckets."""
+LONGEST = 100
+"""Letters of a text that are kept; the checksum of the whole stands for the rest."""
+TOP = 5
+BINS = 25
+"""Numbers are compared between this many quantiles of the one data set and of the other."""
+EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - moments of a data set are in UTC, unsaid
+
+
+class Texts:
+    """Counts texts: each one at first, by hash once there are too many.
+
+    Args:
+        most: Different texts to count one by one.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.counts: Counter[str] = Counter()
+        self.buckets: NDArray[np.int64] | None = None
+        """Set once not every text is in ``counts``, which then holds those that led before."""
+
+    def add(self, array: pa.Array) -> None:
+        """Adds a batch of texts."""
+        counted = pc.value_counts(array.drop_null())
+        texts = [_short(text) for text in counted.field("values").to_pylist()]
+        rows = counted.field("counts").to_pylist()
+        if self.buckets is None:
+            for text, count in zip(texts, rows, strict=True):
+                self.counts[text] += count
+            if len(self.counts) > self._most:
+                self.buckets = _bucketed(self.counts)
+                self.counts = Counter(dict(self.counts.most_common(self._most // 10)))
+            return
+        for text, count in zip(texts, rows, strict=True):
+            self.buckets[_bucket(text)] += count
+            if text in self.counts:
+                self.counts[text] += count
+
+    def shares(self, other: Texts) -> tuple[Floats, Floats]:
+        """Returns the counts of this column's texts and another's, in the same cells."""
+        if self.buckets is None and other.buckets is None:
+            names = sorted(self.counts.keys() | other.counts.keys())
+            first = np.array([self.counts[name] for name in names], dtype=np.float64)
+            return first, np.array([other.counts[name] for name in names], dtype=np.float64)
+        both = [
+            one.buckets if one.buckets is not None else _bucketed(one.counts)
+            for one in (self, other)
+        ]
+        return both[0].astype(np.float64), both[1].astype(np.float64)
+
+
+@dataclass(kw_only=True)
+class Profile:
+    """One column over all splits."""
+
+    name: str
+    type: str
+    rows: int = 0
+    tally: Tally = field(default_factory=Tally)
+    texts: Texts | None = None
+    mean: float = 0.0
+    squares: float = 0.0
+    """Sum of squared differences from the mean."""
+    numbers: Floats = field(default_factory=lambda: np.empty(0))
+    """A uniform sample of the finite numbers; of moments, in microseconds since 1970."""
+
+    def add(self, array: pa.Array) -> None:
+        """Adds a batch of the column."""
+        self.rows += len(array)
+        self.tally.add(array)
+        if self.texts is not None:
+            self.texts.add(array if array.type == pa.string() else array.cast(pa.string()))
+            return
+        values = finite_numbers(array)
+        if not len(values):
+            return
+        before = self.values - len(values)
+        mean = float(values.mean())
+        gap = mean - self.mean
+        self.squares += float(((values - mean) ** 2).sum())
+        self.squares += gap**2 * before * len(values) / self.values
+        self.mean += gap * len(values) / self.values
+
+    @property
+    def values(self) -> int:
+        """Rows with a usable value."""
+        return self.rows - self.tally.missing
+
+    def summary(self) -> dict[str, Any]:
+        """Returns the column in JSON values that a person can read; empty ones are left out."""
+        told: dict[str, Any] = {
+            "rows": self.rows,
+            "missing": self.tally.missing / self.rows if self.rows else 0.0,
+        }
+        if self.texts is not None:
+            top = sorted(self.texts.counts.items(), key=lambda item: (-item[1], item[0]))[:TOP]
+            told["top"] = [[text, rows / max(self.values, 1)] for text, rows in top]
+            told["distinct"] = len(self.texts.counts) if self.texts.buckets is None else None
+        elif self.values:
+            moments = self.type == "timestamp"
+            median = float(np.median(self.numbers)) if len(self.numbers) else self.mean
+            told["mean"] = _moment(self.mean) if moments else self.mean
+            told["median"] = _moment(median) if moments else median
+            told["sd"] = float(np.sqrt(self.squares / self.values)) / (1e6 if moments else 1.0)
+            told["low"] = text_of(self.tally.low) if moments else self.tally.low
+            told["high"] = text_of(self.tally.high) if moments else self.tally.high
+        return told
+
+
+def profiles_of(dataset: Dataset) -> dict[str, Profile]:
+    """Returns each column's profile, in one pass over all splits in their order."""
+    columns = {column.name: column.type for column in dataset.columns}
+    most = max(TEXT_CELLS // max(len(columns), 1), 1000)
+    profiles = {
+        name: Profile(
+            name=name, type=kind, texts=Texts(most) if kind in ("string", "bool") else None
+        )
+        for name, kind in columns.items()
+    }
+    measured = [name for name, profile in profiles.items() if profile.texts is None]
+    sampler, first = Sampler(len(columns)), 0
+    for split in SPLITS:
+        for batch in dataset.batches(split, batch_rows=batch_rows(len(columns))):
+            for name, array in zip(batch.schema.names, batch.columns, strict=True):
+                profiles[name].add(array)
+            if measured:
+                sampler.add(batch.select(measured), first)
+            first += batch.num_rows
+    sample = sampler.kept()[0]
+    for name in sample.column_names:
+        profiles[name].numbers = finite_numbers(sample.column(name).combine_chunks())
+    return profiles
+
+
+def batch_rows(columns: int) -> int:
+    """Returns how many rows of so many columns are read at a time."""
+    return max(min(BATCH_CELLS // max(columns, 1), 1 << 16), 256)
+
+
+def distance(first: Profile, second: Profile) -> float:
+    """Returns Jensen and Shannon's divergence in base 2, 0 to 1, missing being a value too.
+
+    Numbers are compared by samples, in cells between quantiles of the two; texts by all their
+    counts.
+    """
+    if first.texts is not None and second.texts is not None:
+        counts, others = first.texts.shares(second.texts)
+    else:
+        counts, others = _binned(first.numbers, second.numbers)
+    shares = [
+        np.append(some * (one.values / max(some.sum(), 1.0)), one.tally.missing) / max(one.rows, 1)
+        for some, one in ((counts, first), (others, second))
+    ]
+    return jensen_shannon(shares[0], shares[1])
+
+
+def jensen_shannon(first: Floats, second: Floats) -> float:
+    """Returns the divergence of two arrays of shares, in base 2."""
+    middle = (first + second) / 2
+    parts = [
+        float(np.sum(one[one > 0] * np.log2(one[one > 0] / middle[one > 0])))
+        for one in (first, second)
+    ]
+    return min(max(sum(parts) / 2, 0.0), 1.0)
+
+
+def finite_numbers(array: pa.Array) -> Floats:
+    """Returns the finite numbers of an array; of moments, microseconds since 1970."""
+    array = array.drop_null()
+    if pa.types.is_timestamp(array.type):
+        array = array.cast(pa.int64())
+    values = array.to_numpy(zero_copy_only=False).astype(np.float64)
+    return values[np.isfinite(values)]
+
+
+def _binned(first: Floats, second: Floats) -> tuple[Floats, Floats]:
+    if not len(first) or not len(second):
+        return np.array([len(first)], np.float64), np.array([len(second)], np.float64)
+    shares = np.linspace(0, 1, BINS + 1)[1:]
+    ends = np.unique(
+        np.concatenate([np.quantile(one, shares, method="lower") for one in (first, second)])
+    )
+    both = [
+        np.bincount(np.searchsorted(ends, one, side="left"), minlength=len(ends) + 1)
+        for one in (first, second)
+    ]
+    return both[0].astype(np.float64), both[1].astype(np.float64)
+
+
+def _bucketed(counts: Counter[str]) -> NDArray[np.int64]:
+    buckets = np.zeros(BUCKETS, dtype=np.int64)
+    for text, rows in counts.items():
+        buckets[_bucket(text)] += rows
+    return buckets
+
+
+def _bucket(text: str) -> int:
+    return zlib.crc32(text.encode()) % BUCKETS
+
+
+def _short(text: str) -> str:
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}… {zlib.crc32(text.encode()):08x}"
+
+
+def _moment(microseconds: float) -> str:
+    moment = EPOCH + datetime.timedelta(microseconds=round(microseconds))
+    return moment.isoformat(sep=" ", timespec="seconds")
