@@ -1,5 +1,6 @@
 """Small real data sets, and the gate run on them."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Ran:
     outputs: core.Outputs
     notes: list[str]
     error: Exception | None
+    verdict: core.Verdict | None = None
 
     @property
     def statistics(self) -> Statistics:
@@ -68,17 +70,25 @@ class Ran:
         }
 
 
-def ran(dataset: Dataset, folder: Path, *, schema: str = "", mode: str = "fail") -> Ran:
+def ran(
+    dataset: Dataset,
+    folder: Path,
+    *,
+    schema: str = "",
+    mode: str = "fail",
+    config: dict[str, Any] | None = None,
+    baseline: Path | str = "",
+    serving: Path | str = "",
+) -> Ran:
     outputs = core.Outputs(
         statistics=folder / "statistics", schema=folder / "schema", report=folder / "report"
     )
-    notes: list[str] = []
-    error = None
+    asked = core.asked_of(schema, mode, json.dumps(config or {}), str(baseline), str(serving))
     try:
-        notes = core.validate(dataset.folder, outputs, given_schema=schema, mode=mode)
+        verdict = core.validate(dataset.folder, outputs, asked)
     except core.GateError as stopped:
-        error = stopped
-    return Ran(outputs, notes, error)
+        return Ran(outputs, [], stopped)
+    return Ran(outputs, list(verdict.notes), None, verdict)
 
 
 def hourly(rows: int, hours: int = 1) -> pa.Array:

@@ -50,7 +50,10 @@ def test_an_unseen_category_only_warns_under_an_inferred_schema(tmp_path):
     assert result.error is None
     assert result.found() == {("test", "city", "values", "warning")}
     (check,) = result.checks(split="test", column="city", kind="values")
-    assert check["values"] == [{"value": "z", "rows": 2}, {"value": "<i>", "rows": 1}]
+    assert check["values"] == [
+        {"value": "z", "rows": 2, "first": "test row 18"},
+        {"value": "<i>", "rows": 1, "first": "test row 20"},
+    ]
     assert check["measured"] == pytest.approx(0.15)
     assert any("'z' (2 rows)" in note for note in result.notes)
 

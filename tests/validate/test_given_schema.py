@@ -148,4 +148,4 @@ def test_offending_values_are_counted_among_many(tmp_path):
     result = ran(made(tmp_path / "data", {"city": city, "y": label(3000)}), tmp_path, schema=given)
     assert result.found() == {("test", "city", "values", "error")}
     (check,) = result.checks(split="test", column="city", kind="values")
-    assert check["values"] == [{"value": "nowhere", "rows": 2}]
+    assert check["values"] == [{"value": "nowhere", "rows": 2, "first": "test row 299"}]

@@ -13,6 +13,8 @@ from plimsoll.artifacts.distributions import HASHES, Distribution, hashes_of
 
 Floats: TypeAlias = NDArray[np.float64]
 
+FAR_MORE = 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
@@ -124,9 +126,9 @@ def _count(side: _Side, beside: _Side, name: str) -> float | None:
     if side.complete:
         return 0.0
     # Not among the frequent: at most as often as the rarest of those. Only where the other side
-    # has it much more often is that telling, and then it is taken at its most.
+    # has it more often than chance would is that telling, and then it is taken at its most.
     most = side.rarest * beside.values / side.values
-    return float(side.rarest) if beside.named.get(name, 0) > 4 * most else None
+    return float(side.rarest) if beside.named.get(name, 0) > 4 * most + FAR_MORE else None
 
 
 def _joined(

@@ -29,7 +29,8 @@ class Check:
     """Empty: the split as a whole."""
     kind: str
     """What was looked at: rows, column, type, missing, finite, constant, values, range, classes,
-    or schema for what only TFDV knows."""
+    or schema for what only TFDV knows; of two data sets: drift, skew, missing shift, finite shift,
+    turned constant, unseen values; baseline or serving where there is none."""
     level: str = PASS
     """``pass``, ``warning`` (told, does not stop) or ``error`` (stops unless mode is warn)."""
     measured: float | str | None = None
@@ -55,11 +56,18 @@ class Check:
 
     def values_text(self) -> str:
         """Returns the offending values with their rows; empty without any."""
-        return ", ".join(f"{shown(value)} ({rows_text(count)})" for value, count in self.values)
+        texts = [f"{shown(value)} ({rows_text(count)})" for value, count in self.values]
+        for index, place in enumerate(self.places[: len(texts)]):
+            texts[index] += f" first in {place}"
+        return ", ".join(texts)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the check as JSON values; what is empty is left out."""
-        values = [{"value": value, "rows": count} for value, count in self.values]
+        values: list[dict[str, Any]] = [
+            {"value": value, "rows": count} for value, count in self.values
+        ]
+        for value, place in zip(values, self.places, strict=False):
+            value["first"] = place
         fields = {
             "split": self.split,
             "column": self.column,
@@ -69,6 +77,7 @@ class Check:
             "allowed": self.allowed,
             "expected": self.expected,
             "found": self.found,
+            "against": self.against,
             "values": values,
         }
         return {name: value for name, value in fields.items() if value not in ("", None, [])}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plimsoll.validate.check import ERROR, PASS, WARNING, Check, Context, rows_text
+from plimsoll.validate.check import ERROR, PASS, WARNING, Check, Context
 from plimsoll.validate.column_checks import column_checks, is_used
+from plimsoll.validate.row_checks import split_rows
 from plimsoll.validate.validator import Finding, validate
 
 KINDS = {
@@ -34,7 +35,7 @@ KINDS = {
 
 def check_split(context: Context, split: str) -> list[Check]:
     """Returns all checks of a split, those that passed too."""
-    rows = _rows(context, split)
+    rows = split_rows(context, split)
     if not context.measured[split].rows:
         return [rows]
     own = [rows, *column_checks(context, split)]
@@ -72,23 +73,6 @@ def objections(
             )
         )
     return checks
-
-
-def _rows(context: Context, split: str) -> Check:
-    rows = context.measured[split].rows
-    fewest = 1
-    if context.schema.HasField("dataset_constraints"):
-        fewest = max(fewest, context.schema.dataset_constraints.min_examples_count)
-    enough = rows >= fewest
-    return Check(
-        split=split,
-        kind="rows",
-        level=PASS if enough else ERROR,
-        measured=rows,
-        allowed=fewest,
-        expected="" if enough else f"at least {rows_text(fewest)}",
-        found="" if enough else f"{rows:,}" if rows else "none",
-    )
 
 
 def _said(finding: Finding) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from plimsoll.errors import nearest, shortened
 from plimsoll.validate import offending
-from plimsoll.validate.arrays import feature_type
+from plimsoll.validate.arrays import feature_type, text_of
 from plimsoll.validate.check import (
     ERROR,
     LEVELS,
+    MOST_VALUES,
     PASS,
     WARNING,
     Check,
@@ -95,7 +95,7 @@ def _unexpected(context: Context, split: str, name: str) -> Check:
         split=split,
         column=name,
         kind="column",
-        level=ERROR if is_used(context, name) else WARNING,
+        level=context.config.new_columns or (ERROR if is_used(context, name) else WARNING),
         expected="only the columns of the schema",
         found=f"a column of {NOUNS[context.types[name]]} that it does not name",
     )
@@ -181,7 +181,7 @@ def _finite(context: Context, split: str, name: str, rule: Any | None) -> Check:
     domain = rule.float_domain if rule is not None else None
     level = PASS
     found: list[str] = []
-    values: offending.Counts = ()
+    bad = offending.Offenders()
     if tally.nan:
         level = ERROR if domain is not None and domain.disallow_nan else WARNING
         found.append(f"{tally.nan:,} NaN (counted as missing)")
@@ -189,7 +189,7 @@ def _finite(context: Context, split: str, name: str, rule: Any | None) -> Check:
         meant = domain is not None and domain.HasField("disallow_inf") and not domain.disallow_inf
         stops = is_used(context, name) and not meant
         level = ERROR if stops else max(level, WARNING, key=LEVELS.index)
-        _, values = offending.offending(context.dataset, split, name, offending.infinite)
+        bad = offending.offending(context.dataset, split, name, offending.infinite)
         found.append(f"{tally.infinite:,} infinit{'y' if tally.infinite == 1 else 'ies'}")
     return Check(
         split=split,
@@ -200,7 +200,8 @@ def _finite(context: Context, split: str, name: str, rule: Any | None) -> Check:
         allowed=0,
         expected="finite numbers" if found else "",
         found=" and ".join(found),
-        values=values,
+        values=bad.values,
+        places=bad.places,
     )
 
 
@@ -210,7 +211,7 @@ def _constant(context: Context, split: str, name: str) -> Check:
     if split != "train" or not is_used(context, name) or tally.missing or summary is None:
         return NOTHING
     if tally.low is not None:
-        constant, value = bool(tally.low == tally.high), offending.text_of(tally.low)
+        constant, value = bool(tally.low == tally.high), text_of(tally.low)
     else:
         constant, value = summary.distinct == 1, summary.counts[0][0] if summary.counts else ""
     level = ERROR if role_of(context.dataset.problem, name) == "label" else WARNING
@@ -231,14 +232,11 @@ def _domain(context: Context, split: str, name: str, rule: Any) -> Check:
     summary = context.measured[split].summaries.get(name)
     if values is None or summary is None or not summary.is_text or not summary.values:
         return NOTHING
-    if summary.has_all_counts or context.types[name] != "string":
-        known = set(values)
-        strange = Counter({value: n for value, n in summary.counts if value not in known})
-        rows, examples = sum(strange.values()), offending.most_frequent(strange)
-    else:
-        condition = offending.not_among(values)
-        rows, examples = offending.offending(context.dataset, split, name, condition)
-    share, allowed = rows / summary.values, 0.0
+    bad = _strangers(context, split, name, values)
+    rows = bad.rows
+    # The summary may be of a part of the rows only.
+    total = context.measured[split].rows - context.measured[split].tallies[name].missing
+    share, allowed = rows / total, 0.0
     if rule.distribution_constraints.HasField("min_domain_mass"):
         allowed = 1.0 - rule.distribution_constraints.min_domain_mass
     level = PASS if not rows else WARNING
@@ -253,9 +251,26 @@ def _domain(context: Context, split: str, name: str, rule: Any) -> Check:
         measured=share,
         allowed=allowed,
         expected=f"one of {len(values):,} values ({listed})" if rows else "",
-        found=f"others in {share_text(share)} of {rows_text(summary.values)}" if rows else "",
-        values=examples,
+        found=f"others in {share_text(share)} of {rows_text(total)}" if rows else "",
+        values=bad.values,
+        places=bad.places,
     )
+
+
+def _strangers(
+    context: Context, split: str, name: str, values: tuple[str, ...]
+) -> offending.Offenders:
+    """Returns the values that are not in a domain; the rows are only read again if there are."""
+    summary = context.measured[split].summaries[name]
+    if summary.has_all_counts or context.types[name] != "string":
+        strange = {value: rows for value, rows in summary.counts if value not in values}
+        if not strange or context.types[name] != "string":
+            most = sorted(strange, key=lambda value: (-strange[value], value))[:MOST_VALUES]
+            return offending.Offenders(
+                rows=sum(strange.values()), values=tuple((item, strange[item]) for item in most)
+            )
+    condition = offending.not_among(values)
+    return offending.offending(context.dataset, split, name, condition)
 
 
 def _range(context: Context, split: str, name: str, rule: Any) -> Check:
@@ -266,9 +281,10 @@ def _range(context: Context, split: str, name: str, rule: Any) -> Check:
         return NOTHING
     below, above = low is not None and tally.low < low, high is not None and tally.high > high
     condition = offending.outside(low, high)
-    rows, examples = (
-        offending.offending(context.dataset, split, name, condition) if below or above else (0, ())
-    )
+    bad = offending.Offenders()
+    if below or above:
+        bad = offending.offending(context.dataset, split, name, condition)
+    rows = bad.rows
     ends = [f"at least {low:.15g}"] if low is not None else []
     ends += [f"at most {high:.15g}"] if high is not None else []
     seen = f"{tally.low:.15g} to {tally.high:.15g}"
@@ -281,7 +297,8 @@ def _range(context: Context, split: str, name: str, rule: Any) -> Check:
         allowed=" and ".join(ends),
         expected=" and ".join(ends) if rows else "",
         found=f"values from {seen}, {rows_text(rows)} outside" if rows else "",
-        values=examples,
+        values=bad.values,
+        places=bad.places,
     )
 
 
@@ -309,16 +326,16 @@ def _classes(context: Context, split: str) -> Check:
         return NOTHING
     known = offending.distinct_values(context.dataset, "train", problem.label)
     found = offending.distinct_values(context.dataset, split, problem.label)
-    strange = found - known
+    strange, bad = found - known, offending.Offenders()
     if strange:
         condition = offending.not_among(known)
-        rows, examples = offending.offending(context.dataset, split, problem.label, condition)
-        expected, said, level = "classes that train has", f"others in {rows_text(rows)}", ERROR
+        bad = offending.offending(context.dataset, split, problem.label, condition)
+        expected, said, level = "classes that train has", f"others in {rows_text(bad.rows)}", ERROR
     elif len(found) < 2:
-        examples, level = (), WARNING
+        level = WARNING
         expected, said = "at least two classes", "fewer, so that it cannot be judged"
     else:
-        examples, level, expected, said = (), PASS, "", ""
+        level, expected, said = PASS, "", ""
     return Check(
         split=split,
         column=problem.label,
@@ -328,7 +345,8 @@ def _classes(context: Context, split: str) -> Check:
         allowed=0,
         expected=expected,
         found=said,
-        values=examples,
+        values=bad.values,
+        places=bad.places,
     )
 
 

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from plimsoll.artifacts import distributions as formats
 from plimsoll.artifacts.dataset import Dataset, open_dataset
+from plimsoll.artifacts.distributions import CATEGORICAL, NUMERIC
 from plimsoll.artifacts.files import write_text
 from plimsoll.artifacts.statistics import write_schema, write_statistics
+from plimsoll.artifacts.witness import METADATA_KEY
 from plimsoll.errors import ConfigError, GateError, nearest
 from plimsoll.problem import SPLITS
+from plimsoll.validate import config as configs
 from plimsoll.validate import schema as schemas
 from plimsoll.validate import validator
 from plimsoll.validate.arrays import Shape, shape_of
 from plimsoll.validate.check import ERROR, WARNING, Check, Context, grouped
 from plimsoll.validate.checks import check_split
-from plimsoll.validate.measure import Measured, measure
+from plimsoll.validate.comparing import check_asked, compared, serving_checks
+from plimsoll.validate.config import ValidateConfig
+from plimsoll.validate.describe import distributions_of
+from plimsoll.validate.drift import BASELINE, SERVING
+from plimsoll.validate.measure import MeasureConfig, Measured, measure
+from plimsoll.validate.reference import Reference, open_reference
 from plimsoll.validate.report import report_html
+from plimsoll.validate.row_checks import reference_missing, who_asks, whole_checks
 
-MODES = ("fail", "warn")
-FORMAT = "plimsoll.anomalies/1"
+MODES = ("fail", "warn", "branch")
+FORMAT = "plimsoll.anomalies/2"
 MOST_TOLD = 20
 MOST_NOTED = 3
+LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +50,44 @@ class Outputs:
     """The page."""
 
 
-def validate(
-    dataset_folder: Path, outputs: Outputs, *, given_schema: str = "", mode: str = "fail"
-) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the gate is asked, beside the data set."""
+
+    given_schema: str = ""
+    """A schema as the text of its ``.pbtxt``; empty: inferred from train."""
+    mode: str = "fail"
+    """``fail`` stops at anomalies; ``warn`` and ``branch`` go on, and say that it did not pass."""
+    config: ValidateConfig = field(default_factory=ValidateConfig)
+    """What is measured, and where the lines are."""
+    baseline: str = ""
+    """Folder or ``gs://`` prefix of the span before: statistics, or a data set."""
+    serving: str = ""
+    """The same of what the model is asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the gate found."""
+
+    passed: bool
+    """If there are no anomalies; warnings do not matter."""
+    reason: str
+    """What did not pass, in a line; empty if all did."""
+    notes: tuple[str, ...]
+    """What was inferred, measured and let through."""
+    witnesses: tuple[dict[str, Any], ...] = ()
+    """By which a later run can tell if what was compared with is still the same."""
+
+    def metadata(self) -> dict[str, Any]:
+        """Returns what goes into the metadata of the statistics."""
+        return {"notes": list(self.notes), METADATA_KEY: list(self.witnesses)}
+
+
+DEFAULT = Asked()
+
+
+def validate(dataset_folder: Path, outputs: Outputs, asked: Asked = DEFAULT) -> Verdict:
     """Checks a data set, writes what was measured, and stops if something does not fit.
 
     Statistics, schema and report are written before the gate stops, so that they can be read.
@@ -48,39 +95,56 @@ def validate(
     Args:
         dataset_folder: The dataset artifact.
         outputs: Where to write.
-        given_schema: A schema as the text of its ``.pbtxt``; empty: inferred from train.
-        mode: ``fail`` stops at anomalies; ``warn`` tells of them.
-
-    Returns:
-        Notes: what was inferred, measured and let through.
+        asked: Schema, mode, config, and what to compare with.
 
     Raises:
-        ConfigError: if the mode is unknown, or the given schema cannot be read.
+        ConfigError: if the mode is unknown, or the given schema or the config does not hold.
+        ArtifactError: if the data set or what it is compared with is damaged or something else.
         GateError: in mode ``fail``, if there are anomalies.
     """
-    check_mode(mode)
-    given = schemas.parse(given_schema) if given_schema.strip() else None
+    check_mode(asked.mode)
+    given = schemas.parse(asked.given_schema) if asked.given_schema.strip() else None
     dataset = open_dataset(Path(dataset_folder))
     notes: list[str] = []
     if given is not None:
         given, notes = schemas.completed(given, dataset.problem)
-    context = _measured(dataset, given)
-    checks = [check for split in SPLITS for check in check_split(context, split)]
+    with tempfile.TemporaryDirectory() as scratch:
+        context, checks, witnesses = _checked(dataset, given, asked, Path(scratch))
     text = (
-        given_schema
+        asked.given_schema
         if given is not None and not notes
         else schemas.to_text(context.schema, "" if context.is_given else schemas.HEADER)
     )
-    notes = [_schema_note(context), *notes, *_verdict_notes(checks, mode)]
-    _write(outputs, context, checks, text, mode)
-    anomalies = [check for check in checks if check.level == ERROR]
-    if anomalies and mode == "fail":
-        raise _stopped(anomalies, outputs.report)
-    return notes
+    measured = [note for split in SPLITS for note in context.measured[split].notes]
+    verdict = Verdict(
+        passed=all(check.level != ERROR for check in checks),
+        reason=_reason(checks),
+        notes=(_schema_note(context), *notes, *measured, *_verdict_notes(context, checks, asked)),
+        witnesses=tuple(witnesses),
+    )
+    _write(outputs, context, checks, text, asked.mode)
+    if not verdict.passed and asked.mode == "fail":
+        raise _stopped([check for check in checks if check.level == ERROR], outputs.report)
+    return verdict
+
+
+def asked_of(given_schema: str, mode: str, config: str, baseline: str, serving: str) -> Asked:
+    """Returns what the component's inputs ask.
+
+    Raises:
+        ConfigError: if the config is not JSON, or does not hold.
+    """
+    return Asked(
+        given_schema=given_schema,
+        mode=mode,
+        config=configs.parse(config),
+        baseline=baseline.strip(),
+        serving=serving.strip(),
+    )
 
 
 def check_mode(mode: str) -> None:
-    """Checks that a mode is ``fail`` or ``warn``.
+    """Checks that a mode is ``fail``, ``warn`` or ``branch``.
 
     Raises:
         ConfigError: if it is not.
@@ -90,17 +154,94 @@ def check_mode(mode: str) -> None:
             f"the data gate has no mode {mode!r}",
             cause=nearest(mode, MODES),
             choices=MODES,
-            hint="fail stops the run at anomalies; warn tells of them and goes on",
+            hint="fail stops the run at anomalies; warn tells of them and goes on; branch goes on "
+            "and lets the pipeline decide",
         )
 
 
-def _measured(dataset: Dataset, given: Any | None) -> Context:
+def _checked(
+    dataset: Dataset, given: Any | None, asked: Asked, scratch: Path
+) -> tuple[Context, list[Check], list[dict[str, Any]]]:
     features = {feature.name: feature for feature in given.feature} if given is not None else {}
     shapes = {
         column.name: shape_of(column.type, features.get(column.name)) for column in dataset.columns
     }
     categorical = _categorical(dataset, features, shapes)
-    measured = {split: measure(dataset, split, shapes, categorical) for split in SPLITS}
+    check_asked(given, asked.config, _kinds(dataset, categorical))
+    references, witnesses = _references(asked, categorical, scratch)
+    context = _measured(dataset, given, asked.config, shapes, categorical)
+    checks = [check for split in SPLITS for check in check_split(context, split)]
+    checks += whole_checks(context, references.get(BASELINE))
+    checks += _absent(context, asked, references)
+    context, found = compared(context, references)
+    checks += found
+    if SERVING in references:
+        told = {(check.column, check.kind) for check in found if check.against == SERVING}
+        checks += [
+            check
+            for check in serving_checks(context, references[SERVING], shapes, categorical)
+            if (check.column, check.kind) not in told
+        ]
+    return context, checks, witnesses
+
+
+def _kinds(dataset: Dataset, categorical: Sequence[str]) -> dict[str, str]:
+    return {
+        column.name: CATEGORICAL
+        if column.name in categorical or column.type in ("string", "bool")
+        else NUMERIC
+        for column in dataset.columns
+    }
+
+
+def _references(
+    asked: Asked, categorical: Sequence[str], scratch: Path
+) -> tuple[dict[str, Reference], list[dict[str, Any]]]:
+    found, witnesses = {}, []
+    for name, path in ((BASELINE, asked.baseline), (SERVING, asked.serving)):
+        if not path:
+            continue
+        reference, seen = open_reference(name, path, categorical, scratch)
+        witnesses.append(seen)
+        if reference is not None:
+            found[name] = reference
+    return found, witnesses
+
+
+def _absent(context: Context, asked: Asked, references: dict[str, Reference]) -> list[Check]:
+    """Returns a check for each comparison that is asked for and has nothing to compare with."""
+    config = context.config
+    checks = []
+    for name, comparison, path in (
+        (BASELINE, config.drift, asked.baseline),
+        (SERVING, config.skew, asked.serving),
+    ):
+        if name in references:
+            continue
+        who = who_asks(context.schema, comparison, name, path)
+        if name == BASELINE and not who and config.min_rows_share:
+            who = "min_rows_share in the config"
+        if who:
+            checks.append(reference_missing(name, path, who, first_run=config.first_run))
+    return checks
+
+
+def _measured(
+    dataset: Dataset,
+    given: Any | None,
+    config: ValidateConfig,
+    shapes: dict[str, Shape],
+    categorical: list[str],
+) -> Context:
+    how = MeasureConfig(
+        weight=config.weight,
+        slices=config.slices,
+        sample_rate=config.sample_rate,
+        processes=config.processes,
+        beam_runner=config.beam_runner,
+        beam_options=config.beam_options,
+    )
+    measured = {split: measure(dataset, split, shapes, categorical, how) for split in SPLITS}
     schema = given if given is not None else _inferred(dataset, measured["train"], shapes)
     return Context(
         dataset=dataset,
@@ -109,6 +250,8 @@ def _measured(dataset: Dataset, given: Any | None) -> Context:
         environment=schemas.environment_of(schema),
         shapes=shapes,
         measured=measured,
+        config=config,
+        distributions={split: distributions_of(measured[split], categorical) for split in SPLITS},
     )
 
 
@@ -149,13 +292,20 @@ def _write(
             "dataset_id": context.dataset.id,
             "mode": mode,
             "schema": "given" if context.is_given else "inferred",
+            "compared": {
+                name: len(columns)
+                for name, columns in ((BASELINE, context.baseline), (SERVING, context.serving))
+                if columns
+            },
             "passed": all(check.level != ERROR for check in checks),
             "counts": {
                 level: sum(check.level == level for check in checks)
                 for level in ("pass", WARNING, ERROR)
             },
             "checks": [check.to_json() for check in checks],
+            "drift": [measurement.to_json() for measurement in context.drift],
         },
+        distributions=formats.to_text(context.distributions),
     )
     write_text(Path(outputs.report), report_html(context, checks, mode))
 
@@ -167,18 +317,35 @@ def _schema_note(context: Context) -> str:
     return f"schema inferred from train: {columns} columns"
 
 
-def _verdict_notes(checks: Sequence[Check], mode: str) -> list[str]:
+def _verdict_notes(context: Context, checks: Sequence[Check], asked: Asked) -> list[str]:
     anomalies = [check for check in checks if check.level == ERROR]
     warnings = [check for check in checks if check.level == WARNING]
     found = _counted(anomalies, "anomaly", "anomalies")
     notes = [f"{len(checks)} checks: {found}, {_counted(warnings, 'warning', 'warnings')}"]
-    if anomalies and mode == "warn":
+    if context.drift:
+        columns = {item.column for item in context.drift}
+        drifted = {item.column for item in context.drift if item.level != "pass"}
+        notes.append(
+            f"drift measured of {len(columns)} columns, {len(drifted) or 'none'} past the line"
+        )
+    if anomalies and asked.mode == "warn":
         notes.append(f"LET THROUGH in mode warn: {found}")
+    if anomalies and asked.mode == "branch":
+        notes.append(f"NOT PASSED in mode branch, the pipeline decides: {found}")
     told = grouped([*anomalies, *warnings])
     notes += [check.sentence() for check in told[:MOST_NOTED]]
     if len(told) > MOST_NOTED:
         notes.append(f"{len(told) - MOST_NOTED} more in the report")
     return notes
+
+
+def _reason(checks: Sequence[Check]) -> str:
+    anomalies = [check for check in checks if check.level == ERROR]
+    if not anomalies:
+        return ""
+    text = f"{_counted(anomalies, 'anomaly', 'anomalies')}: {grouped(anomalies)[0].sentence()}"
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
 
 
 def _counted(items: Sequence[Check], one: str, several: str) -> str:

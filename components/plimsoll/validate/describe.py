@@ -24,7 +24,8 @@ from plimsoll.artifacts.distributions import (
 )
 from plimsoll.validate.arrays import EPOCH
 from plimsoll.validate.calibration import calibrated
-from plimsoll.validate.measure import Measured, Tally
+from plimsoll.validate.measure import Measured
+from plimsoll.validate.tally import Tally
 
 MOST_NAMED = 500
 """Of a column with more different values than are all kept, how many are kept by name."""

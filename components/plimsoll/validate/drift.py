@@ -87,9 +87,16 @@ class Pair:
 
     split: str
     against: str
+    """As in ``Measurement``."""
     reference: Mapping[str, Distribution]
+    """The columns of the baseline; of train, where it is compared with serving or a split."""
     current: Mapping[str, Distribution]
     wanted: Sequence[Wanted]
+
+    @property
+    def name(self) -> str:
+        """What the reference is called."""
+        return "the baseline" if self.against == BASELINE else TRAIN
 
 
 def wanted_of(
@@ -188,8 +195,8 @@ def _line(pair: Pair, item: Wanted, alpha: float) -> tuple[float, str]:
     if item.distance in TESTS:
         return alpha, "chance over all columns, for an effect that counts"
     reference, current = pair.reference[item.column], pair.current[item.column]
-    name = "baseline" if pair.against == BASELINE else pair.against
-    return line(item.distance, reference, current, alpha, LEAST.get(item.distance, 0.0), name)
+    least = LEAST.get(item.distance, 0.0)
+    return line(item.distance, reference, current, alpha, least, pair.name)
 
 
 def line(
@@ -227,7 +234,7 @@ def line(
         error = seen.chance_std * math.sqrt(2 / reference.chunks)
         if seen.mean - seen.chance_mean > TELLING * error + 1e-12:
             spread = math.sqrt(max(seen.std**2 - seen.chance_std**2, 0.0))
-            told = f"from {reference.chunks} chunks of the {name}"
+            told = f"from {reference.chunks} chunks of {name}"
             lines.append((seen.mean + 3 * seen.std, told))
             lines.append((by_chance + seen.mean - seen.chance_mean + 3 * spread, told))
     return max(lines, key=lambda item: item[0])

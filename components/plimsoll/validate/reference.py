@@ -1,9 +1,7 @@
-"""What a data set is compared with: the statistics or the data set of another span, or of serving.
-"""
+"""What a data set is compared with: statistics or a data set, of another span or of serving."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,55 +37,59 @@ class Reference:
     """Where it was given as a data set."""
     statistics: Statistics | None = None
     """Where it was given as statistics."""
-    witness: Mapping[str, Any]
-    """By which a later run can tell if it is still the same."""
+
+    @property
+    def total(self) -> int:
+        """The rows of all its splits."""
+        return sum(self.rows.values())
 
 
-def open_reference(name: str, path: str, categorical: Collection[str]) -> Reference | None:
+def open_reference(
+    name: str, path: str, categorical: Collection[str], scratch: Path
+) -> tuple[Reference | None, dict[str, Any]]:
     """Opens what a data set is compared with.
 
     Args:
         name: ``baseline`` or ``serving``.
         path: A folder, or a ``gs://`` prefix, of a statistics or a dataset artifact.
         categorical: Columns of whole numbers that are names rather than amounts.
+        scratch: A folder for what is fetched; the reference is read from there later, too.
 
     Returns:
-        The reference; None if there is no such folder, or it is empty.
+        The reference, or None if there is no such folder or nothing in it; and a witness, by
+        which a later run can tell if that still is so.
 
     Raises:
         ArtifactError: if it is something else, or damaged.
+        DataError: if a bucket cannot be read.
     """
     if path.startswith(REMOTE):
-        return _remote(name, path, categorical)
-    folder = Path(path)
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return None
-    return _opened(name, folder, categorical, witness.observe(path))
+        return _remote(name, path, categorical, scratch / name)
+    folder, seen = Path(path), witness.observe(path)
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return None, seen
+    return _opened(name, folder, categorical), seen
 
 
-def _remote(name: str, uri: str, categorical: Collection[str]) -> Reference | None:
-    from plimsoll.artifacts import gcs
+def _remote(
+    name: str, uri: str, categorical: Collection[str], folder: Path
+) -> tuple[Reference | None, dict[str, Any]]:
+    from plimsoll.artifacts import gcs, gcs_listing
 
     bucket, prefix = gcs.split_uri(uri)
     below = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
-    if not gcs.Store().listed(bucket, below, 1):
-        return None
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "reference"
-        objects = gcs.fetch_folder(uri, folder)
-        seen = {"objects": {item.uri: str(item.generation) for item in objects}}
-        return _opened(name, folder, categorical, seen)
+    objects = gcs.fetch_folder(uri, folder) if gcs.Store().listed(bucket, below, 1) else ()
+    seen = {"uri": uri, "folders": False, "objects": gcs_listing.by_generation(objects)}
+    return (_opened(name, folder, categorical) if objects else None), seen
 
 
-def _opened(
-    name: str, folder: Path, categorical: Collection[str], seen: Mapping[str, Any]
-) -> Reference:
+def _opened(name: str, folder: Path, categorical: Collection[str]) -> Reference:
     manifest = read_json(folder / MANIFEST)
     kind = manifest.get("format") if isinstance(manifest, dict) else None
     if kind == DATASET:
-        return _of_dataset(name, open_dataset(folder), categorical, seen)
+        return _of_dataset(name, open_dataset(folder), categorical)
     if kind == STATISTICS:
-        return _of_statistics(name, open_statistics(folder), seen)
+        return _of_statistics(name, open_statistics(folder))
     raise ArtifactError(
         f"the {name} {folder} is neither statistics nor a data set",
         cause=f"{MANIFEST} says format {kind!r}",
@@ -97,7 +99,7 @@ def _opened(
     )
 
 
-def _of_statistics(name: str, statistics: Statistics, seen: Mapping[str, Any]) -> Reference:
+def _of_statistics(name: str, statistics: Statistics) -> Reference:
     splits = statistics.distributions()
     split = _chosen(statistics.rows)
     if not splits.get(split):
@@ -112,13 +114,10 @@ def _of_statistics(name: str, statistics: Statistics, seen: Mapping[str, Any]) -
         columns=splits[split],
         split=split,
         statistics=statistics,
-        witness=seen,
     )
 
 
-def _of_dataset(
-    name: str, dataset: Dataset, categorical: Collection[str], seen: Mapping[str, Any]
-) -> Reference:
+def _of_dataset(name: str, dataset: Dataset, categorical: Collection[str]) -> Reference:
     rows = {split: dataset.rows(split) for split in SPLITS}
     split = _chosen(rows)
     return Reference(
@@ -128,7 +127,6 @@ def _of_dataset(
         columns=columns_of(dataset, split, categorical),
         split=split,
         dataset=dataset,
-        witness=seen,
     )
 
 

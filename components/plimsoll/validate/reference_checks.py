@@ -10,13 +10,10 @@ from plimsoll.errors import nearest
 from plimsoll.validate.check import ERROR, PASS, WARNING, Check, Context, share_text, shown
 from plimsoll.validate.column_checks import CHANCE, NOUNS, is_used
 from plimsoll.validate.drift import BASELINE, SERVING, TRAIN, Measurement, Pair, line
+from plimsoll.validate.schema import role_of
 
-SAID = {
-    BASELINE: "drifted since the last span",
-    SERVING: "in train is not what the model is asked",
-    TRAIN: "differs from train",
-}
-PLACE = {BASELINE: "the last span", SERVING: "what the model is asked", TRAIN: "train"}
+PLACE = {BASELINE: "the last span", SERVING: "train", TRAIN: "train"}
+"""What a pair's reference is called."""
 KINDS = {BASELINE: "drift", SERVING: "skew", TRAIN: "drift"}
 
 
@@ -32,7 +29,7 @@ def reference_checks(context: Context, pair: Pair, level: str, alpha: float) -> 
     checks = [] if pair.against == TRAIN else _columns(context, pair)
     for name, current in pair.current.items():
         reference = pair.reference.get(name)
-        if reference is None or not is_used(context, name):
+        if reference is None or not is_used(context, name) or not (reference.rows and current.rows):
             continue
         if reference.kind != current.kind:
             checks.append(_type(pair, name, reference, current))
@@ -69,6 +66,7 @@ def _drifted(items: Sequence[Measurement]) -> Check:
         level=worst.level,
         measured=worst.value,
         allowed=worst.threshold,
+        against=worst.against,
         expected=f"{worst.distance} to {PLACE[worst.against]} of at most {worst.threshold:.2g} "
         f"({worst.how})",
         found=f"{worst.value:.2g}{beside}{change}",
@@ -77,50 +75,61 @@ def _drifted(items: Sequence[Measurement]) -> Check:
 
 
 def _place(item: Measurement) -> str:
-    return f"in {item.split} {SAID[TRAIN]}" if item.against == TRAIN else SAID[item.against]
+    if item.against == BASELINE:
+        return "drifted since the last span"
+    if item.against == SERVING:
+        return "is asked otherwise than it was in train"
+    return f"in {item.split} differs from train"
 
 
 def _columns(context: Context, pair: Pair) -> list[Check]:
+    """Checks that no column went, and tells of those that came."""
     problem = context.dataset.problem
+    gone = [name for name in pair.reference if name not in pair.current]
+    come = [name for name in pair.current if name not in pair.reference]
+    if pair.against == SERVING:
+        # Serving has to have what a model reads; what else it has is its own.
+        gone = [name for name in gone if role_of(problem, name) == "feature"]
+        come = []
     checks = []
-    for name in pair.reference:
-        # A label is not asked for, and a private column is not named.
-        skipped = name in problem.private or name in problem.drop
-        if name in pair.current or skipped:
+    for name in gone:
+        if name in problem.private or name in problem.drop:
             continue
-        if pair.against == SERVING:
-            continue
-        closest = nearest(name, [item for item in pair.current if item not in pair.reference])
+        closest = nearest(name, come)
         checks.append(
             Check(
-                split=pair.split,
+                split=_where(pair),
                 column=name,
                 kind="column",
                 level=ERROR,
                 expected=f"the column, as in {PLACE[pair.against]}",
                 found="no such column" + (f" ({closest})" if closest else ""),
+                against=pair.against,
             )
         )
-    if pair.against != BASELINE:
-        return checks
-    for name, one in pair.current.items():
-        if name not in pair.reference:
-            checks.append(
-                Check(
-                    split=pair.split,
-                    column=name,
-                    kind="column",
-                    level=context.config.new_columns or WARNING,
-                    expected=f"only the columns of {PLACE[pair.against]}",
-                    found=f"a new column of {NOUNS[one.type]}",
-                )
+    for name in come:
+        checks.append(
+            Check(
+                split=_where(pair),
+                column=name,
+                kind="column",
+                level=context.config.new_columns or WARNING,
+                expected=f"only the columns of {PLACE[pair.against]}",
+                found=f"a new column of {NOUNS[pair.current[name].type]}",
+                against=pair.against,
             )
+        )
     return checks
+
+
+def _where(pair: Pair) -> str:
+    """Returns the side of a pair that a check is about."""
+    return SERVING if pair.against == SERVING else pair.split
 
 
 def _type(pair: Pair, name: str, reference: Distribution, current: Distribution) -> Check:
     return Check(
-        split=pair.split,
+        split=_where(pair),
         column=name,
         kind="type",
         level=WARNING if pair.against == TRAIN else ERROR,
@@ -128,6 +137,7 @@ def _type(pair: Pair, name: str, reference: Distribution, current: Distribution)
         allowed=reference.type,
         expected=f"{NOUNS[reference.type]}, as in {PLACE[pair.against]}",
         found=NOUNS[current.type],
+        against=pair.against,
     )
 
 
@@ -177,9 +187,9 @@ def _shift(
 ) -> Check:
     shift = abs(shares[1] - shares[0])
     least = context.config.missing_shift
-    allowed, _ = line("missing", *sides, alpha, least, pair.against)
+    allowed, _ = line("missing", *sides, alpha, least, pair.name)
     return Check(
-        split=pair.split,
+        split=_where(pair),
         column=name,
         kind="shift",
         level=PASS if shift <= allowed + 1e-9 else WARNING,
@@ -190,7 +200,7 @@ def _shift(
 
 
 def _constant(pair: Pair, name: str, reference: Distribution, current: Distribution) -> Check:
-    constant = _is_constant(current) and not _is_constant(reference) and _is_known(reference)
+    constant = _is_constant(current) and reference.values > 0 and not _is_constant(reference)
     value = _only_value(current) if constant else ""
     seen = reference.calibration.get("constant")
     told = constant and (seen is None or not seen.mean) and not _by_chance(reference, current)
@@ -199,7 +209,7 @@ def _constant(pair: Pair, name: str, reference: Distribution, current: Distribut
         level = WARNING if pair.against == TRAIN else ERROR
     zero = "zero everywhere" if value in ("0", "0.0") else f"one value only, {shown(value)}"
     return Check(
-        split=pair.split,
+        split=_where(pair),
         column=name,
         kind="turned constant",
         level=level,
@@ -209,10 +219,6 @@ def _constant(pair: Pair, name: str, reference: Distribution, current: Distribut
         found=zero if told else "",
         against=pair.against,
     )
-
-
-def _is_known(one: Distribution) -> bool:
-    return one.values > 0
 
 
 def _is_constant(one: Distribution) -> bool:
@@ -252,12 +258,10 @@ def _unseen(context: Context, pair: Pair, name: str, level: str, alpha: float) -
     reference, current = pair.reference[name], pair.current[name]
     cells = cells_of_texts(reference, current)
     share = float(cells.second[cells.first <= 0].sum())
-    allowed, how = line(
-        "unseen", reference, current, alpha, context.config.unseen_share, pair.against
-    )
+    allowed, how = line("unseen", reference, current, alpha, context.config.unseen_share, pair.name)
     told = share > allowed + 1e-9
     return Check(
-        split=pair.split,
+        split=_where(pair),
         column=name,
         kind="unseen values",
         level=level if told else PASS,

@@ -53,6 +53,7 @@ def parse(text: str) -> Any:
     if repeated:
         raise ConfigError(f"the given schema names column {repeated[0]!r} twice")
     _check_domains(schema)
+    _check_environments(schema)
     return schema
 
 
@@ -152,10 +153,15 @@ def is_class_label(dataset: Dataset, column: str) -> bool:
 
 def environment_of(schema: Any) -> str:
     """Returns TRAINING if the schema knows it, else an empty string: no environment."""
+    return TRAINING if is_known_environment(schema, TRAINING) else ""
+
+
+def is_known_environment(schema: Any, environment: str) -> bool:
+    """Says if a schema names an environment anywhere."""
     named = set(schema.default_environment)
     for feature in schema.feature:
         named |= set(feature.in_environment) | set(feature.not_in_environment)
-    return TRAINING if TRAINING in named else ""
+    return environment in named
 
 
 def is_enforced(schema: Any, feature: Any, environment: str) -> bool:
@@ -262,6 +268,22 @@ def _check_domains(schema: Any) -> None:
                 choices=named,
                 hint=f'add string_domain {{ name: "{feature.domain}" value: "..." }}',
             )
+
+
+def _check_environments(schema: Any) -> None:
+    """Refuses a name that is one letter off: its column would be expected nowhere, in silence."""
+    known = sorted({*schema.default_environment, *ENVIRONMENTS})
+    for feature in schema.feature:
+        for name in (*feature.in_environment, *feature.not_in_environment):
+            suggestion = nearest(name, known)
+            if name not in known and suggestion:
+                raise ConfigError(
+                    f"the given schema: column {feature.name!r} names the environment {name!r}, "
+                    "which is not defined",
+                    cause=suggestion,
+                    choices=known,
+                    hint=f'add default_environment: "{name}" if it is meant',
+                )
 
 
 def _parse_error(text: str, error: Any) -> ConfigError:
