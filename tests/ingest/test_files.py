@@ -163,7 +163,7 @@ def test_the_witness_holds_until_a_file_changes(write, run):
         ("dta.csv", "there is no file"),
         ("nowhere/data.csv", "there is no file"),
         ("*.parquet", "no file matches"),
-        ("gs://bucket/data.csv", "is an address, not a path"),
+        ("s3://bucket/data.csv", "is an address of a kind that cannot be read"),
     ],
 )
 def test_files_that_are_not_there(write, run, name, message):

@@ -64,7 +64,8 @@ def _dvc_file(path: Path) -> Path:
 
 
 def _told(path: Path, base: Path) -> str:
-    return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
+    below = path != base and path.is_relative_to(base)
+    return path.relative_to(base).as_posix() if below else path.name
 
 
 def _checked(path: Path, name: str, notes: list[str]) -> Mapping[str, Any]:

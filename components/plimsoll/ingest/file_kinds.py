@@ -216,6 +216,8 @@ def _packed_kind(start: bytes, inner: str, name: str) -> str:
     kind = _kind(start, inner, name)
     if kind in WHOLE:
         raise _not_readable(name, f"{WHOLE[kind][1]} inside an archive")
+    if start.startswith((GZIP_MAGIC, *ZIP_MAGICS)):
+        raise _not_readable(name, "an archive inside an archive")
     return kind
 
 
