@@ -15,6 +15,7 @@ from plimsoll.errors import ConfigError, nearest
 
 TASKS = ("binary", "multiclass", "regression")
 SPLITS = ("train", "eval", "test")
+WAYS = ("time", "hash", "stratified")
 CLASS_METRICS = (
     "auc",
     "log_loss",
@@ -34,30 +35,36 @@ class Split:
     """How rows are divided into train, eval and test."""
 
     by: str = ""
-    """``time`` or ``hash``; empty: ``time`` if the problem names a time column, else ``hash``."""
+    """``time``, ``hash`` or ``stratified``; empty: ``time`` if the problem names a time column,
+    else ``hash``. Stratified: every split gets its share of each stratum; with ``keys``, all rows
+    of a key go with the stratum of most of them, so that no key is in two splits."""
     eval_from: str = ""
     """Time split: the first moment (ISO 8601) of eval; empty: taken from ``fractions``."""
     test_from: str = ""
     """Time split: the first moment (ISO 8601) of test; empty: taken from ``fractions``."""
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     """Shares of train, eval and test; each above 0, summing to 1."""
+    stratify: tuple[str, ...] = ()
+    """Stratified: the columns whose values make the strata, ranges of about as many rows for
+    numbers of many values; empty: the label."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fractions", _fractions(self.fractions))
         for name in ("eval_from", "test_from"):
             object.__setattr__(self, name, _moment(name, getattr(self, name)))
-        if self.by not in ("", "time", "hash"):
+        object.__setattr__(self, "stratify", _names("split.stratify", self.stratify))
+        if self.by not in ("", *WAYS):
             raise ConfigError(
-                f"problem: split.by is {self.by!r}",
-                cause=nearest(self.by, ("time", "hash")),
-                choices=("time", "hash"),
+                f"problem: split.by is {self.by!r}", cause=nearest(str(self.by), WAYS), choices=WAYS
             )
+        if self.stratify and self.by != "stratified":
+            raise ConfigError("problem: split.stratify belongs to split.by: stratified")
         if bool(self.eval_from) != bool(self.test_from):
             raise ConfigError(
                 "problem: a time split needs both split.eval_from and split.test_from, or neither",
                 cause=f"eval_from is {self.eval_from!r}, test_from is {self.test_from!r}",
             )
-        if self.eval_from and self.by == "hash":
+        if self.eval_from and self.by not in ("", "time"):
             raise ConfigError("problem: split.eval_from and test_from belong to split.by: time")
         if self.eval_from and not self.eval_from < self.test_from:
             raise ConfigError(

@@ -29,7 +29,7 @@ def test_the_component_writes_the_dataset_and_tells_of_it(write, tmp_path):
 
 def test_the_component_takes_what_the_pipeline_wires():
     spec = ingest.component_spec
-    assert list(spec.inputs) == ["data", "label", "problem"]
+    assert list(spec.inputs) == ["data", "label", "problem", "config", "store"]
     assert [name for name, value in spec.inputs.items() if not value.optional] == ["data"]
     assert list(spec.outputs) == ["dataset"]
     assert spec.implementation.container.image == image("data")

@@ -2,6 +2,7 @@
 
 import collections
 import datetime
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +12,12 @@ from hypothesis import strategies as st
 
 from ingest.data import everything, forty, table, told
 from plimsoll.errors import ConfigError, DataError
-from plimsoll.ingest.hash_split import EVAL, TEST, TRAIN, by_content, class_codes
+from plimsoll.ingest.hash_split import EVAL, REPEATED_SHARE, TEST, TRAIN, dealt, told_apart
 from plimsoll.ingest.row_hashes import hashes_of_keys, hashes_of_rows
+from plimsoll.ingest.rows import Rows
+from plimsoll.ingest.store import Store
+from plimsoll.ingest.time_split import boundaries, by_time
+from plimsoll.problem import Problem, Split
 
 START = datetime.datetime(2013, 1, 1)
 
@@ -28,6 +33,16 @@ def timed(per_day, days=10, cell="{day:%Y-%m-%d}"):
         for n in range(per_day * days)
     ]
     return table("t,a,y", rows)
+
+
+def kept(columns):
+    """Returns rows of the columns, kept in memory."""
+    store = Store(Path("nowhere"))
+    store.append(pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)))
+    store.finish()
+    types = {name: column.type for name, column in columns.items()}
+    read = len(next(iter(columns.values())))
+    return Rows(store=store, types=types, meanings={}, starts=(("f", 0),), read=read)
 
 
 def by_split(result, column):
@@ -60,17 +75,15 @@ class TestTime:
         st.tuples(st.floats(0.05, 0.9), st.floats(0.05, 0.9)),
     )
     def test_no_moment_is_parted_and_no_split_is_empty(self, days, shares):
-        from plimsoll.ingest.reading import Rows
-        from plimsoll.ingest.time_split import by_time
-        from plimsoll.problem import Problem, Split
-
         if len(set(days)) < 3:
             days = [*days, 20, 21, 22]
         total = sum(shares) + 0.1
         fractions = (shares[0] / total, shares[1] / total, 1 - (shares[0] + shares[1]) / total)
-        values = pa.table({"t": pa.array(days).cast(pa.timestamp("us"))})
-        rows = Rows(values, np.arange(len(days)), (("f", 0),))
-        assigned, _ = by_time(rows, Problem(label="y", time="t", split=Split(fractions=fractions)))
+        values = pa.array(days).cast(pa.timestamp("us"))
+        rows = kept({"t": values})
+        problem = Problem(label="y", time="t", split=Split(fractions=fractions))
+        starts, _ = boundaries(rows, problem, len(days))
+        assigned = by_time(values, starts)
         assert set(assigned.tolist()) == {0, 1, 2}
         of_moment = collections.defaultdict(set)
         for day, split in zip(days, assigned.tolist(), strict=True):
@@ -272,8 +285,10 @@ class TestContent:
         total = sum(shares) + 0.01
         fractions = (shares[0] / total, shares[1] / total, 0.01 / total)
         features = pa.table({"a": [a for a, _ in rows], "y": [y for _, y in rows]})
-        codes = class_codes(features["y"])
-        assigned, together = by_content(features, codes, fractions)
+        codes = np.unique([y for _, y in rows], return_inverse=True)[1]
+        hashes = hashes_of_rows(features)
+        together = len(set(rows)) >= REPEATED_SHARE * len(rows)
+        assigned = dealt(hashes if together else told_apart(hashes), codes, fractions)
         largest = np.bincount(codes).argmax()
         assert set(codes[assigned == TRAIN]) == set(codes)
         if (

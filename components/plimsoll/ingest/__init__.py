@@ -1,1 +1,1 @@
-"""Ingest: CSV and Parquet files become an immutable, split dataset."""
+"""Ingest: files of data become an immutable, split dataset."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,6 +38,12 @@ def settled(table: pa.Table, file: str) -> pa.Table:
                 hint="convert the column, or leave it out of the file",
             ) from error
     return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def chosen(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    """Returns some columns of a batch, in the order asked for."""
+    columns = [batch.column(batch.schema.get_field_index(name)) for name in names]
+    return pa.RecordBatch.from_arrays(columns, names=list(names))
 
 
 def without_infinities(table: pa.Table) -> tuple[pa.Table, dict[str, int]]:

@@ -10,18 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from plimsoll import __version__
 from plimsoll import problem as problems
 from plimsoll.artifacts import witness as witnesses
-from plimsoll.artifacts.dataset import ARROW_TYPES, Dataset, write_dataset
+from plimsoll.artifacts.dataset import Dataset, write_batches
+from plimsoll.artifacts.files import digest_json
 from plimsoll.errors import ConfigError, DataError, shortened
+from plimsoll.ingest import config as configs
 from plimsoll.ingest import label as labels
-from plimsoll.ingest.reading import Rows, read_sources
-from plimsoll.ingest.roles import check_named, not_features, telling_columns
-from plimsoll.ingest.sources import Source, check_unchanged, find
-from plimsoll.ingest.splitting import divide, way
+from plimsoll.ingest.config import IngestConfig
+from plimsoll.ingest.disk import told_if_full
+from plimsoll.ingest.facts import Facts, gather
+from plimsoll.ingest.formats import open_files
+from plimsoll.ingest.reading import read_files
+from plimsoll.ingest.roles import check_named, like_an_index, not_features, telling_columns
+from plimsoll.ingest.rows import Rows
+from plimsoll.ingest.scratch import replace_folder, scratch_beside
+from plimsoll.ingest.sources import Found, Source, check_unchanged, find
+from plimsoll.ingest.splitting import Divider, way
 from plimsoll.ingest.time_split import check_time, with_times
 from plimsoll.problem import SPLITS, Problem
 
@@ -38,28 +46,35 @@ class Ingested:
 
     dataset: Dataset
     witness: Mapping[str, Any]
+    sources: tuple[Source, ...]
+    notes: tuple[str, ...] = ()
+    """What happened after the dataset was written."""
 
     def metadata(self) -> dict[str, Any]:
         """Returns what the artifact's metadata tells of it."""
         return {
             **{f"rows_{split}": self.dataset.rows(split) for split in SPLITS},
             "id": self.dataset.id,
-            "notes": list(self.dataset.inferred),
+            "notes": [*self.dataset.inferred, *self.notes],
             witnesses.METADATA_KEY: [dict(self.witness)],
         }
 
 
-def ingest(data: str, label: str, problem: str, folder: Path) -> Ingested:
-    """Makes a dataset of CSV or Parquet files.
+def ingest(
+    data: str, label: str, problem: str, folder: Path, config: str = "{}", store: str = ""
+) -> Ingested:
+    """Makes a dataset of files, in memory that does not grow with their rows.
 
     Args:
-        data: A file, a folder or a glob pattern.
+        data: What ``plimsoll.ingest.sources.find`` finds: a file, a folder, a pattern, an address.
         label: The column to predict; empty: the problem names it.
         problem: The problem file's text, YAML or JSON; empty: all but the label is inferred.
         folder: Where the dataset comes to be.
+        config: An ``IngestConfig`` as JSON.
+        store: A folder in which each version is kept once; empty: none.
 
     Raises:
-        ConfigError: if the problem does not hold together.
+        ConfigError: if the problem or the config does not hold together.
         DataError: if the data cannot be read, or cannot be what the problem asks of it.
     """
     if not data:
@@ -67,28 +82,43 @@ def ingest(data: str, label: str, problem: str, folder: Path) -> Ingested:
             "the path of the data is empty", hint="give a file, a folder or a glob pattern"
         )
     asked = problems.parse(problem, label=label)
-    by = way(asked)
+    settings = configs.parse(config)
+    way(asked)
+    with told_if_full(folder), scratch_beside(folder) as scratch:
+        ingested = _ingested(data, asked, settings, folder, scratch)
+        replace_folder(ingested.dataset.folder, folder)
+    dataset = dataclasses.replace(ingested.dataset, folder=folder)
+    ingested = dataclasses.replace(ingested, dataset=dataset)
+    return ingested if not store else _kept(ingested, Path(store))
+
+
+def _ingested(
+    data: str, asked: Problem, settings: IngestConfig, folder: Path, scratch: Path
+) -> Ingested:
     notes: list[str] = []
-    found = find(data, folder.parent, notes)
-    rows = _read(found.sources, asked, notes)
-    check_unchanged(found)
-    read = rows.table.num_rows
+    found = find(data, _below(scratch, "fetched"), notes, settings)
+    rows = _read(found, asked, _below(scratch, "rows"), notes)
     check_time(rows, asked)
     rows = labels.labelled(rows, asked.label, notes)
-    unlabelled = read - rows.table.num_rows
-    if by == "time":
+    unlabelled = rows.read - rows.count()
+    if way(asked) == "time":
         rows = with_times(rows, asked, notes)
-    _check_enough(rows, read)
-    rows, resolved = _settled(rows, asked, _name(asked, Path(data)), notes)
-    tables, split = divide(rows, resolved, _features(rows, resolved), notes)
-    dataset = write_dataset(
-        folder,
-        tables,
-        dataclasses.replace(resolved, split=split),
+    _check_enough(rows)
+    rows, facts, resolved = _settled(rows, asked, _name(asked, Path(data)), notes)
+    numbers = _below(scratch, "numbers")
+    division = Divider(rows, resolved, facts, numbers, notes).divide(_features(rows, resolved))
+    public = [name for name in rows.names if name not in asked.private]
+    lineage = _lineage(found, asked, settings)
+    lineage |= {"rows_read": rows.read, "rows_without_label": unlabelled}
+    dataset = write_batches(
+        scratch / folder.name,
+        pa.schema([(name, rows.types[name]) for name in public]),
+        division.pieces(public),
+        dataclasses.replace(resolved, split=division.split),
         notes,
-        _lineage(found.sources, read, unlabelled),
+        lineage,
     )
-    return Ingested(dataset, found.witness)
+    return Ingested(dataset, found.witness, found.sources)
 
 
 def safe_name(text: str) -> str:
@@ -100,26 +130,43 @@ def safe_name(text: str) -> str:
     return name[:LONGEST_NAME].strip("-")
 
 
-def _read(sources: Sequence[Source], problem: Problem, notes: list[str]) -> Rows:
-    skip = set(problem.private) - {problem.time, *problem.keys}
-    found = read_sources(sources, skip=skip, private=problem.private, notes=notes)
-    check_named(problem, found.names, found.left_out)
-    return found.rows
+def _read(found: Found, problem: Problem, scratch: Path, notes: list[str]) -> Rows:
+    used = {problem.time, *problem.keys, *problem.split.stratify}
+    skip = set(problem.private) - used
+    files = open_files(found.sources, skip)
+    if files[0].declares_names:
+        # Before hours are spent on reading.
+        check_named(problem, files[0].names, files[0].left_out)
+    read = read_files(files, skip=skip, private=problem.private, notes=notes, folder=scratch)
+    check_unchanged(found)
+    check_named(problem, read.names, read.left_out)
+    return read.rows
 
 
-def _check_enough(rows: Rows, read: int) -> None:
-    if rows.table.num_rows < FEWEST_ROWS:
+def _below(folder: Path, name: str) -> Path:
+    (folder / name).mkdir()
+    return folder / name
+
+
+def _check_enough(rows: Rows) -> None:
+    count = rows.count()
+    if count < FEWEST_ROWS:
         raise DataError(
-            f"{rows.table.num_rows} rows are too few; at least {FEWEST_ROWS} are needed",
-            cause=f"{read:,} rows were read; those without a label or a time are left out",
+            f"{count} rows are too few; at least {FEWEST_ROWS} are needed",
+            cause=f"{rows.read:,} rows were read; those without a label or a time are left out",
             hint="give more data",
         )
 
 
-def _settled(rows: Rows, problem: Problem, name: str, notes: list[str]) -> tuple[Rows, Problem]:
-    """Returns the rows, and the problem with all but the split's moments filled in."""
-    rows, target = labels.settle(rows, problem, notes)
-    useless = not_features(rows.table, problem, notes)
+def _settled(
+    rows: Rows, problem: Problem, name: str, notes: list[str]
+) -> tuple[Rows, Facts, Problem]:
+    """Returns the rows, facts of them, and the problem with all but its moments filled in."""
+    candidates = _features(rows, problem)
+    counted = [item for item in candidates if like_an_index(item)]
+    facts = gather(rows, problem.label, candidates, counted)
+    rows, target = labels.settle(rows, problem, facts.label, notes)
+    useless = not_features(facts, problem, notes)
     resolved = dataclasses.replace(
         problem,
         name=name,
@@ -130,17 +177,17 @@ def _settled(rows: Rows, problem: Problem, name: str, notes: list[str]) -> tuple
     features = _features(rows, resolved)
     if not features:
         raise _nothing_to_learn_from(rows, problem, notes)
-    _check_magnitudes(rows, resolved, features)
+    _check_magnitudes(facts, resolved, features)
     if target.classes:
-        telling = telling_columns(rows.table, resolved, features)
+        telling = telling_columns(facts, features)
         if telling:
             notes.append(f"SUSPICIOUS, tells the label exactly: {shortened(telling)}")
-    return rows, resolved
+    return rows, facts, resolved
 
 
 def _nothing_to_learn_from(rows: Rows, problem: Problem, notes: Sequence[str]) -> DataError:
     cause = "\n".join(note for note in notes if note.startswith("dropped"))
-    if rows.table.column_names == [problem.label]:
+    if rows.names == (problem.label,):
         cause = f"the label {problem.label!r} is the only column"
     elif not cause:
         cause = f"besides the label {problem.label!r} there are only columns that the problem drops"
@@ -151,24 +198,21 @@ def _nothing_to_learn_from(rows: Rows, problem: Problem, notes: Sequence[str]) -
     )
 
 
-def _check_magnitudes(rows: Rows, problem: Problem, features: Sequence[str]) -> None:
-    for name in (*features, problem.label):
-        column = rows.table.column(name)
-        if column.type != ARROW_TYPES["float"] or column.null_count == len(column):
-            continue
-        farthest = max(pc.min_max(column).as_py().values(), key=abs)
-        if abs(farthest) > LARGEST:
+def _check_magnitudes(facts: Facts, problem: Problem, features: Sequence[str]) -> None:
+    farthest = {name: facts.columns[name].farthest for name in features}
+    for name, number in {**farthest, problem.label: facts.label.farthest}.items():
+        if abs(number) > LARGEST:
             way_out = "" if name == problem.label else f", or drop: [{name}] in the problem file"
             raise DataError(
                 f"column {name!r} holds numbers too large to reckon with",
-                cause=f"such as {farthest:g}; the most is {LARGEST:g}",
+                cause=f"such as {number:g}; the most is {LARGEST:g}",
                 hint=f"leave cells empty where they stand for missing values{way_out}",
             )
 
 
 def _features(rows: Rows, problem: Problem) -> list[str]:
     hidden = problem.not_features | {problem.label}
-    return [name for name in rows.table.column_names if name not in hidden]
+    return [name for name in rows.names if name not in hidden]
 
 
 def _name(problem: Problem, data: Path) -> str:
@@ -177,13 +221,45 @@ def _name(problem: Problem, data: Path) -> str:
     return safe_name(problem.name or f"{stem}-{problem.label}")
 
 
-def _lineage(sources: Sequence[Source], read: int, unlabelled: int) -> dict[str, Any]:
+def _lineage(found: Found, asked: Problem, settings: IngestConfig) -> dict[str, Any]:
     return {
-        "sources": [
-            {"name": source.name, "bytes": source.bytes, "sha256": source.sha256}
-            for source in sources
-        ],
-        "rows_read": read,
-        "rows_without_label": unlabelled,
+        "sources": [_told(source) for source in found.sources],
+        **({"found": dict(found.lineage)} if found.lineage else {}),
+        "problem": digest_json(asked.to_dict()),
+        "config": {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(settings).items()
+            if value != getattr(configs.DEFAULT, name)
+        },
         "library": f"plimsoll {__version__}",
     }
+
+
+def _told(source: Source) -> dict[str, Any]:
+    # A file's time of modification is no part of the data: a copy of it is the same data.
+    version = {
+        name: value
+        for name, value in source.version.items()
+        if name not in ("modified_ns", "bytes")
+    }
+    told = {"name": source.name, "bytes": source.bytes, "sha256": source.sha256}
+    return {
+        **told,
+        **({"uri": source.uri} if source.uri else {}),
+        **({"version": version} if version else {}),
+    }
+
+
+def _kept(ingested: Ingested, store: Path) -> Ingested:
+    from plimsoll.artifacts.versions import keep
+
+    dataset = ingested.dataset
+    record = {
+        **dataset.lineage,
+        "sources": [
+            {**_told(source), "version": dict(source.version)} for source in ingested.sources
+        ],
+    }
+    notes: list[str] = []
+    keep(dataset.folder, store, record, notes)
+    return dataclasses.replace(ingested, notes=tuple(notes))

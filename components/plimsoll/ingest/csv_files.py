@@ -1,123 +1,148 @@
-"""Reads one CSV file into Arrow, whatever its encoding and delimiter."""
+"""Reads CSV files into Arrow block by block, whatever their encoding and delimiter."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from plimsoll.errors import DataError
-from plimsoll.ingest.csv_layout import Layout, layout_of, ragged_row
+from plimsoll.ingest.csv_layout import layout_of, ragged_row
 from plimsoll.ingest.sources import Source
+from plimsoll.ingest.text_streams import BLOCK_BYTES, blocks, unreadable, utf8_chunks
 
-BLOCK_BYTES = 1 << 23
-"""A row cannot be longer than a block; larger blocks cost memory for each thread."""
+PARSED_AT_ONCE = 1 << 20
+"""Bytes of a block that one thread parses; all of it where a row is longer."""
+MOST_ROWS = 1 << 18
 NULLS = frozenset(csv.ConvertOptions().null_values)
-UNICODE = {"utf-8": "utf8", "utf-8-sig": "utf8"}
+TEXT = pa.string()
+SPACE = ord(" ")
+NOT_ASCII = 0x80
 
 
-def read_csv(
-    source: Source, *, skip: Collection[str], notes: list[str]
-) -> tuple[pa.Table, tuple[str, ...]]:
-    """Reads a CSV file, the columns' types as Arrow infers them over the whole file.
-
-    Spaces around texts are stripped; times of day stay the text they are.
+class CsvFile:
+    """A CSV file that can be read several times.
 
     Args:
         source: The file.
         skip: Columns not to read.
-        notes: Takes a sentence for each thing that was not plain.
-
-    Returns:
-        The table, and the names of all columns of the file.
 
     Raises:
-        DataError: if it is empty, is not text, or its rows differ in length.
+        DataError: if it is empty, is not text, or has no usable header.
     """
-    layout = layout_of(source.path, source.name)
-    notes.extend(layout.notes)
-    names = [name for name in layout.names if name not in skip]
-    table = _read(source, layout, names, {})
-    if table.num_rows == 0:
-        return table, layout.names
-    odd = [
-        field.name
-        for field in table.schema
-        if pa.types.is_time(field.type) or pa.types.is_binary(field.type)
-    ]
-    if odd:
-        table = with_columns(table, read_as_text(source, odd))
-    return _stripped(table), layout.names
 
+    declares_types = False
+    declares_names = True
 
-def read_as_text(source: Source, names: Collection[str]) -> pa.Table:
-    """Reads some columns of a CSV file as the texts that stand there.
+    def __init__(self, source: Source, skip: Collection[str]) -> None:
+        self.source = source
+        self._layout = layout_of(source)
+        self.names = self._layout.names
+        self.left_out: Mapping[str, str] = {}
+        self.notes = self._layout.notes
+        self._read = [name for name in self.names if name not in skip]
 
-    Raises:
-        DataError: as ``read_csv`` does.
-    """
-    layout = layout_of(source.path, source.name)
-    return _stripped(_read(source, layout, list(names), dict.fromkeys(names, pa.string())))
+    def batches(self, texts: Collection[str]) -> Iterator[pa.RecordBatch]:
+        """Yields the rows, each block's columns of the types that Arrow infers over the block.
 
+        Spaces around texts are stripped; times of day stay the text they are.
 
-def with_columns(table: pa.Table, others: pa.Table) -> pa.Table:
-    """Returns ``table`` with its columns of the same names replaced by those of ``others``."""
-    for name in others.column_names:
-        table = table.set_column(table.schema.get_field_index(name), name, others.column(name))
-    return table
+        Args:
+            texts: Columns to read as the text that stands there; may grow meanwhile.
 
+        Raises:
+            DataError: if its rows differ in length.
+        """
+        if not self._read:
+            return
+        skip_rows = self._layout.header_lines
+        chunks = utf8_chunks(self.source, self._layout.encoding)
+        for block in blocks(chunks, self._layout.delimiter, self.source.name):
+            table = self._parsed(block, skip_rows, texts)
+            skip_rows = 0
+            for start in range(0, table.num_rows, MOST_ROWS):
+                yield _one_batch(table.slice(start, MOST_ROWS))
 
-def _read(
-    source: Source, layout: Layout, names: list[str], types: dict[str, pa.DataType]
-) -> pa.Table:
-    if not names:
-        return pa.table({})
-    try:
+    def _parsed(self, block: bytes, skip_rows: int, texts: Collection[str]) -> pa.Table:
+        table = self._table(block, skip_rows, self._read, texts)
+        odd = [field.name for field in table.schema if pa.types.is_time(field.type)]
+        if odd:
+            others = self._table(block, skip_rows, odd, odd)
+            for name in odd:
+                place = table.schema.get_field_index(name)
+                table = table.set_column(place, name, others.column(name))
+        return table
+
+    def _table(
+        self, block: bytes, skip_rows: int, names: list[str], texts: Collection[str]
+    ) -> pa.Table:
+        try:
+            return self._arrow_table(block, skip_rows, names, texts, PARSED_AT_ONCE)
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" in str(error) or "file is too short" in str(error):
+                return pa.table({name: pa.nulls(0) for name in names})
+        try:
+            return self._arrow_table(block, skip_rows, names, texts, BLOCK_BYTES * 2)
+        except pa.ArrowInvalid as error:
+            # Arrow's own message quotes the row, which may hold a private value.
+            ragged = ragged_row(self.source, self._layout)
+            raise ragged or unreadable(self.source.name) from error
+
+    def _arrow_table(
+        self,
+        block: bytes,
+        skip_rows: int,
+        names: list[str],
+        texts: Collection[str],
+        block_size: int,
+    ) -> pa.Table:
         return csv.read_csv(
-            source.path,
+            pa.BufferReader(block),
             read_options=csv.ReadOptions(
-                block_size=BLOCK_BYTES,
-                column_names=list(layout.names),
-                skip_rows=layout.header_lines,
-                encoding=UNICODE.get(layout.encoding, layout.encoding),
+                block_size=block_size,
+                column_names=list(self.names),
+                skip_rows=skip_rows,
             ),
-            parse_options=csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
+            parse_options=csv.ParseOptions(
+                delimiter=self._layout.delimiter, newlines_in_values=b'"' in block
+            ),
             convert_options=csv.ConvertOptions(
-                strings_can_be_null=True, include_columns=names, column_types=types
+                strings_can_be_null=True,
+                include_columns=names,
+                column_types={name: TEXT for name in names if name in texts},
             ),
         )
-    except pa.ArrowInvalid as error:
-        if "Empty CSV file" in str(error) or "file is too short" in str(error):
-            return pa.table({name: pa.nulls(0) for name in names})
-        # Arrow's own message quotes the row, which may hold a private value.
-        raise ragged_row(source.path, layout, source.name) or _unreadable(source) from error
-    except (UnicodeError, OSError) as error:
-        raise DataError(f"{source.name} cannot be read", cause=type(error).__name__) from error
 
 
-def _unreadable(source: Source) -> DataError:
-    return DataError(
-        f"{source.name} cannot be read as CSV",
-        cause=f"a row is longer than {BLOCK_BYTES:,} bytes, or a quote is in a wrong place",
-        hint="look for a double quote that is opened and not closed",
-    )
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    columns = []
+    for column in table.combine_chunks().columns:
+        array = column.chunk(0)
+        columns.append(stripped(array) if pa.types.is_string(array.type) else array)
+    return pa.RecordBatch.from_arrays(columns, names=table.column_names)
 
 
-def _stripped(table: pa.Table) -> pa.Table:
-    columns = [
-        pa.chunked_array([_stripped_texts(chunk) for chunk in column.chunks], pa.string())
-        if pa.types.is_string(column.type)
-        else column
-        for column in table.columns
-    ]
-    return pa.Table.from_arrays(columns, names=table.column_names)
-
-
-def _stripped_texts(texts: pa.Array) -> pa.Array:
-    stripped = pc.utf8_trim_whitespace(texts)
-    if stripped.equals(texts):
+def stripped(texts: pa.Array) -> pa.Array:
+    """Returns texts without the spaces around them; those that then say so are missing."""
+    if not _may_have_spaces(texts):
         return texts
-    missing = pc.is_in(stripped, value_set=pa.array(sorted(NULLS), pa.string()))
-    return pc.if_else(missing, pa.scalar(None, pa.string()), stripped)
+    trimmed = pc.utf8_trim_whitespace(texts)
+    if trimmed.equals(texts):
+        return texts
+    missing = pc.is_in(trimmed, value_set=pa.array(sorted(NULLS), TEXT))
+    return pc.if_else(missing, pa.scalar(None, TEXT), trimmed)
+
+
+def _may_have_spaces(texts: pa.Array) -> bool:
+    """Says if a text starts or ends with a byte that may be of a space."""
+    _, offsets_buffer, data = texts.buffers()
+    if data is None or not data.size:
+        return False
+    offsets = np.frombuffer(offsets_buffer, dtype=np.int32)
+    offsets = offsets[texts.offset : texts.offset + len(texts) + 1]
+    full = offsets[1:] > offsets[:-1]
+    signs = np.frombuffer(data, dtype=np.uint8)
+    ends = (signs[offsets[:-1][full]], signs[offsets[1:][full] - 1])
+    return any(bool(((end <= SPACE) | (end >= NOT_ASCII)).any()) for end in ends)

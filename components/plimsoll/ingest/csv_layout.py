@@ -9,9 +9,10 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from plimsoll.errors import DataError, shortened
+from plimsoll.ingest.sources import Source
+from plimsoll.ingest.text_streams import as_text, unpacked
 
 CHUNK_BYTES = 1 << 20
 SAMPLE_CHARACTERS = 1 << 16
@@ -41,25 +42,22 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def layout_of(path: Path, name: str) -> Layout:
+def layout_of(source: Source) -> Layout:
     """Finds out how a CSV file is laid out.
-
-    Args:
-        path: The file.
-        name: What to call it in notes and errors.
 
     Raises:
         DataError: if it is empty, is not text, has no usable header, or a quote stays open.
     """
-    encoding, odd_quotes = _encoding(path, name)
+    name = source.name
+    encoding, odd_quotes = _encoding(source)
     try:
-        delimiter = _delimiter(path, encoding)
-        header, lines = _header(path, encoding, delimiter, name)
+        delimiter = _delimiter(source, encoding)
+        header, lines = _header(source, encoding, delimiter)
     except (UnicodeError, csv.Error) as error:
         raise DataError(f"the header of {name} cannot be read", cause=str(error)) from error
     names, notes = _clean(header, name)
     if odd_quotes:
-        check_quotes(path, encoding, delimiter, name)
+        check_quotes(source, encoding, delimiter)
     if encoding in SPOKEN:
         notes.append(f"{name}: not UTF-8: read as {SPOKEN[encoding]}")
     if delimiter != ",":
@@ -73,12 +71,12 @@ def layout_of(path: Path, name: str) -> Layout:
     )
 
 
-def ragged_row(path: Path, layout: Layout, name: str) -> DataError | None:
+def ragged_row(source: Source, layout: Layout) -> DataError | None:
     """Returns the error for the first row whose number of fields is not the header's."""
-    expected = len(layout.names)
+    name, expected = source.name, len(layout.names)
     wrong = (
         (line, len(fields))
-        for line, fields in _records(path, layout.encoding, layout.delimiter)
+        for line, fields in _records(source, layout.encoding, layout.delimiter)
         if fields and len(fields) != expected
     )
     first = next(wrong, None)
@@ -95,39 +93,41 @@ def ragged_row(path: Path, layout: Layout, name: str) -> DataError | None:
     )
 
 
-def check_quotes(path: Path, encoding: str, delimiter: str, name: str) -> None:
+def check_quotes(source: Source, encoding: str, delimiter: str) -> None:
     """Checks that no double quote stays open to the end of the file, swallowing its rows.
 
     Raises:
         DataError: if one does.
     """
-    start = _open_at_end(path, encoding, delimiter)
+    start = _open_at_end(source, encoding, delimiter)
     if start:
         raise DataError(
-            f"{name}: the row that starts at line {start} opens a quote and never closes it",
+            f"{source.name}: the row that starts at line {start} opens a quote and never closes it",
             hint='close the quote, or write a quote inside a field twice: ""',
         )
 
 
-def _encoding(path: Path, name: str) -> tuple[str, bool]:
+def _encoding(source: Source) -> tuple[str, bool]:
     """Returns the encoding, and whether double quotes come in an odd number."""
-    with path.open("rb") as stream:
+    with unpacked(source) as stream:
         start = stream.read(4)
     if not start:
-        raise DataError(f"{name} is empty", hint="give a file with a header and rows")
+        raise DataError(f"{source.name} is empty", hint="give a file with a header and rows")
     marked = next((BYTE_ORDER_MARKS[m] for m in BYTE_ORDER_MARKS if start.startswith(m)), "")
     if marked in ("utf-16", "utf-32"):
         return marked, False
     decoder, quotes, utf8 = codecs.getincrementaldecoder("utf-8")(), 0, True
     cp1252 = True
-    with path.open("rb") as stream:
+    with unpacked(source) as stream:
         while chunk := stream.read(CHUNK_BYTES):
             if b"\0" in chunk:
                 raise DataError(
-                    f"{name} is not text: it holds NUL bytes",
+                    f"{source.name} is not text: it holds NUL bytes",
                     hint="give CSV in UTF-8, or Parquet",
                 )
             quotes += chunk.count(b'"')
+            if chunk.isascii() and not decoder.getstate()[0]:
+                continue
             cp1252 = cp1252 and not any(byte in chunk for byte in b"\x81\x8d\x8f\x90\x9d")
             utf8 = utf8 and _decodes(decoder, chunk)
     if utf8 and _decodes(decoder, b"", final=True):
@@ -143,9 +143,9 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
     return True
 
 
-def _delimiter(path: Path, encoding: str) -> str:
+def _delimiter(source: Source, encoding: str) -> str:
     """Returns the delimiter under which most of the first rows are as wide as the first."""
-    with path.open(encoding=encoding, newline="", errors="replace") as stream:
+    with as_text(source, encoding, errors="replace") as stream:
         text = stream.read(SAMPLE_CHARACTERS)
     lines = list(io.StringIO(text, newline=""))
     if len(text) == SAMPLE_CHARACTERS and len(lines) > 1:
@@ -170,14 +170,14 @@ def _fit(lines: Sequence[str], delimiter: str) -> tuple[float, int]:
     return widths.count(widths[0]) / len(widths), widths[0]
 
 
-def _header(path: Path, encoding: str, delimiter: str, name: str) -> tuple[list[str], int]:
-    with path.open(encoding=encoding, newline="") as stream:
+def _header(source: Source, encoding: str, delimiter: str) -> tuple[list[str], int]:
+    with as_text(source, encoding) as stream:
         reader = csv.reader(stream, delimiter=delimiter)
         for fields in reader:
             if any(field.strip() for field in fields):
                 return fields, reader.line_num
     raise DataError(
-        f"{name} is empty",
+        f"{source.name} is empty",
         cause="it holds nothing but blank lines",
         hint="give a file with a header and rows",
     )
@@ -223,12 +223,12 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _records(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _records(source: Source, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yields each record with the line that it starts at."""
     start = 1
     limit = csv.field_size_limit(LONGEST_FIELD)
     try:
-        with path.open(encoding=encoding, newline="", errors="replace") as stream:
+        with as_text(source, encoding, errors="replace") as stream:
             reader = csv.reader(stream, delimiter=delimiter)
             for fields in reader:
                 yield start, fields
@@ -237,12 +237,12 @@ def _records(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, l
         csv.field_size_limit(limit)
 
 
-def _open_at_end(path: Path, encoding: str, delimiter: str) -> int:
+def _open_at_end(source: Source, encoding: str, delimiter: str) -> int:
     """Returns the line at which the last record starts if a quote stays open in it, else 0."""
     start = 1
     limit = csv.field_size_limit(LONGEST_FIELD)
     try:
-        with path.open(encoding=encoding, newline="", errors="replace") as stream:
+        with as_text(source, encoding, errors="replace") as stream:
             reader = csv.reader(stream, delimiter=delimiter, strict=True)
             while True:
                 try:

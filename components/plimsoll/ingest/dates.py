@@ -18,6 +18,8 @@ _CLOCK = (
     r"(?:(?:[ T]|, ?)(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
     r"(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?)? ?(?P<z>Z|UTC|[+-]\d{2}(?::?\d{2})?)?$"
 )
+FEW = 64
+"""Texts that are tried first: most spellings fail on one of them."""
 _MONTH = (
     r"(?P<b>(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?))\.?"
@@ -67,42 +69,95 @@ class Dated:
     """Whether day and month could as well be the other way round."""
 
 
-def as_dates(texts: pa.ChunkedArray) -> Dated | None:
-    """Returns the column as timestamps in UTC if every text is a date of one spelling.
+class Spellings:
+    """Gathers, batch by batch, which spellings all texts of a column fit.
 
     Where both month first and day first fit every text, month first is taken.
+    """
+
+    def __init__(self) -> None:
+        self._fitting = list(SPELLINGS)
+        self._zoned: dict[Spelling, bool] = {}
+        self._differing: set[tuple[Spelling, Spelling]] = set()
+        self._seen = False
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether a text was seen that fits no spelling that all others fit."""
+        return not self._fitting
+
+    @property
+    def spelling(self) -> Spelling | None:
+        """The spelling that all texts fit, if there was one at least."""
+        return self._fitting[0] if self._fitting and self._seen else None
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether day and month could as well be the other way round."""
+        return any((self._fitting[0], other) in self._differing for other in self._fitting[1:])
+
+    def see(self, words: pa.Array) -> None:
+        """Takes more texts; none of them missing."""
+        if not len(words) or self.hopeless:
+            return
+        self._seen = True
+        if not _LOOKS_DATED.match(words[0].as_py()):
+            self._fitting = []
+            return
+        self._keep_fitting(words.slice(0, FEW))
+        read = self._keep_fitting(words)
+        first = self._fitting[:1]
+        for other in self._fitting[1:]:
+            if not read[first[0]].equals(read[other]):
+                self._differing.add((first[0], other))
+
+    def _keep_fitting(self, words: pa.Array) -> dict[Spelling, pa.Array]:
+        read = {}
+        for spelling in self._fitting:
+            moments, zoned = _parsed(words, spelling)
+            if not moments.null_count and self._zoned.setdefault(spelling, zoned) == zoned:
+                read[spelling] = moments
+        self._fitting = list(read)
+        return read
+
+
+def as_dates(texts: pa.ChunkedArray) -> Dated | None:
+    """Returns the column as timestamps in UTC if every text is a date of one spelling.
 
     Args:
         texts: Strings; null stays null.
     """
-    sample = texts.drop_null().slice(0, 1).to_pylist()
-    if not sample or not _LOOKS_DATED.match(sample[0]):
+    found = Spellings()
+    for chunk in texts.chunks:
+        found.see(chunk.dictionary_encode().dictionary)
+    if found.spelling is None:
         return None
-    encoded = _one_array(texts).dictionary_encode()
-    words = encoded.dictionary
-    read = [(spelling, parsed(words, spelling)) for spelling in SPELLINGS]
-    fitting = [(spelling, moments) for spelling, moments in read if not moments.null_count]
-    if not fitting:
-        return None
-    spelling, moments = fitting[0]
-    swapped = [other for _, other in fitting[1:] if not other.equals(moments)]
-    values = pa.chunked_array([moments.take(encoded.indices)], TIMESTAMP)
-    return Dated(values, spelling.name, bool(swapped))
+    chunks = [moments(chunk, found.spelling) for chunk in texts.chunks]
+    return Dated(pa.chunked_array(chunks, TIMESTAMP), found.spelling.name, found.ambiguous)
 
 
-def misfits(texts: pa.ChunkedArray) -> NDArray[np.bool_]:
-    """Returns which texts do not fit the spelling that fits most of them; missing ones fit.
+def moments(texts: pa.Array, spelling: Spelling) -> pa.Array:
+    """Returns the moments that texts spell, most of which may be equal; null where one does not.
 
     Args:
         texts: Strings.
+        spelling: How the dates are written.
+    """
+    encoded = texts.dictionary_encode()
+    return parsed(encoded.dictionary, spelling).take(encoded.indices)
+
+
+def misfits(texts: pa.Array, spelling: Spelling) -> NDArray[np.bool_]:
+    """Returns which texts do not fit a spelling; missing ones fit.
+
+    Args:
+        texts: Strings.
+        spelling: How the dates should be written.
 
     Returns:
         One boolean a row.
     """
-    column = _one_array(texts)
-    read = [parsed(column, spelling) for spelling in SPELLINGS]
-    best = min(read, key=lambda moments: moments.null_count)
-    wrong = pc.and_(pc.is_valid(column), pc.is_null(best))
+    wrong = pc.and_(pc.is_valid(texts), pc.is_null(parsed(texts, spelling)))
     return np.asarray(wrong.to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
@@ -113,10 +168,15 @@ def parsed(texts: pa.Array, spelling: Spelling) -> pa.Array:
         texts: Strings.
         spelling: How the dates are written.
     """
+    return _parsed(texts, spelling)[0]
+
+
+def _parsed(texts: pa.Array, spelling: Spelling) -> tuple[pa.Array, bool]:
+    """Returns the moments, and whether the texts name a zone; all do, or none does."""
     fields = pc.extract_regex(texts, spelling.pattern)
     zoned = _texts(fields, "z") != ""
     if zoned.any() and not zoned[np.asarray(fields.is_valid())].all():
-        return pa.nulls(len(texts), TIMESTAMP)
+        return pa.nulls(len(texts), TIMESTAMP), True
     year, day = _numbers(fields, "y"), _numbers(fields, "d")
     month = _month_numbers(fields) if "(?P<b>" in spelling.date else _numbers(fields, "m")
     microseconds, in_clock = _clock(fields)
@@ -127,11 +187,7 @@ def parsed(texts: pa.Array, spelling: Spelling) -> pa.Array:
     valid &= (day > 0) & (day <= lengths)
     days = starts.astype("datetime64[D]") + (np.where(valid, day, 1) - 1)
     moments = days.astype("datetime64[us]") + microseconds.astype("timedelta64[us]")
-    return pa.array(moments, TIMESTAMP, mask=~valid)
-
-
-def _one_array(column: pa.ChunkedArray) -> pa.Array:
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    return pa.array(moments, TIMESTAMP, mask=~valid), bool(zoned.any())
 
 
 def _clock(fields: pa.StructArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -8,92 +8,93 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plimsoll.errors import DataError
-from plimsoll.ingest.reading import Rows
-from plimsoll.ingest.row_hashes import hashes_of_keys, hashes_of_rows, mixed
+from plimsoll.ingest.row_hashes import mixed
+from plimsoll.ingest.rows import Rows
 from plimsoll.problem import Problem
 
 TRAIN, EVAL, TEST = range(3)
-SHOWN = 5
 REPEATED_SHARE = 0.5
 """Below this share of different rows, equal rows are common by nature and no duplicates."""
 TWO_TO_64 = float(1 << 64)
 
 
-def by_key(rows: Rows, problem: Problem) -> NDArray[np.int8]:
-    """Returns each row's split by its key alone, so that a key has one split, now and later.
-
-    Returns:
-        0, 1 or 2 a row: train, eval, test.
+def check_keys(rows: Rows, problem: Problem) -> None:
+    """Checks that the rows can be divided by the problem's keys.
 
     Raises:
         DataError: if a key is missing, or a key column holds floats.
     """
-    columns = [rows.table.column(name) for name in problem.keys]
-    for name, column in zip(problem.keys, columns, strict=True):
-        _check_key(rows, name, column)
-    train, evaluated, _ = problem.split.fractions
-    shares = hashes_of_keys(columns).astype(np.float64) / TWO_TO_64
+    for name in problem.keys:
+        if pa.types.is_floating(rows.types[name]):
+            raise DataError(
+                f"the key column {name!r} holds fractions",
+                cause="floats are compared by their last digit, which no key should depend on",
+                hint="write the key as whole numbers or as text",
+            )
+        missing = rows.missing(name)
+        if not missing:
+            continue
+        _, first = rows.find(name, _is_missing)
+        raise DataError(
+            f"the key column {name!r} is missing in {missing:,} of {rows.count():,} rows",
+            cause=f"first at {', '.join(where for where, _ in first)}",
+            hint="fill it in, leave those rows out, or name other keys",
+        )
+
+
+def by_share(hashes: NDArray[np.uint64], fractions: tuple[float, float, float]) -> NDArray[np.int8]:
+    """Returns each row's split by its hash alone, so that equal ones have one split.
+
+    Args:
+        hashes: One a row, spread evenly over 64 bits.
+        fractions: The shares of train, eval and test, of many different hashes.
+
+    Returns:
+        0, 1 or 2 a row: train, eval, test.
+    """
+    train, evaluated, _ = fractions
+    shares = hashes.astype(np.float64) / TWO_TO_64
     return np.searchsorted([train, train + evaluated], shares, side="right").astype(np.int8)
 
 
-def by_content(
-    features: pa.Table, classes: NDArray[np.int64], fractions: tuple[float, float, float]
-) -> tuple[NDArray[np.int8], bool]:
-    """Returns each row's split by the order of the rows' hashes within each class.
+def dealt(
+    hashes: NDArray[np.uint64], strata: NDArray[np.int64], fractions: tuple[float, float, float]
+) -> NDArray[np.int8]:
+    """Returns each row's split by the order of the hashes within each stratum.
 
-    Every split gets its share of each class as far as there are rows. Equal rows stay together,
-    unless equal rows are most of the data: then they are dealt out one by one.
+    Every split gets its share of each stratum as far as there are rows. Rows of equal hashes
+    stay together.
 
     Args:
-        features: What a model sees of each row, and the label.
-        classes: Each row's class, from 0; all 0 for regression.
+        hashes: One a row, spread evenly over 64 bits.
+        strata: Each row's stratum; rows of equal hashes are in one.
         fractions: The shares of train, eval and test.
 
     Returns:
-        0, 1 or 2 a row (train, eval, test), and whether equal rows stayed together.
+        0, 1 or 2 a row: train, eval, test.
     """
-    hashes = hashes_of_rows(features)
-    together = len(np.unique(hashes)) >= REPEATED_SHARE * len(hashes)
-    if not together:
-        hashes = mixed(hashes + _occurrence(hashes))
     splits = np.full(len(hashes), TRAIN, dtype=np.int8)
     taken, due = np.zeros(2), np.zeros(2)
-    sizes = np.bincount(classes)
-    # Small classes first: what they cannot give, the large ones make up.
-    for label in np.argsort(sizes, kind="stable"):
-        members = np.flatnonzero(classes == label)
-        due += np.asarray(fractions[1:]) * len(members)
-        quota = _quota(due - taken, len(members), fractions)
-        ordered = members[np.argsort(hashes[members], kind="stable")]
+    _, strata, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+    order = np.lexsort((hashes, strata))
+    stops = np.cumsum(sizes)
+    # Small strata first: what they cannot give, the large ones make up.
+    for stratum in np.argsort(sizes, kind="stable").tolist():
+        ordered = order[stops[stratum] - sizes[stratum] : stops[stratum]]
+        due += np.asarray(fractions[1:]) * len(ordered)
+        quota = _quota(due - taken, len(ordered), fractions)
         taken += _deal(splits, ordered, hashes[ordered], quota)
-    _fill_empty(splits, hashes, classes == np.argmax(sizes))
-    return splits, together
+    _fill_empty(splits, hashes, strata == np.argmax(sizes))
+    return splits
 
 
-def class_codes(label: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Returns each row's class as a number from 0, in the order of the classes."""
-    values = pc.unique(label)
-    ordered = values.take(pc.sort_indices(values))
-    codes = pc.index_in(label, value_set=ordered)
-    return np.asarray(codes.to_numpy(), dtype=np.int64)
+def told_apart(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Returns hashes that differ where equal ones came again."""
+    return mixed(hashes + _occurrence(hashes))
 
 
-def _check_key(rows: Rows, name: str, column: pa.ChunkedArray) -> None:
-    if pa.types.is_floating(column.type):
-        raise DataError(
-            f"the key column {name!r} holds fractions",
-            cause="floats are compared by their last digit, which no key should depend on",
-            hint="write the key as whole numbers or as text",
-        )
-    if not column.null_count:
-        return
-    missing = np.flatnonzero(pc.is_null(column).to_numpy())
-    places = ", ".join(rows.where(int(row)) for row in missing[:SHOWN])
-    raise DataError(
-        f"the key column {name!r} is missing in {len(missing):,} of {len(column):,} rows",
-        cause=f"first at {places}",
-        hint="fill it in, leave those rows out, or name other keys",
-    )
+def _is_missing(values: pa.Array) -> NDArray[np.bool_]:
+    return np.asarray(pc.is_null(values).to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
 def _occurrence(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -110,7 +111,7 @@ def _occurrence(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def _quota(
     missing: NDArray[np.float64], rows: int, fractions: tuple[float, float, float]
 ) -> tuple[int, int]:
-    """Returns how many of a class's rows go to eval and to test; one at least stays in train."""
+    """Returns how many of a stratum's rows go to eval and to test; one at least stays in train."""
     most = np.ceil(np.asarray(fractions[1:]) * rows)
     wanted = np.clip(np.floor(missing + 0.5), 0, most)
     evaluated = min(int(wanted[0]), rows - 1)
@@ -125,9 +126,13 @@ def _deal(
 ) -> NDArray[np.float64]:
     """Gives rows, equal ones together, to eval and test until their quotas are full."""
     starts = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]]))
+    if len(starts) == len(hashes):
+        splits[ordered[: quota[0]]] = EVAL
+        splits[ordered[quota[0] : sum(quota)]] = TEST
+        return np.asarray(quota, dtype=np.float64)
     stops = np.append(starts[1:], len(hashes))
     room = list(quota)
-    for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+    for start, stop in zip(map(int, starts), map(int, stops), strict=True):
         if not any(room):
             break
         for place, split in enumerate((EVAL, TEST)):

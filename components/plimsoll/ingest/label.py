@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from plimsoll.artifacts.dataset import ARROW_TYPES, type_name
 from plimsoll.artifacts.predictions import class_text
 from plimsoll.errors import ConfigError, DataError, nearest, shortened
-from plimsoll.ingest.reading import Rows
+from plimsoll.ingest.rows import Rows
+from plimsoll.ingest.value_counts import ValueCounts
 from plimsoll.problem import Problem
 
 MOST_CLASSES = 1000
@@ -22,6 +19,7 @@ MOST_WHOLE_NUMBER_CLASSES = 20
 FEWEST_ROWS_A_CLASS = 2
 """On average."""
 FEW_ROWS = 3
+EXAMPLES = 5
 TOO_MANY_HINT = (
     "if it is a number written as text, write it plainly; "
     "if it names each row, choose another label"
@@ -47,33 +45,35 @@ def labelled(rows: Rows, label: str, notes: list[str]) -> Rows:
     Raises:
         DataError: if none has.
     """
-    column = rows.table.column(label)
-    if column.null_count == len(column):
+    missing = rows.missing(label)
+    if missing == rows.read:
         raise DataError(
             f"the label {label!r} has no values",
-            cause=f"it is missing in all {len(column):,} rows",
+            cause=f"it is missing in all {rows.read:,} rows",
             hint="name another label, or data in which it is filled in",
         )
-    if not column.null_count:
+    if not missing:
         return rows
-    notes.append(f"{column.null_count:,} of {len(column):,} rows have no label: left out")
-    return rows.kept(pc.is_valid(column).to_numpy().astype(np.bool_))
+    notes.append(f"{missing:,} of {rows.read:,} rows have no label: left out")
+    return rows.needing(label)
 
 
-def settle(rows: Rows, problem: Problem, notes: list[str]) -> tuple[Rows, Target]:
+def settle(
+    rows: Rows, problem: Problem, counts: ValueCounts, notes: list[str]
+) -> tuple[Rows, Target]:
     """Settles the task and the positive class, and brings whole-number classes to integers.
 
     Args:
         rows: Rows that all have a label.
         problem: Its task and positive class are checked where they are given.
+        counts: How often each value of the label comes.
         notes: Takes a sentence for what was inferred.
 
     Raises:
         DataError: if the label cannot pose the task, or has one value.
         ConfigError: if the positive class is none of the label's.
     """
-    counts = _counts(rows.table.column(problem.label))
-    kind = type_name(rows.table.column(problem.label).type)
+    kind = type_name(rows.types[problem.label])
     _check_varied(problem.label, counts)
     if kind == "timestamp":
         raise DataError(
@@ -84,24 +84,18 @@ def settle(rows: Rows, problem: Problem, notes: list[str]) -> tuple[Rows, Target
     _check_task(problem.label, task, kind, counts)
     if task == "regression":
         return rows, Target(task, "", ())
-    if kind == "float" and _all_whole(counts):
-        rows = _with_whole_label(rows, problem.label)
-        counts = [(int(value), count) for value, count in counts]
-    _tell_odd_classes(problem.label, counts, notes)
-    positive = _positive(problem, counts, notes) if task == "binary" else ""
-    return rows, Target(task, positive, tuple(class_text(value) for value, _ in counts))
+    classes = counts.pairs(MOST_CLASSES)
+    if kind == "float" and counts.all_whole:
+        rows = rows.with_type(problem.label, ARROW_TYPES["int"])
+        classes = [(int(value), count) for value, count in classes]
+    _tell_odd_classes(problem.label, classes, notes)
+    positive = _positive(problem, classes, notes) if task == "binary" else ""
+    return rows, Target(task, positive, tuple(class_text(value) for value, _ in classes))
 
 
-def _counts(column: pa.ChunkedArray) -> list[tuple[Any, int]]:
-    """Returns each value and in how many rows it is, sorted by value."""
-    found = pc.value_counts(column)
-    pairs = zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)
-    return sorted(pairs)
-
-
-def _check_varied(label: str, counts: Sequence[tuple[Any, int]]) -> None:
-    if len(counts) == 1:
-        value, count = counts[0]
+def _check_varied(label: str, counts: ValueCounts) -> None:
+    if counts.different == 1:
+        value, count = counts.pairs(1)[0]
         raise DataError(
             f"the label {label!r} has one value only: {class_text(value)!r}",
             cause=f"in all {count:,} rows that have a label",
@@ -109,27 +103,26 @@ def _check_varied(label: str, counts: Sequence[tuple[Any, int]]) -> None:
         )
 
 
-def _inferred_task(
-    label: str, kind: str, counts: Sequence[tuple[Any, int]], notes: list[str]
-) -> str:
-    number = len(counts)
-    if number == 2:
+def _inferred_task(label: str, kind: str, counts: ValueCounts, notes: list[str]) -> str:
+    if counts.different == 2:
         notes.append(f"task: binary, because the label {label} has two values")
         return "binary"
     if kind == "string":
-        notes.append(f"task: multiclass, because the label {label} has {number:,} classes")
+        notes.append(f"task: multiclass, because the label {label} has {counts.number} classes")
         return "multiclass"
-    if kind == "int" and number <= MOST_WHOLE_NUMBER_CLASSES:
+    if kind == "int" and counts.different <= MOST_WHOLE_NUMBER_CLASSES:
         notes.append(
-            f"task: multiclass, because the label {label} has {number} different whole numbers; "
-            "write task: regression to predict its value"
+            f"task: multiclass, because the label {label} has {counts.number} different whole "
+            "numbers; write task: regression to predict its value"
         )
         return "multiclass"
-    notes.append(f"task: regression, because the label {label} has {number:,} different numbers")
+    notes.append(
+        f"task: regression, because the label {label} has {counts.number} different numbers"
+    )
     return "regression"
 
 
-def _check_task(label: str, task: str, kind: str, counts: Sequence[tuple[Any, int]]) -> None:
+def _check_task(label: str, task: str, kind: str, counts: ValueCounts) -> None:
     if task == "regression" and kind not in ("int", "float"):
         what = "text" if kind == "string" else "true or false"
         raise DataError(
@@ -137,13 +130,13 @@ def _check_task(label: str, task: str, kind: str, counts: Sequence[tuple[Any, in
             cause=f"among its values are {_examples(counts)}",
             hint="write it as a number, or leave task out",
         )
-    if task == "binary" and len(counts) != 2:
+    if task == "binary" and counts.different != 2:
         raise DataError(
-            f"the label {label!r} has {len(counts):,} different values; binary needs two",
+            f"the label {label!r} has {counts.number} different values; binary needs two",
             cause=f"among them are {_examples(counts)}",
             hint="leave task out, or make a label of two values",
         )
-    if task == "multiclass" and kind == "float" and not _all_whole(counts):
+    if task == "multiclass" and kind == "float" and not counts.all_whole:
         raise DataError(
             f"the label {label!r} holds fractions, so the task cannot be multiclass",
             cause=f"among its values are {_examples(counts)}",
@@ -151,16 +144,15 @@ def _check_task(label: str, task: str, kind: str, counts: Sequence[tuple[Any, in
         )
     if task == "regression":
         return
-    if len(counts) > MOST_CLASSES:
+    if counts.different > MOST_CLASSES:
         raise DataError(
-            f"the label {label!r} has {len(counts):,} classes, more than {MOST_CLASSES:,}",
+            f"the label {label!r} has {counts.number} classes, more than {MOST_CLASSES:,}",
             cause=f"among them are {_examples(counts)}",
             hint=TOO_MANY_HINT,
         )
-    rows = sum(count for _, count in counts)
-    if len(counts) * FEWEST_ROWS_A_CLASS > rows:
+    if counts.different * FEWEST_ROWS_A_CLASS > counts.rows:
         raise DataError(
-            f"the label {label!r} has {len(counts):,} classes in {rows:,} rows",
+            f"the label {label!r} has {counts.number} classes in {counts.rows:,} rows",
             cause=f"among them are {_examples(counts)}; with fewer than {FEWEST_ROWS_A_CLASS} rows "
             "a class there is nothing to learn and to test",
             hint=TOO_MANY_HINT,
@@ -211,15 +203,5 @@ def _given_positive(positive: str, texts: Sequence[str]) -> str:
     )
 
 
-def _all_whole(counts: Sequence[tuple[Any, int]]) -> bool:
-    return all(float(value).is_integer() and abs(value) < 2**53 for value, _ in counts)
-
-
-def _with_whole_label(rows: Rows, label: str) -> Rows:
-    place = rows.table.schema.get_field_index(label)
-    whole = rows.table.column(label).cast(ARROW_TYPES["int"])
-    return Rows(rows.table.set_column(place, label, whole), rows.origin, rows.starts)
-
-
-def _examples(counts: Sequence[tuple[Any, int]]) -> str:
-    return ", ".join(repr(class_text(value)) for value, _ in counts[:5])
+def _examples(counts: ValueCounts) -> str:
+    return ", ".join(repr(class_text(value)) for value, _ in counts.pairs(EXAMPLES))

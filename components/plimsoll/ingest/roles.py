@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from plimsoll.artifacts.dataset import ARROW_TYPES
 from plimsoll.errors import DataError, nearest, shortened
+from plimsoll.ingest.columns import INT, TEXT
+from plimsoll.ingest.facts import ColumnFacts, Facts
 from plimsoll.problem import Problem
 
 IDENTIFIER_SHARE = 0.95
@@ -42,6 +40,7 @@ def check_named(problem: Problem, names: Sequence[str], left_out: Mapping[str, s
         "slices": problem.slices,
         "drop": problem.drop,
         "private": problem.private,
+        "split.stratify": problem.split.stratify,
     }
     for role, columns in named.items():
         for column in columns:
@@ -66,85 +65,56 @@ def _where_it_is_said(role: str) -> str:
     return f"name columns of the data in the problem file, under {role}:"
 
 
-def not_features(table: pa.Table, problem: Problem, notes: list[str]) -> tuple[str, ...]:
+def not_features(facts: Facts, problem: Problem, notes: list[str]) -> tuple[str, ...]:
     """Returns the columns that the problem does not drop but that no model can learn from.
 
     Args:
-        table: The rows that have a label.
-        problem: The problem; its label, time, keys, drops and private columns are left alone.
+        facts: Of the rows that have a label.
+        problem: The problem; its time column is left alone.
         notes: Takes a sentence for each kind of column dropped.
     """
-    settled = problem.not_features | {problem.label, problem.time}
     dropped: dict[str, list[str]] = {}
-    label = table.column(problem.label)
-    for name in table.column_names:
-        if name in settled:
-            continue
-        reason = _reason(name, table.column(name), label)
+    for name, column in facts.columns.items():
+        reason = _reason(name, column) if name != problem.time else ""
         if reason:
             dropped.setdefault(reason, []).append(name)
     for reason, names in dropped.items():
         notes.append(f"dropped, {reason}: {shortened(names, limit=LONGEST_LIST)}")
     gone = {name for names in dropped.values() for name in names}
-    return tuple(name for name in table.column_names if name in gone)
+    return tuple(name for name in facts.columns if name in gone)
 
 
-def telling_columns(table: pa.Table, problem: Problem, candidates: Collection[str]) -> list[str]:
+def telling_columns(facts: Facts, candidates: Collection[str]) -> list[str]:
     """Returns the columns each of whose values goes with one label only and the reverse.
 
     They are the label in other words, as a rule, and are not known when it is to be predicted.
 
     Args:
-        table: The rows that have a label.
-        problem: The problem.
+        facts: Of the rows that have a label.
         candidates: The columns to look at.
     """
-    classes = pc.count_distinct(table.column(problem.label)).as_py()
-    found = []
-    for name in candidates:
-        column = table.column(name)
-        if column.null_count or pc.count_distinct(column).as_py() != classes:
-            continue
-        pairs = table.select([name, problem.label]).group_by([name, problem.label]).aggregate([])
-        if pairs.num_rows == classes:
-            found.append(name)
-    return found
+    classes = facts.label.different
+    return [name for name in candidates if len(facts.columns[name].labels or ()) == classes]
 
 
-def _reason(name: str, column: pa.ChunkedArray, label: pa.ChunkedArray) -> str:
-    rows = len(column)
-    if column.null_count == rows:
+def like_an_index(name: str) -> bool:
+    """Says if a column's name is one that numbers of rows have."""
+    return bool(LIKE_AN_INDEX.search(name) or CAMEL_ID.search(name))
+
+
+def _reason(name: str, column: ColumnFacts) -> str:
+    if column.missing == column.rows:
         return "no values"
-    if _equal(column, label):
+    if column.is_label:
         return "THE LABEL ITSELF under another name, which a model must not see"
-    different = pc.count_distinct(column, mode="only_valid").as_py()
-    if different == 1 and not column.null_count:
+    if column.constant:
         return "one value in all rows"
-    known = rows - column.null_count
-    if column.type == ARROW_TYPES["string"] and different >= max(IDENTIFIER_SHARE * known, 2):
+    distinct = column.distinct
+    if distinct is None:
+        return ""
+    if column.type == TEXT and distinct.share >= IDENTIFIER_SHARE and distinct.count > 1:
         return "text that differs in almost every row"
-    unique = different == rows
-    if column.type == ARROW_TYPES["int"] and unique and _like_an_index(name):
+    unique = distinct.share == 1 and not column.missing
+    if column.type == INT and unique and like_an_index(name):
         return "numbers of rows"
     return ""
-
-
-def _equal(column: pa.ChunkedArray, label: pa.ChunkedArray) -> bool:
-    if column.null_count:
-        return False
-    if column.type == label.type:
-        return bool(column.equals(label))
-    numbers = (ARROW_TYPES["int"], ARROW_TYPES["float"], ARROW_TYPES["bool"])
-    if column.type not in numbers or label.type not in numbers:
-        return False
-    return bool(_as_floats(column).equals(_as_floats(label)))
-
-
-def _as_floats(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if column.type == ARROW_TYPES["bool"]:
-        column = column.cast(ARROW_TYPES["int"])
-    return column.cast(ARROW_TYPES["float"], safe=False)
-
-
-def _like_an_index(name: str) -> bool:
-    return bool(LIKE_AN_INDEX.search(name) or CAMEL_ID.search(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,22 +17,22 @@ _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
-def hashes_of_rows(table: pa.Table) -> NDArray[np.uint64]:
+def hashes_of_rows(batch: pa.RecordBatch | pa.Table) -> NDArray[np.uint64]:
     """Returns a hash of each row's values; equal rows have equal hashes.
 
     Args:
-        table: Columns of a dataset's types.
+        batch: Columns of a dataset's types.
 
     Returns:
         One number a row, spread evenly over 64 bits.
     """
-    total = np.zeros(table.num_rows, dtype=np.uint64)
-    for column in table.columns:
+    total = np.zeros(batch.num_rows, dtype=np.uint64)
+    for column in batch.columns:
         total = mixed(total * _MIX[0] + _bits(column))
     return total
 
 
-def hashes_of_keys(columns: Sequence[pa.ChunkedArray]) -> NDArray[np.uint64]:
+def hashes_of_keys(columns: Sequence[pa.Array | pa.ChunkedArray]) -> NDArray[np.uint64]:
     """Returns the first 64 bits of the SHA-256 of each row's key, the text of its columns.
 
     Args:
@@ -50,32 +51,38 @@ def mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return bits ^ (bits >> np.uint64(31))
 
 
-def _bits(column: pa.ChunkedArray) -> NDArray[np.uint64]:
+def _bits(column: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
     if pa.types.is_string(column.type):
         return _bits_of_texts(column)
-    missing = column.is_null().to_numpy().astype(np.bool_)
+    missing = np.asarray(_as_numpy(column.is_null()), dtype=np.bool_)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.int64())
     # The two zeros are equal but have different bits.
-    values = column.fill_null(0).to_numpy() + 0
+    values = _as_numpy(column.fill_null(0)) + 0
     kind = np.float64 if values.dtype.kind == "f" else np.int64
     bits = mixed(np.ascontiguousarray(values, dtype=kind).view(np.uint64))
     bits[missing] = _MISSING
     return bits
 
 
-def _bits_of_texts(column: pa.ChunkedArray) -> NDArray[np.uint64]:
+def _bits_of_texts(column: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     bits = np.empty(len(column), dtype=np.uint64)
     start = 0
-    for chunk in column.chunks:
+    for chunk in chunks:
         encoded = chunk.dictionary_encode()
-        digests = b"".join(
-            hashlib.sha256(text.encode()).digest()[:8] for text in encoded.dictionary.to_pylist()
-        )
+        words = encoded.dictionary.cast(pa.binary()).to_numpy(zero_copy_only=False)
+        digests = b"".join([hashlib.sha256(word).digest()[:8] for word in words])
         table = np.append(np.frombuffer(digests, dtype=">u8").astype(np.uint64), _MISSING)
         places = encoded.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
         bits[start : start + len(chunk)] = table[places]
         start += len(chunk)
     return bits
+
+
+def _as_numpy(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
+    if isinstance(column, pa.ChunkedArray):
+        return np.asarray(column.to_numpy())
+    return np.asarray(column.to_numpy(zero_copy_only=False))

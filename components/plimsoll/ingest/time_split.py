@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from plimsoll.artifacts.dataset import type_name
 from plimsoll.errors import DataError
-from plimsoll.ingest.dates import misfits
-from plimsoll.ingest.reading import Rows
+from plimsoll.ingest.dates import SPELLINGS, misfits
+from plimsoll.ingest.moments import candidates, places
+from plimsoll.ingest.rows import Rows
 from plimsoll.problem import Problem, Split
 
-TRAIN, EVAL, TEST = range(3)
-SHOWN = 5
+EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - a dataset's times are in UTC, without zone
+MICROSECOND = datetime.timedelta(microseconds=1)
 
 
 def check_time(rows: Rows, problem: Problem) -> None:
@@ -29,27 +30,26 @@ def check_time(rows: Rows, problem: Problem) -> None:
     """
     if not problem.time:
         return
-    column = rows.table.column(problem.time)
-    kind = type_name(column.type)
+    kind = type_name(rows.types[problem.time])
     if kind == "bool":
         raise DataError(f"the time column {problem.time!r} holds true and false, not times")
     if kind != "string":
         return
-    if column.null_count == len(column):
+    if rows.missing(problem.time) == rows.read:
         raise DataError(f"the time column {problem.time!r} has no values")
-    wrong = np.flatnonzero(misfits(column))
-    examples = [
-        rows.where(int(row))
-        if problem.time in problem.private
-        else f"{rows.where(int(row))}: {column[int(row)].as_py()!r}"
-        for row in wrong[:SHOWN]
-    ]
+    counts = dict.fromkeys(SPELLINGS, 0)
+    for batch in rows.batches([problem.time]):
+        for spelling in SPELLINGS:
+            counts[spelling] += int(misfits(batch.column(0), spelling).sum())
+    best = min(SPELLINGS, key=lambda spelling: counts[spelling])
+    wrong, first = rows.find(problem.time, lambda texts: misfits(texts, best))
+    private = problem.time in problem.private
     raise DataError(
         f"the time column {problem.time!r} does not parse as times",
         cause="\n".join(
             [
-                f"{len(wrong):,} of {len(column):,} values do not, or differ from the others:",
-                *examples,
+                f"{wrong:,} of {rows.read:,} values do not, or differ from the others:",
+                *(where if private else f"{where}: {value}" for where, value in first),
             ]
         ),
         hint="write all as 2013-12-31 or 2013-12-31T18:30:00",
@@ -58,81 +58,100 @@ def check_time(rows: Rows, problem: Problem) -> None:
 
 def with_times(rows: Rows, problem: Problem, notes: list[str]) -> Rows:
     """Returns the rows whose time is known; without one a row belongs to no split by time."""
-    column = rows.table.column(problem.time)
-    if not column.null_count:
+    missing = rows.missing(problem.time)
+    if not missing:
         return rows
+    total = rows.count()
     notes.append(
-        f"{column.null_count:,} of {len(column):,} rows have no {problem.time}: left out, "
+        f"{missing:,} of {total:,} rows have no {problem.time}: left out, "
         "because the split is by time"
     )
-    return rows.kept(pc.is_valid(column).to_numpy().astype(np.bool_))
+    return rows.needing(problem.time)
 
 
-def by_time(rows: Rows, problem: Problem) -> tuple[NDArray[np.int8], Split]:
-    """Returns each row's split by its time; rows of one moment are never parted.
+def boundaries(rows: Rows, problem: Problem, total: int) -> tuple[NDArray[np.int64], Split]:
+    """Returns where eval and test begin; rows of one moment are never parted.
 
     Args:
         rows: Rows that all have a time.
         problem: Its split names the first moments of eval and test; where it does not, they are
             the moments that come nearest to its fractions.
+        total: How many rows there are.
 
     Returns:
-        0, 1 or 2 a row (train, eval, test), and the split with its moments filled in.
+        The first ``places`` of eval and of test, and the split with its moments filled in.
 
     Raises:
         DataError: if there are too few moments, or the moments named are no numbers' match.
     """
-    column = rows.table.column(problem.time)
     split = dataclasses.replace(problem.split, by="time")
-    if pa.types.is_timestamp(column.type):
-        values = column.to_numpy().astype("datetime64[us]")
-    else:
-        values = column.to_numpy()
+    timed = pa.types.is_timestamp(rows.types[problem.time])
     if split.eval_from:
-        if values.dtype.kind != "M":
+        if not timed:
             raise DataError(
                 f"the time column {problem.time!r} holds numbers, not times",
                 cause="split.eval_from and split.test_from are moments",
                 hint="use split.fractions, or write the column as 2013-12-31T18:30:00",
             )
-        starts = np.asarray([split.eval_from, split.test_from], dtype="datetime64[us]")
-    else:
-        starts = _moments(values, split, problem.time)
-        if values.dtype.kind == "M" and problem.time not in problem.private:
-            split = _with_moments(split, starts)
-    return np.searchsorted(starts, values, side="right").astype(np.int8), split
+        named = (split.eval_from, split.test_from)
+        return np.asarray([_microseconds(moment) for moment in named], dtype=np.int64), split
+    starts = _moments(rows, split, problem.time, total)
+    if timed and problem.time not in problem.private:
+        split = _with_moments(split, starts)
+    return starts, split
+
+
+def by_time(times: pa.Array, starts: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Returns each row's split by its time.
+
+    Args:
+        times: None of them missing.
+        starts: The first places of eval and of test.
+
+    Returns:
+        0, 1 or 2 a row: train, eval, test.
+    """
+    return np.searchsorted(starts, places(times), side="right").astype(np.int8)
 
 
 def span(rows: Rows, problem: Problem) -> str:
     """Returns what times there are, for a message; nothing of a private column."""
     if problem.time in problem.private:
         return ""
-    ends = pc.min_max(rows.table.column(problem.time)).as_py()
-    return f"{problem.time} goes from {ends['min']} to {ends['max']}"
+    ends = [pc.min_max(batch.column(0)).as_py() for batch in rows.batches([problem.time])]
+    first, last = min(end["min"] for end in ends), max(end["max"] for end in ends)
+    return f"{problem.time} goes from {first} to {last}"
 
 
-def _moments(values: NDArray[np.generic], split: Split, time: str) -> NDArray[np.generic]:
+def _moments(rows: Rows, split: Split, time: str, total: int) -> NDArray[np.int64]:
     """Returns the first moments of eval and test that part the rows nearest to the fractions."""
-    moments, counts = np.unique(values, return_counts=True)
-    if len(moments) < 3:
+    train, evaluated, _ = split.fractions
+    targets = (train * total, (train + evaluated) * total)
+    found, before = candidates(
+        lambda: (places(batch.column(0)) for batch in rows.batches([time])), targets
+    )
+    if len(found) < 3:
         raise DataError(
-            f"the time column {time!r} has {len(moments)} different moments, three are needed",
+            f"the time column {time!r} has {len(found)} different moments, three are needed",
             hint="name another time column, or write split: {by: hash}",
         )
-    before = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    train, evaluated, _ = split.fractions
-    first = _nearest(before, train * len(values), 1, len(moments) - 1)
-    second = _nearest(before, (train + evaluated) * len(values), first + 1, len(moments))
-    return moments[[first, second]]
+    first = _nearest(before, targets[0], 1, len(found) - 1)
+    second = _nearest(before, targets[1], first + 1, len(found))
+    return found[[first, second]]
 
 
 def _nearest(before: NDArray[np.int64], target: float, start: int, stop: int) -> int:
     return start + int(np.argmin(np.abs(before[start:stop] - target)))
 
 
-def _with_moments(split: Split, starts: NDArray[np.generic]) -> Split:
-    moments = [start.item() for start in starts]
-    if not all(isinstance(moment, datetime.datetime) for moment in moments):
+def _microseconds(moment: str) -> int:
+    return (datetime.datetime.fromisoformat(moment) - EPOCH) // MICROSECOND
+
+
+def _with_moments(split: Split, starts: NDArray[np.int64]) -> Split:
+    try:
+        moments = [EPOCH + int(start) * MICROSECOND for start in starts]
+    except OverflowError:
         return split
     return dataclasses.replace(
         split, eval_from=moments[0].isoformat(), test_from=moments[1].isoformat()
