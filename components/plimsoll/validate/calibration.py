@@ -31,6 +31,8 @@ CHUNK_ROWS = 50
 """Fewest rows of a chunk, where that leaves ``FEWEST_CHUNKS``."""
 FEWEST_CHUNKS = 5
 FEWEST_ROWS = 25
+FEW_ROWS = 10_000
+MOST_SHUFFLES = 8
 MOST_CELLS = 4096
 """Of more different texts, the most frequent half as many, and a part of the others."""
 MISSING, CONSTANT, UNSEEN = "missing", "constant", "unseen"
@@ -77,22 +79,33 @@ def calibrated(
     found = {MISSING: _missing(present, chunks)}
     count = chunks_of(len(codes)) if codes is not None else 0
     if codes is not None and count:
-        codes, weights = (codes, None) if points is not None else _thinned(codes)
-        cells = int(codes.max()) + 1 if len(codes) else 0
-        shuffled = codes[_shuffle(len(codes))]
-        if cells > 1:
-            ordered = _chunked(codes, cells, count, points, weights)
-            by_chance = _chunked(shuffled, cells, count, points, weights)
-            measures = _NAMES if points is None else _NUMBERS
-            for name, measure in measures.items():
-                found[name] = _calibration(measure(ordered), measure(by_chance))
-        found[CONSTANT] = _calibration(*(_constant(part, count) for part in (codes, shuffled)))
+        found |= _distances(codes, count, points)
     return {"chunks": chunks, "calibration": found}
 
 
+def _distances(
+    codes: NDArray[np.int64], chunks: int, points: Floats | None
+) -> dict[str, Calibration]:
+    codes, weights = (codes, None) if points is not None else _thinned(codes)
+    cells = int(codes.max()) + 1
+    shuffled = [codes[order] for order in _shuffles(len(codes))]
+    constant = [_constant(part, chunks) for part in (codes, *shuffled)]
+    found = {CONSTANT: _calibration(constant[0], np.concatenate(constant[1:]))}
+    if cells > 1:
+        parts = [_chunked(part, cells, chunks, points, weights) for part in (codes, *shuffled)]
+        measures = _NAMES if points is None else _NUMBERS
+        for name, measure in measures.items():
+            values = [measure(part) for part in parts]
+            found[name] = _calibration(values[0], np.concatenate(values[1:]))
+    return found
+
+
 @functools.lru_cache(maxsize=4)
-def _shuffle(rows: int) -> NDArray[np.int64]:
-    return np.random.default_rng(0).permutation(rows)
+def _shuffles(rows: int) -> tuple[NDArray[np.int64], ...]:
+    """Returns random orders of rows: several of few rows, where one says little."""
+    repeats = MOST_SHUFFLES if rows <= FEW_ROWS else 1
+    generator = np.random.default_rng(0)
+    return tuple(generator.permutation(rows) for _ in range(repeats))
 
 
 def _edges(rows: int, chunks: int) -> NDArray[np.int64]:
@@ -105,11 +118,11 @@ def _missing(present: NDArray[np.bool_], chunks: int) -> Calibration:
     edges = _edges(len(present), chunks)
     sizes = np.diff(edges)
     found = []
-    for absent in (~present, ~present[_shuffle(len(present))]):
+    for absent in (~present, *(~present[order] for order in _shuffles(len(present)))):
         counts = np.add.reduceat(absent, edges[:-1], dtype=np.float64)
         rest = (counts.sum() - counts) / (len(present) - sizes)
         found.append(np.abs(counts / sizes - rest))
-    return _calibration(found[0], found[1])
+    return _calibration(found[0], np.concatenate(found[1:]))
 
 
 def _constant(codes: NDArray[np.int64], chunks: int) -> Floats:

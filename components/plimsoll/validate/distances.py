@@ -26,6 +26,8 @@ Distance: TypeAlias = Callable[[Distribution, Distribution], float]
 BINS = 20
 MOST_SINGLE_CELLS = 64
 """Up to so many different numbers in the two together, each is a cell of its own."""
+FEWEST_EXPECTED = 5
+"""Of a cell of the chi-squared test, by the usual rule."""
 PSI_EPSILON = 1e-4
 """What the population stability index takes an empty cell's share for."""
 
@@ -122,7 +124,10 @@ def psi(reference: Distribution, current: Distribution) -> float:
 
 
 def chi_squared(reference: Distribution, current: Distribution) -> float:
-    """Returns the p-value of Pearson's chi-squared test, without Yates' correction."""
+    """Returns the p-value of Pearson's chi-squared test, without Yates' correction.
+
+    Values of which either side expects fewer than ``FEWEST_EXPECTED`` count as one.
+    """
     if (empty := _if_empty(reference, current)) is not None:
         return 1.0 - empty
     statistic, freedom, _ = _pearson(reference, current)
@@ -279,7 +284,10 @@ def _pearson(reference: Distribution, current: Distribution) -> tuple[float, int
         return 0.0, 0, 0.0
     cells = cells_of(reference, current)
     table = np.vstack([cells.first * reference.values, cells.second * current.values])
-    table = table[:, table.sum(axis=0) > 0]
     total = float(table.sum())
+    least = table.sum(axis=0) * min(reference.values, current.values) / total
+    alone = cells.named & (least >= FEWEST_EXPECTED)
+    table = np.column_stack([table[:, alone], table[:, ~alone].sum(axis=1)])
+    table = table[:, table.sum(axis=0) > 1e-9]
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / total
     return float(np.sum((table - expected) ** 2 / expected)), table.shape[1] - 1, total

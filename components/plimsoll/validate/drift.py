@@ -27,8 +27,8 @@ LEAST = {
 matter. A threshold that is given may be."""
 LEAST_EFFECT = {"t_test": 0.1, "anova": 0.1, "chi_squared": 0.05}
 """The same of tests: Cohen's d of means, Cramér's V of categories."""
-TELLING = 3.0
-"""Chunks that differ by so many standard errors more than shuffled ones do differ in truth."""
+TELLING = 4.0
+"""Chunks that differ by so many standard errors more than shuffled ones differ in truth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,7 +231,7 @@ def line(
     ]
     seen = reference.calibration.get(distance)
     if seen is not None and reference.chunks:
-        error = seen.chance_std * math.sqrt(2 / reference.chunks)
+        error = seen.chance_std / math.sqrt(reference.chunks)
         if seen.mean - seen.chance_mean > TELLING * error + 1e-12:
             spread = math.sqrt(max(seen.std**2 - seen.chance_std**2, 0.0))
             told = f"from {reference.chunks} chunks of {name}"
