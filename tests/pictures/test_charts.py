@@ -149,6 +149,22 @@ def test_a_baseline_is_dashed_in_the_chart_and_in_its_key():
     assert len(of_class(markup, "dashed-key")) == 1
 
 
+def test_a_reference_is_dashed_or_hollow_in_the_chart_and_in_its_key():
+    spread = {"before": [(0, 1, 3), (1, 2, 1)], "now": [(0, 1, 1), (1, 2, 3)]}
+    markup = histogram(spread, x_label="x", dashed=["before"])
+    assert [item.get("class") for item in of_class(markup, "dashed")] == ["curve thin s1 dashed"]
+    assert len(of_class(markup, "dashed-key")) == 1
+    for horizontal in (True, False):
+        markup = bar_chart(
+            ["a"], {"before": [1], "now": [2]}, hollow=["before"], horizontal=horizontal
+        )
+        assert [item.get("class") for item in of_class(markup, "bar")] == [
+            "bar s1 hollow",
+            "bar s2",
+        ]
+        assert len(of_class(markup, "hollow-key")) == 1
+
+
 def test_dots_past_what_a_page_carries_are_thinned_and_that_is_said():
     markup = scatter_chart({"a": [(i, i) for i in range(10_000)]}, x_label="x", y_label="y")
     assert len(of_class(markup, "dot")) == 2500

@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 
 from pictures.drawn import HOSTILE, NUMBERS, assert_drawable, of_class, parsed, tags, texts
 from plimsoll.pictures.markup import Html
-from plimsoll.pictures.tables import badge, cards, facts, heat_table, notice, sparkline, table
+from plimsoll.pictures.tables import (
+    badge,
+    cards,
+    facts,
+    folded,
+    heat_table,
+    notice,
+    sparkline,
+    table,
+)
 
 
 def test_numbers_stand_to_the_right_and_line_up():
@@ -73,3 +82,11 @@ def test_a_sparkline_shows_the_smallest_count_and_hides_zero():
         float(bar.get("height")) for bar in of_class(sparkline([1_000_000, 1, 0, math.nan]), "bar")
     ]
     assert heights == [26, 1, 0, 0]
+
+
+def test_what_is_folded_needs_no_script_to_unfold():
+    markup = folded(HOSTILE, table(["a"], [["inside"]]))
+    assert texts(markup, "summary") == [HOSTILE]
+    assert texts(markup, "td") == ["inside"]
+    assert of_class(markup, "fold")[0].tag == "details"
+    assert "open" not in of_class(markup, "fold")[0].attrib

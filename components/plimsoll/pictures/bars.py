@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from plimsoll.pictures.frame import (
     WIDTH,
@@ -22,6 +22,7 @@ from plimsoll.pictures.theme import series_class
 
 Bucket = tuple[float, float, float]
 MOST_BARS = 40
+STANDING = 200
 LONGEST_NAME = 150.0
 
 
@@ -34,7 +35,7 @@ def bar_chart(
     value_label: str = "",
     horizontal: bool | None = None,
     domain: tuple[float, float] | None = None,
-    height: int = 220,
+    hollow: Collection[str] = (),
 ) -> Html:
     """Returns bars, grouped where there are several series.
 
@@ -48,7 +49,7 @@ def bar_chart(
         value_label: What the bars measure.
         horizontal: Whether bars lie; by default they do if names are long or many.
         domain: The ends of the scale of values, if known.
-        height: Of standing bars, in pixels.
+        hollow: Names of the series drawn as outlines: references.
     """
     names = [str(label) for label in labels]
     spoken_label = spoken("Bar chart", title or value_label, series)
@@ -70,16 +71,18 @@ def bar_chart(
     )
     if horizontal is None:
         horizontal = sum(text_width(name) + 14 for name in names) > 440
+    colours = _colours(series, hollow)
     if horizontal:
-        marks, height, margins = _lying(names, values, scale, value_label)
+        marks, height, margins = _lying(names, values, scale, value_label, colours)
     else:
+        height = STANDING
         margins = margins_for(scale.labels, x_label="", y_label=value_label)
         marks = joined(
             [
                 axes(
                     None, scale, height=height, x_label="", y_label=value_label, left=margins.left
                 ),
-                *_standing(names, values, scale, height),
+                *_standing(names, values, scale, height, colours),
             ]
         )
     return figure(
@@ -89,7 +92,7 @@ def bar_chart(
         label=spoken_label,
         height=height,
         margins=margins,
-        legend=legend(list(series)),
+        legend=legend(list(series), hollow=hollow),
     )
 
 
@@ -101,6 +104,7 @@ def histogram(
     title: str = "",
     note: str = "",
     share: bool = False,
+    dashed: Collection[str] = (),
     height: int = 200,
 ) -> Html:
     """Returns how values are spread: filled buckets for one series, outlines for several.
@@ -113,6 +117,7 @@ def histogram(
         note: A line below the caption.
         share: Whether counts become shares of their series, so that splits of different
             sizes can be compared.
+        dashed: Names of the outlines drawn dashed: references.
         height: Of the plotted area, in pixels.
     """
     spoken_label = spoken("Histogram", title or x_label, series)
@@ -129,7 +134,7 @@ def histogram(
     for index, (name, row) in enumerate(spread.items()):
         colour = series_class(index)
         if outlined:
-            shapes += _outline(row, x, y, height, colour)
+            shapes += _outline(row, x, y, height, f"{colour} dashed" if name in dashed else colour)
         else:
             shapes += [_filled(bucket, x, y, height, colour, name) for bucket in row]
     marks = joined(
@@ -145,7 +150,7 @@ def histogram(
         label=spoken_label,
         height=height,
         margins=margins,
-        legend=legend(list(series), strokes=outlined),
+        legend=legend(list(series), strokes=outlined, dashed=dashed),
     )
 
 
@@ -166,8 +171,19 @@ def buckets(values: Sequence[float], count: int = 30) -> list[Bucket]:
     return [(ends[index], ends[index + 1], float(counts[index])) for index in range(count)]
 
 
+def _colours(series: Mapping[str, object], hollow: Collection[str]) -> list[str]:
+    return [
+        f"{series_class(index)} hollow" if name in hollow else series_class(index)
+        for index, name in enumerate(series)
+    ]
+
+
 def _lying(
-    names: Sequence[str], values: Mapping[str, Sequence[float | None]], scale: Scale, label: str
+    names: Sequence[str],
+    values: Mapping[str, Sequence[float | None]],
+    scale: Scale,
+    label: str,
+    colours: Sequence[str],
 ) -> tuple[Html, int, Margins]:
     thick = 18 if len(values) == 1 else 13
     row = thick * len(values) + (8 if len(values) == 1 else 14)
@@ -191,7 +207,9 @@ def _lying(
             value = column[place]
             if value is not None:
                 told = _told(name, series, value)
-                parts.append(_lying_bar(value, scale, (top + index * thick, thick), index, told))
+                parts.append(
+                    _lying_bar(value, scale, (top + index * thick, thick), colours[index], told)
+                )
                 parts.append(
                     _at_end(texts[series][place], value, scale, top + index * thick, thick)
                 )
@@ -200,7 +218,7 @@ def _lying(
     return joined([grid, *parts]), height, margins
 
 
-def _lying_bar(value: float, scale: Scale, lies: tuple[float, int], index: int, told: str) -> Html:
+def _lying_bar(value: float, scale: Scale, lies: tuple[float, int], colour: str, told: str) -> Html:
     top, thick = lies
     zero, end = scale.share(0.0) * 100, scale.share(value) * 100
     return element(
@@ -211,7 +229,7 @@ def _lying_bar(value: float, scale: Scale, lies: tuple[float, int], index: int, 
         y=f"{top + 1:.1f}",
         height=thick - 2,
         rx=2.5,
-        class_=f"bar {series_class(index)}",
+        class_=f"bar {colour}",
     )
 
 
@@ -223,7 +241,11 @@ def _at_end(text: str, value: float, scale: Scale, top: float, thick: int) -> Ht
 
 
 def _standing(
-    names: Sequence[str], values: Mapping[str, Sequence[float | None]], scale: Scale, height: int
+    names: Sequence[str],
+    values: Mapping[str, Sequence[float | None]],
+    scale: Scale,
+    height: int,
+    colours: Sequence[str],
 ) -> list[Html]:
     band = 100 / len(names)
     wide = band * (0.62 if len(values) == 1 else 0.76) / len(values)
@@ -253,7 +275,7 @@ def _standing(
                     y=min(top, base),
                     height=round(abs(base - top), 2),
                     rx=2.5,
-                    class_=f"bar {series_class(index)}",
+                    class_=f"bar {colours[index]}",
                 )
             )
     return parts
@@ -303,6 +325,6 @@ def _outline(row: Sequence[Bucket], x: Scale, y: Scale, height: int, colour: str
     start, end = x.share(row[0][0]) * WIDTH, x.share(row[-1][1]) * WIDTH
     path = f"M{start:.1f} {height}{steps}L{end:.1f} {height}"
     return [
-        element("path", d=path + "Z", class_=f"area {colour}"),
+        element("path", d=path + "Z", class_=f"area {colour.partition(' ')[0]}"),
         element("path", d=path, class_=f"curve thin {colour}"),
     ]

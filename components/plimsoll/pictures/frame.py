@@ -6,7 +6,7 @@ places things by percent, and only curves lie in an inner SVG whose view box is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from plimsoll.pictures.markup import Html, element, joined, shortened, text_width
@@ -75,7 +75,13 @@ def empty_figure(title: str, note: str, label: str) -> Html:
     )
 
 
-def legend(names: Sequence[str], *, strokes: bool = False, dashed: Sequence[str] = ()) -> Html:
+def legend(
+    names: Sequence[str],
+    *,
+    strokes: bool = False,
+    dashed: Collection[str] = (),
+    hollow: Collection[str] = (),
+) -> Html:
     """Returns the key to the series, or nothing if there is one series without a name."""
     if not names or list(names) == [""]:
         return Html()
@@ -83,6 +89,7 @@ def legend(names: Sequence[str], *, strokes: bool = False, dashed: Sequence[str]
     for index, name in enumerate(names):
         kind = "stroke-key " if strokes else ""
         kind += "dashed-key " if name in dashed else ""
+        kind += "hollow-key " if name in hollow else ""
         swatch = element("i", class_=f"{kind}{series_class(index)}")
         keys.append(element("span", joined([swatch, shortened(name, 60)]), title=name))
     return element("div", joined(keys), class_="legend")

@@ -58,6 +58,11 @@ def grid(*parts: Html) -> Html:
     return element("div", joined(element("div", part) for part in parts), class_="grid")
 
 
+def folded(summary: object, body: Html) -> Html:
+    """Returns markup that a click on its summary shows, without scripts; a search finds it."""
+    return element("details", joined([element("summary", summary), body]), class_="fold")
+
+
 def table(
     headers: Sequence[object],
     rows: Sequence[Sequence[object]],

@@ -60,6 +60,8 @@ pre.wrap { white-space:pre-wrap; overflow-wrap:anywhere }
   display:grid; gap:20px 32px; grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));
 }
 .grid>* { min-width:0 }
+h3.group { margin:20px 0 8px; overflow-wrap:anywhere }
+.note+.scroll,.scroll+.note,.panel+.note { margin-top:8px }
 footer { margin-top:40px; color:var(--faint); font-size:13px }
 """
 _PIECES = """
@@ -112,7 +114,7 @@ thead th {
 }
 tbody tr:hover>td { background:var(--wash) }
 td { overflow-wrap:break-word; max-width:34em }
-td.short,.number { white-space:nowrap }
+td.short,.number,.whole { white-space:nowrap }
 .number { text-align:right; font-variant-numeric:tabular-nums }
 tbody th { font-weight:560 }
 .heat td,.heat tbody th,.heat thead th { text-align:center }
@@ -132,6 +134,26 @@ tbody th { font-weight:560 }
 .heat thead th { background:var(--card) }
 .heat caption { padding-left:0 }
 .heat .axis { color:var(--faint); font-weight:500; font-size:12px }
+.column { display:inline-block; max-width:18em; overflow-wrap:break-word }
+.kind { color:var(--soft) }
+.values { min-width:16em; font-size:13px }
+.shares { width:auto; min-width:min(100%,420px) }
+.shares td,.shares tbody th,.shares thead th { padding:4px 12px; border:0 }
+.shares thead th { background:none }
+.shares tbody th { text-align:left; max-width:22em; overflow-wrap:anywhere }
+.shares td {
+  min-width:92px; border:2px solid var(--card); border-radius:6px; background-clip:padding-box;
+  background-color:var(--wash); font-variant-numeric:tabular-nums; white-space:nowrap;
+  background-image:linear-gradient(90deg,rgba(var(--heat),.45) calc(var(--share,0)*100%),
+    transparent 0);
+}
+.shares td.absent { color:var(--faint); background:none }
+details.fold { margin-top:10px }
+.fold>summary {
+  cursor:pointer; color:var(--link); font-size:14px; padding:4px 0; overflow-wrap:anywhere;
+}
+.fold>summary:hover { text-decoration:underline }
+.fold[open]>summary { margin-bottom:8px }
 .facts {
   display:grid; grid-template-columns:minmax(90px,max-content) 1fr; gap:4px 18px; margin:0;
   font-size:14px;
@@ -154,6 +176,7 @@ _CHARTS = """
   height:0; width:16px; border-radius:0; background:none; border-top:2.5px solid var(--c);
 }
 .legend i.dashed-key { border-top-style:dashed; border-top-width:2px }
+.legend i.hollow-key { background:none; border:2px solid var(--c) }
 .chart svg.plot {
   display:block; overflow:visible; width:calc(100% - var(--left) - var(--right));
   height:var(--tall); margin:var(--top) var(--right) var(--bottom) var(--left);
@@ -177,12 +200,29 @@ _CHARTS = """
 .area { fill:var(--c); opacity:.16 }
 .bar { fill:var(--c) }
 .bar:hover { opacity:.78 }
+.bar.hollow { fill:var(--c); fill-opacity:.12; stroke:var(--c); stroke-width:1.5 }
 .dot { fill:var(--c); stroke:var(--card); stroke-width:1.5 }
 .dot.cloud { stroke:none; opacity:.5 }
 .hit>* { opacity:0 }
 .hit>rect { fill:transparent; opacity:1 }
 .hit:hover>* { opacity:1 }
 .none { fill:var(--faint) }
+.fill { --c:var(--tone,var(--dull)); fill:var(--c) }
+.fill.hollow { fill-opacity:.12; stroke:var(--c); stroke-width:1 }
+td:has(>.spark) { white-space:nowrap }
+.spark+.beside {
+  color:var(--soft); font-size:13px; font-variant-numeric:tabular-nums; margin-left:6px;
+}
+.track { stroke:var(--edge); stroke-width:1 }
+.limit { stroke:var(--ink); stroke-width:1.5 }
+.shape { width:104px; height:26px }
+.matrix text { font-size:12px; fill:var(--ink); font-variant-numeric:tabular-nums }
+.matrix>text { font-size:12.5px; font-weight:560 }
+.matrix rect { fill:none }
+.matrix .plus rect { fill:var(--s1) }
+.matrix .minus rect { fill:var(--s2) }
+.matrix .strong text { fill:var(--card); font-weight:600 }
+.matrix g:hover rect { stroke:var(--ink); stroke-width:1.5 }
 .spark { display:inline-block; vertical-align:middle; overflow:visible }
 .spark .bar { rx:.5px }
 .dag { display:block; max-width:none }

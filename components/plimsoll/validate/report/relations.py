@@ -1,0 +1,172 @@
+"""How columns go together: with the label, ranked, and with each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from plimsoll.pictures.cells import signed_bar
+from plimsoll.pictures.heat import correlation_map, signed_text
+from plimsoll.pictures.markup import Html, element, joined
+from plimsoll.pictures.tables import badge, folded, table
+from plimsoll.validate.check import Context
+from plimsoll.validate.correlations import (
+    CRAMER,
+    PEARSON,
+    RATIO,
+    Association,
+    Correlations,
+    Pair,
+    associations,
+    clustered,
+    correlations,
+)
+from plimsoll.validate.report.columns import plain
+
+OPEN = 15
+LEAST_SCALE = 0.25
+"""A scale of bars ends no nearer, so that weak ties look weak."""
+MOST_MAPPED = 40
+MOST_PAIRS = 150
+NEARLY = 0.95
+"""From here on a column says nearly the same as another, or as the label."""
+MOST_NAMED = 5
+CODES = {PEARSON: "r", RATIO: "ratio", CRAMER: "V"}
+
+
+def relations(context: Context) -> Html:
+    """Returns what goes with the label, then which columns go together."""
+    problem = context.dataset.problem
+    sample = context.measured["train"].sample
+    features = [column.name for column in context.dataset.feature_columns()]
+    held = [name for name in [problem.label, *features] if name in sample.column_names]
+    if not sample.num_rows or not held:
+        return element("p", "There are no rows to compare.")
+    found, left = associations(sample, held, problem)
+    pairs = correlations(sample, held, problem)
+    first = joined([element("h3", f"With the label, {problem.label}", class_="group"),
+                    _with_label(found, left)])  # fmt: skip
+    return joined([first, _among(pairs)])
+
+
+def relations_note(context: Context) -> str:
+    """Returns how to read the section."""
+    rows = context.measured["train"].sample.num_rows
+    return (
+        f"Over a sample of {rows:,} rows of train. A bar to the right: both rise together; a "
+        "hollow one to the left: one falls as the other rises. Dropped columns are left out."
+    )
+
+
+def _with_label(found: Sequence[Association], left: Sequence[str]) -> Html:
+    if not found:
+        return element("p", "No column can be compared with the label.", class_="note")
+    scale = max(LEAST_SCALE, *(abs(item.value) for item in found))
+    rows = [
+        [
+            joined([plain(item.column), *_warned(item.value)], " "),
+            signed_bar(item.value, label=_told(item), scale=scale),
+            _written(item.value),
+            _written(item.spearman),
+            item.measure,
+        ]
+        for item in found[:OPEN]
+    ]
+    headers = ["Column", f"−{scale:.2g} to {scale:.2g}", "Strength", "Spearman", "Measured by"]  # noqa: RUF001
+    parts = [table(headers, rows, tall=True)]
+    rest = [
+        [item.column, _written(item.value), _written(item.spearman), item.measure]
+        for item in found[OPEN:]
+    ]
+    if rest:
+        headers = ["Column", "Strength", "Spearman", "Measured by"]
+        parts.append(folded(f"{len(rest):,} more columns", table(headers, rest)))
+    if left:
+        told = ", ".join(left[:MOST_NAMED])
+        more = f" and {len(left) - MOST_NAMED:,} more" if left[MOST_NAMED:] else ""
+        text = f"Not compared, because they do not vary or have too many names: {told}{more}."
+        parts.append(element("p", text, class_="note"))
+    return joined(parts)
+
+
+def _told(item: Association) -> str:
+    return f"{item.column}: {item.measure} {_written(item.value)}"
+
+
+def _warned(value: float) -> list[Html]:
+    return [badge("nearly the label", "warn")] if abs(value) >= NEARLY else []
+
+
+def _among(found: Correlations) -> Html:
+    heading = element("h3", "Columns of numbers with each other", class_="group")
+    if len(found.columns) < 2:
+        text = "There are fewer than two columns of numbers that vary."
+        return joined([heading, element("p", text, class_="note")])
+    strongest = found.pairs(MOST_PAIRS)
+    parts = [heading]
+    if len(found.columns) <= MOST_MAPPED:
+        parts += [_map(found), element("p", _twins(strongest), class_="note")]
+    else:
+        text = f"The strongest of {len(found.columns) * (len(found.columns) - 1) // 2:,} pairs."
+        parts += [element("p", text, class_="note"), _pairs(strongest[:OPEN], bars=True)]
+        if strongest[OPEN:]:
+            rest = _pairs(strongest[OPEN:], bars=False)
+            parts.append(folded(f"{len(strongest) - OPEN} more pairs", rest))
+    return joined(parts)
+
+
+def _map(found: Correlations) -> Html:
+    order = clustered(found.pearson)
+    names = [found.columns[place] for place in order]
+    return element(
+        "div",
+        correlation_map(
+            names,
+            found.pearson[order][:, order].tolist(),
+            label=f"Pearson's correlations of {len(names)} columns",
+            also=found.spearman[order][:, order].tolist(),
+            also_name="Spearman",
+        ),
+        class_="panel",
+    )
+
+
+def _twins(strongest: Sequence[Pair]) -> str:
+    note = (
+        "Pearson's r; a name labels the row to its left and the column below it, and columns that "
+        "go together stand side by side."
+    )
+    twins = [pair for pair in strongest if abs(pair.pearson) >= NEARLY]
+    if twins:
+        told = "; ".join(
+            f"{pair.left} and {pair.right} ({_written(pair.pearson)})"
+            for pair in twins[:MOST_NAMED]
+        )
+        more = f"; {len(twins) - MOST_NAMED:,} more pairs" if twins[MOST_NAMED:] else ""
+        note += f" Nearly the same: {told}{more}."
+    return note
+
+
+def _pairs(pairs: Sequence[Pair], *, bars: bool) -> Html:
+    rows = []
+    for pair in pairs:
+        told = f"{pair.left}, {pair.right}: {_written(pair.pearson)}"
+        bar = [signed_bar(pair.pearson, label=told)] if bars else []
+        rows.append(
+            [
+                plain(pair.left),
+                plain(pair.right),
+                *bar,
+                _written(pair.pearson),
+                _written(pair.spearman),
+                pair.rows,
+            ]
+        )
+    headers = ["Column", "Column", *([""] if bars else []), "Pearson", "Spearman", "Rows"]
+    return table(headers, rows, tall=bars)
+
+
+def _written(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return "–"  # noqa: RUF001 - a dash for no value, as in pictures
+    return signed_text(value)
