@@ -68,6 +68,7 @@ class Statistician:
         load()
         quantiles = QUANTILES if columns <= WIDE else QUANTILES_WHEN_WIDE
         self._generators = _generators(quantiles, categorical, weight)
+        self._categorical = tuple(categorical)
 
     def start(self) -> list[Any]:
         """Returns the partial of no rows."""
@@ -75,6 +76,8 @@ class Statistician:
 
     def add(self, partial: list[Any], batch: pa.RecordBatch) -> list[Any]:
         """Adds rows to a partial; each column is a list array of one value or null a row."""
+        if self._categorical and not partial[0]:
+            self._count_lengths(partial[0], batch)
         return [
             generator.add_input(held, batch)
             for generator, held in zip(self._generators, partial, strict=True)
@@ -93,6 +96,14 @@ class Statistician:
             generator.merge_accumulators([one, other])
             for generator, one, other in zip(self._generators, first, second, strict=True)
         ]
+
+    def _count_lengths(self, basic: Any, batch: pa.RecordBatch) -> None:
+        from tensorflow_data_validation import types
+
+        # Of no rows, so that the columns are there, in their order.
+        self._generators[0].add_input(basic, batch.slice(0, 0))
+        for name in self._categorical:
+            basic[types.FeaturePath([name])].string_stats = _WrittenLengths()
 
     def finish(self, partial: list[Any], slices: Mapping[str, list[Any]] | None = None) -> Any:
         """Returns the ``DatasetFeatureStatisticsList`` of a partial, and of its slices after it.
@@ -113,6 +124,27 @@ class Statistician:
                 made.datasets[0].name = name
                 statistics.datasets.append(made.datasets[0])
         return without_chance(statistics)
+
+
+class _WrittenLengths:
+    """How long whole numbers are as texts, each different one written out once.
+
+    It stands in for what TFDV keeps of a column of names, which writes out that of every row.
+    """
+
+    def __init__(self) -> None:
+        self.total_bytes_length = 0
+        self.invalid_utf8_count = 0
+
+    def update(self, lists: pa.ListArray) -> None:
+        """Adds rows."""
+        values, rows = lists.flatten().value_counts().flatten()
+        for value, count in zip(values.to_pylist(), rows.to_pylist(), strict=True):
+            self.total_bytes_length += len(str(value)) * count
+
+    def __iadd__(self, other: _WrittenLengths) -> _WrittenLengths:
+        self.total_bytes_length += other.total_bytes_length
+        return self
 
 
 def without_chance(statistics: Any) -> Any:
