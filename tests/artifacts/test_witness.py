@@ -54,3 +54,31 @@ def test_a_witness_survives_kfps_metadata(folder):
     seen = witness.observe(str(folder / "a.csv"))
     doubles = json.loads(json.dumps(seen), parse_int=float)
     assert witness.holds(doubles)
+
+
+def test_a_witness_of_some_files_holds_until_another_comes(folder):
+    (folder / "2").mkdir()
+    (folder / "2" / "a.csv").write_text("a")
+    seen = witness.observe_some(str(folder / "*"), {str(folder / "2" / "a.csv")})
+    assert list(seen["files"]) == [str(folder / "2" / "a.csv")]
+    assert witness.holds(seen)
+    (folder / "b.csv").write_text("not what was read")
+    assert witness.holds(seen)
+    (folder / "3").mkdir()
+    assert witness.holds(seen)
+    (folder / "3" / "a.csv").write_text("one more")
+    assert not witness.holds(seen)
+
+
+@pytest.mark.parametrize("seen", [{}, {"uri": "bigquery:"}])
+def test_what_cannot_be_asked_does_not_hold(seen):
+    assert not witness.holds(seen)
+
+
+def test_a_bucket_that_cannot_be_asked_does_not_hold(monkeypatch, tmp_path):
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_EMULATOR_HOST", "CLOUDSDK_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    seen = {"uri": "gs://line/in", "folders": False, "objects": {}}
+    assert not witness.holds(seen)

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import subprocess
 import sys
 
@@ -166,6 +167,15 @@ def test_a_damaged_object_is_never_taken_for_whole(bucket, get, tmp_path):
         get(f"gs://{BUCKET}/in")
     assert "its checksum is" in caught.value.cause
     assert not list((tmp_path / "scratch" / "fetched").iterdir())
+
+
+def test_more_than_fits_is_not_begun(bucket, get, monkeypatch):
+    bucket.put("in/a.csv", "a,y\n1,2\n")
+    usage = shutil.disk_usage("/")._replace(free=7)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(DataError, match="8 bytes do not fit where they are fetched to"):
+        get("gs://line/in")
+    assert bucket.asked(DOWNLOAD) == 0
 
 
 def test_an_empty_object_and_one_packed_on_its_way(bucket, get):

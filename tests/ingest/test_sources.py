@@ -193,6 +193,13 @@ def test_other_addresses_are_refused(found, data):
         found(data)
 
 
+def test_what_is_no_path_at_all_is_told_in_short(found):
+    with pytest.raises(DataError, match="cannot be read") as caught:
+        found("SELECT " + "x" * 5000)
+    assert caught.value.cause.startswith("File name too long")
+    assert len(str(caught.value)) < 1000
+
+
 def track(path, **changed):
     """Writes the .dvc file that dvc add would."""
     if path.is_dir():

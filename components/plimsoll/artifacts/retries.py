@@ -6,6 +6,8 @@ Needs google-api-core, which comes with each of Google's clients.
 from __future__ import annotations
 
 import os
+import random
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +45,41 @@ def retry(seconds: float = SECONDS) -> Any:
         multiplier=2.0,
         timeout=seconds,
     )
+
+
+class Waits:
+    """Waits between tries of what goes on where it stopped, and gives up in the end.
+
+    Args:
+        seconds: Longest time without progress.
+    """
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
+        self.progress()
+
+    def progress(self) -> None:
+        """Starts anew: something came."""
+        self._cap = FIRST_WAIT
+        self._until = time.monotonic() + self._seconds
+
+    def wait(self, error: Exception) -> None:
+        """Waits before the next try.
+
+        Raises:
+            Exception: ``error`` itself, if it does not pass, or a ``RetryError`` when the time
+                is up.
+        """
+        from google.api_core import exceptions
+
+        untyped: Any = exceptions
+        if not passes(error):
+            raise error
+        pause = random.uniform(0, self._cap)  # noqa: S311
+        if time.monotonic() + pause > self._until:
+            raise untyped.RetryError(f"no progress for {self._seconds:g} s", error) from error
+        time.sleep(pause)
+        self._cap = min(self._cap * 2, LONGEST_WAIT)
 
 
 def passes(error: BaseException) -> bool:
@@ -90,7 +127,7 @@ def told(error: BaseException, what: str, account: str = "") -> DataError:
         last = error.cause
         return DataError(
             f"{what} cannot be reached",
-            cause=f"tried again until the time was up; last: {_reason(last or error)}",
+            cause=f"tried again until the time was up; last: {reason(last or error)}",
             hint="run again later; a finished step is not done twice",
         )
     if isinstance(error, GoogleAuthError):
@@ -103,11 +140,11 @@ def told(error: BaseException, what: str, account: str = "") -> DataError:
         who = f"{account}: " if account else ""
         return DataError(
             f"no permission to read {what}",
-            cause=f"{who}{_reason(error)}",
+            cause=f"{who}{reason(error)}",
             hint="ask for the role that reads it, or use another account",
         )
     code = f" ({error.code})" if isinstance(error, GoogleAPICallError) and error.code else ""
-    return DataError(f"{what} cannot be read{code}", cause=_reason(error))
+    return DataError(f"{what} cannot be read{code}", cause=reason(error))
 
 
 def account_of(client: Any) -> str:
@@ -127,7 +164,8 @@ def credentials_for(emulator: str) -> Any:
     return untyped.AnonymousCredentials()
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """Returns what a service said, without the address that was asked."""
     details = getattr(error, "errors", None) or ()
     messages = [str(item["message"]) for item in details if _has_message(item)]
     if messages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,15 @@ def _fetched(
     store: Store, objects: Sequence[Object], scratch: Path, config: IngestConfig
 ) -> list[Fetched]:
     # Objects' names come from outside: none becomes a path.
+    needed = sum(item.bytes for item in objects)
+    scratch.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(scratch).free
+    if needed > free:
+        raise DataError(
+            f"{needed:,} bytes do not fit where they are fetched to",
+            cause=f"{free:,} bytes are free",
+            hint="free some space, or read fewer objects",
+        )
     paths = [scratch / "fetched" / f"{number:06d}" for number in range(len(objects))]
     return store.fetch_all(objects, paths, config.threads)
 

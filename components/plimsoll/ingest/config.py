@@ -28,6 +28,10 @@ class IngestConfig:
     """Fewest spans to go on with; with fewer the run stops. 0: any."""
     project: str = ""
     """Google Cloud project that BigQuery's jobs run in and are billed to; empty: the account's."""
+    max_bytes_billed: int = 0
+    """A query that would be billed for more is refused before it runs; 0: no limit."""
+    query_seconds: float = 3600.0
+    """Longest time a query may run, above 0; BigQuery then cancels it."""
     retry_seconds: float = 300.0
     """Longest time to try again to reach a remote store before giving up, above 0."""
     threads: int = 4
@@ -41,12 +45,9 @@ class IngestConfig:
             check_whole(NAME, name, getattr(self, name), least)
         if not isinstance(self.project, str):
             raise ConfigError(f"{NAME}: project must be a text", cause=f"it is {self.project!r}")
-        seconds: Any = self.retry_seconds
-        number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-        if not number or not 0 < seconds < float("inf"):
-            raise ConfigError(
-                f"{NAME}: retry_seconds must be a number above 0", cause=f"it is {seconds!r}"
-            )
+        check_whole(NAME, "max_bytes_billed", self.max_bytes_billed, 0)
+        _check_seconds("retry_seconds", self.retry_seconds)
+        _check_seconds("query_seconds", self.query_seconds)
 
 
 def parse(text: str) -> IngestConfig:
@@ -56,6 +57,12 @@ def parse(text: str) -> IngestConfig:
         ConfigError: if it is not a JSON object, or a field is unknown or does not hold.
     """
     return from_json(IngestConfig, text, NAME)
+
+
+def _check_seconds(field: str, value: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value < float("inf"):
+        raise ConfigError(f"{NAME}: {field} must be a number above 0", cause=f"it is {value!r}")
 
 
 def _names(value: Any) -> tuple[str, ...]:

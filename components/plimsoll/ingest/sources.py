@@ -10,6 +10,8 @@ from typing import Any
 from plimsoll.errors import DataError
 from plimsoll.ingest.config import DEFAULT, IngestConfig
 
+LONGEST_TOLD = 200
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -74,7 +76,16 @@ def find(data: str, scratch: Path, notes: list[str], config: IngestConfig = DEFA
         )
     from plimsoll.ingest.local_files import find_files
 
-    return find_files(data, notes, config)
+    try:
+        return find_files(data, notes, config)
+    except OSError as error:
+        raise DataError(
+            f"{data[:LONGEST_TOLD]} cannot be read",
+            cause=f"{error.strerror or type(error).__name__}: {Path(str(error.filename)).name}"[
+                :LONGEST_TOLD
+            ],
+            hint="check the path, and that this account may read it",
+        ) from error
 
 
 def check_unchanged(found: Found) -> None:
