@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from plimsoll.artifacts.versions import SHORT, Version
+from plimsoll.problem import SPLITS
 
 LONGEST_VALUE = 24
 LEAST_DISTANCE = 0.0005
@@ -20,7 +21,7 @@ def print_versions(found: Sequence[Version], store: Path) -> None:
     """Prints a line a version, the one ingested last at the end."""
     console = _console()
     if not found:
-        console.print(f"no data sets in {store} yet; start a run: plimsoll run training --help")
+        console.out(f"no data sets in {store} yet; start a run: plimsoll run training --help")
         return
     table = _table(["id", "rows", "columns", "size", "ingested", "from"], right=(1, 2, 3))
     for version in found:
@@ -39,8 +40,8 @@ def print_versions(found: Sequence[Version], store: Path) -> None:
 def print_version(found: Mapping[str, Any]) -> None:
     """Prints what a version holds."""
     console = _console()
-    console.print(f"data set {found['id']}")
-    rows = "  ".join(f"{split} {count:,}" for split, count in found["rows"].items())
+    console.out(f"data set {found['id']}")
+    rows = "  ".join(f"{split} {found['rows'][split]:,}" for split in SPLITS)
     problem = found["problem"]
     task = f" ({problem['task']})" if problem.get("task") else ""
     facts = [
@@ -55,7 +56,7 @@ def print_version(found: Mapping[str, Any]) -> None:
     facts += [("note", note) for note in found["notes"]]
     for name, value in facts:
         if value:
-            console.print(f"  {name:<9} {value}")
+            console.out(f"  {name:<9} {value}")
     table = _table(["column", "type", "role", "missing", "typical"], right=(3,))
     for column in found["columns"]:
         table.add_row(
@@ -72,16 +73,17 @@ def print_difference(found: Mapping[str, Any]) -> None:
     """Prints what differs between two versions, the columns that changed most first."""
     console = _console()
     if found["same"]:
-        console.print(f"the same content: {found['first']}")
+        console.out(f"the same content: {found['first']}")
         return
     if found["same_rows"]:
-        console.print("the same rows, in another order or divided otherwise")
+        console.out("the same rows, in another order or divided otherwise")
     table = _table(["rows", *(found[side][:SHORT] for side in ("first", "second"))], right=(1, 2))
-    for split, (before, after) in found["rows"].items():
+    for split in SPLITS:
+        before, after = found["rows"][split]
         table.add_row(split, f"{before:,}", f"{after:,}")
     console.print(table)
     for line in _schema_lines(found):
-        console.print(line)
+        console.out(line)
     changed = [item for item in found["columns"] if _is_changed(item)]
     if changed:
         table = _table(["column", "type", "distance", "what changed"], right=(2,))
@@ -90,12 +92,10 @@ def print_difference(found: Mapping[str, Any]) -> None:
                 item["name"], item["type"], f"{item['distance']:.3f}", "; ".join(_changes(item))
             )
         console.print(table)
-        console.print(
-            "distance: Jensen-Shannon divergence, base 2: 0 the same, 1 nothing in common"
-        )
+        console.out("distance: Jensen-Shannon divergence, base 2: 0 the same, 1 nothing in common")
     alike = len(found["columns"]) - len(changed)
     if alike:
-        console.print(f"{alike:,} column{' is' if alike == 1 else 's are'} distributed alike")
+        console.out(f"{alike:,} column{' is' if alike == 1 else 's are'} distributed alike")
 
 
 def size(count: int) -> str:
@@ -139,6 +139,7 @@ def _changes(item: Mapping[str, Any]) -> list[str]:
     if "top" in before or "top" in after:
         if before.get("distinct") != after.get("distinct"):
             found.append(f"distinct {_distinct(before)} -> {_distinct(after)}")
+        found += [f"{name}: {_top(item[name][:2])}" for name in ("new", "gone") if item[name]]
         found += _moved_shares(before.get("top", []), after.get("top", []))
     return found or ["its shape"]
 
@@ -148,8 +149,6 @@ def _moved_shares(before: Sequence[Any], after: Sequence[Any]) -> list[str]:
     shares = [dict(side) for side in (before, after)]
     both = [value for value in shares[0] if value in shares[1]]
     both.sort(key=lambda value: -abs(shares[0][value] - shares[1][value]))
-    if not both:
-        return [f"leading {_top(before[:2])} -> {_top(after[:2])}"]
     return [
         f"{_value(value)} {_percent(shares[0][value])} -> {_percent(shares[1][value])}"
         for value in both[:2]

@@ -10,7 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_TYPES = {"INT": "whole numbers", "FLOAT": "numbers", "BYTES": "text"}
+_TYPES = {
+    "INT": "whole numbers",
+    "FLOAT": "numbers",
+    "BYTES": "text",
+    "bool": "true or false",
+    "time": "dates and times",
+}
 
 
 def print_inferred(found: Mapping[str, Any], target: Path) -> None:
@@ -25,7 +31,7 @@ def print_inferred(found: Mapping[str, Any], target: Path) -> None:
         present = column["present"]
         table.add_row(
             Text(column["name"]),
-            _TYPES.get(column["type"], column["type"]),
+            _TYPES.get(column["domain"]) or _TYPES.get(column["type"], column["type"]),
             f"{present * 100:.0f}% at least" if present else "-",
             "-" if column["values"] is None else f"{column['values']:,} values",
             ", ".join(column["not_in"]) or "-",

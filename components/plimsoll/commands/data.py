@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from plimsoll.artifacts.dataset import Dataset, open_dataset
-from plimsoll.commands.profiles import Profile, batch_rows, distance, profiles_of
+from plimsoll.commands.profiles import TOP, Profile, batch_rows, distance, profiles_of
 from plimsoll.problem import SPLITS
 
 ALIKE = 0.02
@@ -130,10 +130,23 @@ def _changes(
             "distance": distance(before[name], after[name]),
             "first": before[name].summary(),
             "second": after[name].summary(),
+            "new": _only_in(after[name], before[name]),
+            "gone": _only_in(before[name], after[name]),
         }
         for name in names
     ]
     return sorted(found, key=lambda change: (-change["distance"], change["name"]))
+
+
+def _only_in(one: Profile, other: Profile) -> list[list[Any]]:
+    """Returns the most frequent texts that only one side has, with their shares there."""
+    if one.texts is None or other.texts is None:
+        return []
+    if one.texts.buckets is not None or other.texts.buckets is not None:
+        return []
+    known = other.texts.counts
+    found = [(-rows, text) for text, rows in one.texts.counts.items() if text not in known]
+    return [[text, -rows / max(one.values, 1)] for rows, text in sorted(found)[:TOP]]
 
 
 def _renamed(

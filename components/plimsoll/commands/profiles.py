@@ -153,7 +153,8 @@ def profiles_of(dataset: Dataset) -> dict[str, Profile]:
             for name, array in zip(batch.schema.names, batch.columns, strict=True):
                 profiles[name].add(array)
             if measured:
-                sampler.add(batch.select(measured), first)
+                arrays = [batch.column(batch.schema.get_field_index(name)) for name in measured]
+                sampler.add(pa.RecordBatch.from_arrays(arrays, names=measured), first)
             first += batch.num_rows
     sample = sampler.kept()[0]
     for name in sample.column_names:

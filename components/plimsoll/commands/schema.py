@@ -9,6 +9,7 @@ from typing import Any
 
 from plimsoll.artifacts.dataset import Dataset, open_dataset
 from plimsoll.artifacts.statistics import open_statistics, read_schema_text
+from plimsoll.artifacts.versions import SHORT
 from plimsoll.errors import ConfigError, DataError, nearest
 from plimsoll.validate import accept as accepting
 from plimsoll.validate import schema as schemas
@@ -18,6 +19,10 @@ from plimsoll.validate.schema_text import edited
 
 PASSES = 4
 """Accepting a column or a type may bring to light what was not checked before."""
+HEADER = """\
+# Inferred from the train split of the data set {id}. Given to a run (--schema FILE), it is
+# enforced as it stands here: look it over, edit it, and commit it with your code.
+"""
 WITHOUT_DRIFT = '{"drift": "off", "skew": "off"}'
 """What no schema accepts need not be measured."""
 
@@ -46,7 +51,8 @@ def infer(data: Mapping[str, Any], scratch: str) -> dict[str, Any]:
         DataError: if the data cannot be read.
     """
     dataset, notes = _dataset(Data(**data), Path(scratch))
-    text = _inferred_text(dataset, Path(scratch))
+    text = _inferred_text(dataset, Path(scratch)).removeprefix(schemas.HEADER)
+    text = HEADER.format(id=dataset.id[:SHORT]) + text
     schema = schemas.parse(text)
     return {
         "id": dataset.id,
@@ -232,9 +238,11 @@ def _text_of(path: str) -> str:
 def _told(schema: Any, feature: Any) -> dict[str, Any]:
     kinds = feature.DESCRIPTOR.fields_by_name["type"].enum_type
     values = schemas.domain_values(schema, feature)
+    domain = feature.WhichOneof("domain_info") or ""
     return {
         "name": feature.name,
         "type": kinds.values_by_number[feature.type].name,
+        "domain": domain.removesuffix("_domain"),
         "present": feature.presence.min_fraction,
         "values": None if values is None else len(values),
         "not_in": list(feature.not_in_environment),
