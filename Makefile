@@ -29,7 +29,7 @@ export VIRTUAL_ENV := $(abspath $(VENV))
 # A virtual environment that is active in the caller's shell is not ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup envs data months run test quick lint style types format bench lock compile wheel clean
+.PHONY: help setup envs data months run test newer quick lint style types format bench lock compile wheel clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -65,10 +65,15 @@ run: setup data envs ## Take the flights from raw data to a pushed model
 test: setup data envs $(CACHE)/test-tools/.whole ## Run every test in the environments it belongs to
 	@python tests/run.py --tools $(CACHE)/test-tools
 
-$(CACHE)/test-tools/.whole: tests/requirements.lock | $(VENV)/.whole
+$(CACHE)/newer-test-tools/.whole: PYTHON_OF_TOOLS := 3.13
+$(CACHE)/test-tools/.whole $(CACHE)/newer-test-tools/.whole: tests/requirements.lock | $(VENV)/.whole
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@uv pip install --quiet --python-version 3.11 --target $(@D) --requirement tests/requirements.lock
+	@uv pip install --quiet --python-version $(or $(PYTHON_OF_TOOLS),3.11) --target $(@D) --requirement tests/requirements.lock
 	@touch $@
+
+newer: setup $(CACHE)/newer-test-tools/.whole ## Build the image with the newer TFDV, and run the data role's tests in it
+	@.ci/image data glibc2.39
+	@python tests/run.py --tools $(CACHE)/newer-test-tools --only data --image plimsoll/data:local-glibc2.39
 
 quick: lint ## Lint, and the author's tests that are fast: under a minute
 	@python tests/run.py --only author -- -m "not slow"

@@ -6,6 +6,7 @@ own packages, so that it hides none of them.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ ROOT = TESTS.parent
 AUTHOR = "author"
 START = "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.main())"
 NO_TESTS_COLLECTED = 5
+INSIDE = "/src"
 
 
 def tests_by_environment(
@@ -63,8 +65,30 @@ def interpreter(environment: str) -> str:
     return found.stdout.strip()
 
 
-def run(environment: str, tests: Sequence[str], tools: Path | None, options: list[str]) -> int:
-    """Runs tests in one environment and returns pytest's exit status."""
+def inside(image: str, tools: Path) -> list[str]:
+    """Returns how pytest is started in an image on this checkout, without a network."""
+    docker = os.environ.get("DOCKER") or ("docker" if shutil.which("docker") else "podman")
+    settings = ["OMP_WAIT_POLICY=PASSIVE", f"PYTHONPATH={INSIDE}/components"]
+    return [
+        *(docker, "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp"),
+        *("--volume", f"{ROOT}:{INSIDE}:ro", "--volume", f"{tools}:/tools:ro"),
+        *(word for setting in settings for word in ("--env", setting)),
+        *("--workdir", INSIDE, image, "python3", "-c", START, "/tools", "-p", "no:cacheprovider"),
+    ]
+
+
+def run(
+    environment: str,
+    tests: Sequence[str],
+    tools: Path | None,
+    options: list[str],
+    image: str = "",
+) -> int:
+    """Runs tests in one environment, or in an image, and returns pytest's exit status."""
+    if image:
+        return subprocess.run(
+            [*inside(image, tools), "-q", *options, *(f"tests/{test}" for test in tests)], cwd=ROOT
+        ).returncode
     start = [interpreter(environment)]
     if environment == AUTHOR:
         start += ["-m", "pytest"]
@@ -83,6 +107,7 @@ def main() -> int:
     """Runs the tests of all environments, or of those asked for, and says how each ended."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", help="an environment; may be given again")
+    parser.add_argument("--image", default="", help="run the one environment's tests in this image")
     parser.add_argument("--tools", type=Path, help="folder with pytest for the roles")
     parser.add_argument("options", nargs="*", help="for pytest, after --")
     given = parser.parse_args()
@@ -94,12 +119,14 @@ def main() -> int:
     environments = given.only or list(plan)
     if given.tools is None and environments != [AUTHOR]:
         parser.error("--tools is needed for the roles' environments; try: make test")
+    if given.image and (len(environments) != 1 or given.tools is None):
+        parser.error("--image needs --tools and one --only")
     tools = given.tools and given.tools.resolve()
     verdicts = {}
     for environment in environments:
         started = time.monotonic()
         print(f"\nenvironment {environment}: {len(plan[environment])} files", flush=True)
-        status = run(environment, plan[environment], tools, given.options)
+        status = run(environment, plan[environment], tools, given.options, given.image)
         verdict = "passed" if status == 0 else f"failed ({status})"
         verdicts[environment] = f"{verdict} in {time.monotonic() - started:.0f} s"
     print("\n" + "\n".join(f"{name:8} {verdict}" for name, verdict in verdicts.items()))
