@@ -1,0 +1,48 @@
+"""Ours: both files read as ingest reads them, measured, a schema, anomalies, drift."""
+
+import tempfile
+from pathlib import Path
+
+import clock
+
+from plimsoll.artifacts.dataset import type_name
+from plimsoll.ingest.formats import open_files
+from plimsoll.ingest.reading import read_files
+from plimsoll.ingest.sources import find
+from plimsoll.validate import drift, validator
+from plimsoll.validate.arrays import shape_of
+from plimsoll.validate.config import Comparison
+from plimsoll.validate.describe import distributions_of
+from plimsoll.validate.measure import Measured, measure_batches
+
+
+def work(reference: Path, current: Path) -> object:
+    """Returns the number of anomalies and the columns that drifted."""
+    with tempfile.TemporaryDirectory(dir=current.parent) as scratch:
+        first, second = (measured(path, Path(scratch)) for path in (reference, current))
+    schema = validator.infer_schema(first.statistics)
+    anomalies = validator.validate(second.statistics, schema, "")
+    before, after = (distributions_of(one, ["label"]) for one in (first, second))
+    wanted = drift.wanted_of(after, Comparison(), "warning")
+    pair = drift.Pair(
+        split="train", against=drift.BASELINE, reference=before, current=after, wanted=wanted
+    )
+    found = drift.measured(pair, drift.FAMILY / len(wanted))
+    drifted = sorted({item.column for item in found if item.level != "pass"})
+    return f"{len(anomalies)} anomalies; drifted: {', '.join(drifted)}"
+
+
+def measured(path: Path, scratch: Path) -> Measured:
+    """Returns what is measured of one file."""
+    notes: list[str] = []
+    files = open_files(find(str(path), scratch, notes).sources, ())
+    folder = scratch / path.stem
+    folder.mkdir()
+    rows = read_files(files, skip=(), private=(), notes=notes, folder=folder).rows
+    shapes = {name: shape_of(type_name(kind)) for name, kind in rows.types.items()}
+    return measure_batches(rows.batches(), shapes, ["label"], split=path.stem, rows=rows.read)
+
+
+if __name__ == "__main__":
+    validator.load()
+    clock.timed(work)
