@@ -128,7 +128,8 @@ def test_what_does_not_pass_is_not_tried_again(bucket, get):
     with pytest.raises(DataError, match="no permission to read gs://line/in") as caught:
         get(f"gs://{BUCKET}/in/a.csv")
     assert caught.value.cause == "reader@example.com does not have storage.objects.list access"
-    assert len(bucket.requests) == 1
+    # Newer clients ask once for the bucket itself, to name it in traces.
+    assert len([asked for asked in bucket.requests if "/o" in asked]) == 1
 
 
 def test_an_object_overwritten_after_the_listing_names_both_generations(bucket, get, tmp_path):
