@@ -20,6 +20,7 @@ from plimsoll.artifacts.files import digest_json
 from plimsoll.errors import ConfigError, DataError, shortened
 from plimsoll.ingest import config as configs
 from plimsoll.ingest import label as labels
+from plimsoll.ingest.ahead import ahead
 from plimsoll.ingest.config import IngestConfig
 from plimsoll.ingest.disk import told_if_full
 from plimsoll.ingest.facts import Facts, gather
@@ -113,7 +114,7 @@ def _ingested(
     dataset = write_batches(
         scratch / folder.name,
         pa.schema([(name, rows.types[name]) for name in public]),
-        division.pieces(public),
+        ahead(division.pieces(public)),
         dataclasses.replace(resolved, split=division.split),
         notes,
         lineage,

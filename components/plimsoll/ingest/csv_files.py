@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from plimsoll.ingest.ahead import ahead
 from plimsoll.ingest.csv_layout import layout_of, ragged_row
 from plimsoll.ingest.sources import Source
 from plimsoll.ingest.text_streams import BLOCK_BYTES, blocks, unreadable, utf8_chunks
@@ -59,7 +60,7 @@ class CsvFile:
             return
         skip_rows = self._layout.header_lines
         chunks = utf8_chunks(self.source, self._layout.encoding)
-        for block in blocks(chunks, self._layout.delimiter, self.source.name):
+        for block in ahead(blocks(chunks, self._layout.delimiter, self.source.name)):
             table = self._parsed(block, skip_rows, texts)
             skip_rows = 0
             for start in range(0, table.num_rows, MOST_ROWS):

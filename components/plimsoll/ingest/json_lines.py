@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import json as arrow_json
 
 from plimsoll.errors import DataError, shortened
+from plimsoll.ingest.ahead import ahead
 from plimsoll.ingest.sources import Source
 from plimsoll.ingest.text_streams import BLOCK_BYTES, utf8_chunks
 
@@ -57,7 +58,7 @@ class JsonLines:
             DataError: if a line is no JSON object; it is named by its number.
         """
         line = 1
-        for block in self._blocks():
+        for block in ahead(self._blocks()):
             batch = self._parsed(block, line, texts)
             line += block.count(b"\n")
             self._names.update(dict.fromkeys(batch.schema.names))

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from plimsoll.ingest.columns import chosen
 
-IN_MEMORY = 1 << 26
+IN_MEMORY = 1 << 27
 """Bytes up to which rows stay in memory."""
 
 

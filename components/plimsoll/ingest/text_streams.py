@@ -136,7 +136,7 @@ def _last_end(text: bytes, delimiter: str) -> int:
         stop, starts = int(starts[-1]), starts[:-1]
     else:
         stop = len(text)
-    for start, closed in zip(starts[::-1].tolist(), stops[::-1].tolist(), strict=True):
+    for start, closed in zip(map(int, starts[::-1]), map(int, stops[::-1]), strict=True):
         end = _after_last_break(text, closed + 1, stop)
         if end:
             return end
