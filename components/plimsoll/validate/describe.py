@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -129,8 +129,7 @@ def _of_names(sample: pa.ChunkedArray, common: dict[str, Any]) -> Distribution:
     if not len(codes):
         return Distribution(kind=CATEGORICAL, **common, **calibrated(present))
     counts = np.bincount(codes, minlength=len(names))
-    order = sorted(range(len(names)), key=lambda place: (-counts[place], names[place]))
-    kept, hashes = _kept(order, names, counts)
+    kept, hashes = _kept(names, counts)
     named = sum(int(counts[place]) for place in kept)
     return Distribution(
         kind=CATEGORICAL,
@@ -145,13 +144,17 @@ def _of_names(sample: pa.ChunkedArray, common: dict[str, Any]) -> Distribution:
 
 
 def _kept(
-    order: list[int], names: list[str], counts: NDArray[np.int64]
+    names: list[str], counts: NDArray[np.int64]
 ) -> tuple[list[int], tuple[tuple[int, int], ...]]:
-    if len(order) <= MOST_COUNTS:
-        return order, ()
-    # Of equally frequent values none is kept, where not all are: which ones would be chance.
-    limit = max(int(counts[order[MOST_NAMED]]), 1)
-    kept = [place for place in order[:MOST_NAMED] if counts[place] > limit]
+    """Returns which names are kept, most frequent first, and the hashes of some if not all are."""
+    places: Sequence[int] = range(len(names))
+    if len(names) > MOST_COUNTS:
+        # Of equally frequent values none is kept, where not all are: which ones would be chance.
+        limit = max(int(np.sort(counts)[-MOST_NAMED - 1]), 1)
+        places = np.flatnonzero(counts > limit).tolist()
+    kept = sorted(places, key=lambda place: (-counts[place], names[place]))
+    if len(names) <= MOST_COUNTS:
+        return kept, ()
     codes = hashes_of(names)
     smallest = np.argsort(codes, kind="stable")[:MOST_HASHES]
     return kept, tuple((int(codes[place]), int(counts[place])) for place in smallest)

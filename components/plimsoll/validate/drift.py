@@ -19,7 +19,7 @@ LEAST = {
     "rank_shift": 0.1,
     "jensen_shannon": 0.01,
     "jensen_shannon_distance": 0.1,
-    "l_infinity": 0.02,
+    "l_infinity": 0.05,
     "psi": 0.1,
     "wasserstein": 0.1,
 }
