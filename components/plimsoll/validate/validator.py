@@ -173,10 +173,19 @@ def _drop_last_ties(texts: Any) -> None:
         del texts.top_values[-1]
 
 
+def whole_of(statistics: Any) -> Any:
+    """Returns statistics without their slices."""
+    if len(statistics.datasets) < 2:
+        return statistics
+    whole = type(statistics)()
+    whole.datasets.append(statistics.datasets[0])
+    return whole
+
+
 def infer_schema(statistics: Any) -> Any:
     """Returns the ``Schema`` that TFDV infers from a split's statistics."""
     return load().infer_schema(
-        statistics, infer_feature_shape=False, max_string_domain_size=MOST_DOMAIN_VALUES
+        whole_of(statistics), infer_feature_shape=False, max_string_domain_size=MOST_DOMAIN_VALUES
     )
 
 
@@ -188,7 +197,7 @@ def validate(statistics: Any, schema: Any, environment: str) -> list[Finding]:
         schema: A ``Schema``.
         environment: One that the schema names; empty: none.
     """
-    anomalies = load().validate_statistics(statistics, schema, environment or None)
+    anomalies = load().validate_statistics(whole_of(statistics), schema, environment or None)
     found = [
         Finding(
             ".".join(info.path.step) or key,
