@@ -16,7 +16,8 @@ from plimsoll.validate.drift import Measurement
 from plimsoll.validate.measure import measure
 from plimsoll.validate.report import report_html
 from plimsoll.validate.report.columns import OPEN
-from plimsoll.validate.report.drift import used
+from plimsoll.validate.report.drift import MOST_OVERLAID, used
+from plimsoll.validate.report.drift import OPEN as MOST_RANKED
 from validate.made import label, made, ran
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -67,6 +68,15 @@ def context_of(dataset):
     )
 
 
+def measurement(*, value, threshold=0.1, **fields):
+    """Returns a distance, a warning if it is past its threshold."""
+    usual = {"column": "x", "split": "train", "against": "baseline", "distance": "ks"}
+    level = "warning" if value > threshold else "pass"
+    return Measurement(
+        **{**usual, **fields}, value=value, threshold=threshold, level=level, how="as configured"
+    )
+
+
 def parsed(page):
     tags = Tags()
     tags.feed(page)
@@ -113,8 +123,7 @@ def compared(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory):
-    """Runs the gate on 500 columns, with a baseline."""
-    folder = tmp_path_factory.mktemp("wide")
+    """Makes the page of 500 columns, of which each fifth drifted."""
     random = np.random.default_rng(0)
     columns = {}
     for place in range(499):
@@ -124,9 +133,16 @@ def wide(tmp_path_factory):
         if place % 5 == 0:
             values = pa.array(values, mask=random.random(300) < 0.3)
         columns[f"column number {place}"] = values
-    dataset = made(folder / "data", {**columns, "y": label(300)})
-    run = ran(dataset, folder / "run", baseline=dataset.folder, mode="warn")
-    return run.page
+    dataset = made(tmp_path_factory.mktemp("wide") / "data", {**columns, "y": label(300)})
+    context = context_of(dataset)
+    drift = [
+        measurement(column=name, split=split, against=against, value=0.02 + place % 5 / 40)
+        for split, against in (("train", "baseline"), ("eval", "train"), ("test", "train"))
+        for place, name in enumerate(columns)
+    ]
+    context = replace(context, baseline=context.distributions["test"], drift=tuple(drift))
+    check = Check(split="train", column="column number 17", kind="values", level=ERROR)
+    return report_html(context, [check], "fail")
 
 
 def test_the_page_tells_the_verdict_first_and_then_in_order_of_weight(compared):
@@ -207,7 +223,17 @@ def test_500_columns_are_folded_but_whole(wide):
     for place in range(499):
         assert f">column number {place}</strong>" in columns
         assert f'aria-label="column number {place} in train"' in columns
-    assert columns.index(">y</strong>") < columns.index(">column number ")
+    first = re.findall(r'class="column">(.*?)</strong>', columns)[:2]
+    assert first == ["y", "column number 17"]
+
+
+def test_of_many_drifted_columns_the_worst_are_ranked_and_drawn(wide):
+    drift = section(wide, "Drift")
+    assert "train against the baseline: 99 of 499 columns past the threshold" in drift
+    assert drift.count('class="fill warn"') == 3 * MOST_RANKED
+    assert drift.count("<figure") == 2 * MOST_OVERLAID
+    assert f"{499 - MOST_RANKED} more columns" in drift
+    assert f"{MOST_OVERLAID - 6} more pictures, of 93 that drifted" in drift
 
 
 def test_columns_are_told_with_their_role_and_spread(tmp_path):
@@ -255,16 +281,8 @@ def test_a_comparison_without_drift_is_folded_and_says_how_near_it_came(compared
 
 def test_how_much_of_a_threshold_was_used():
     def one(distance, value, threshold, level="pass"):
-        return Measurement(
-            column="x",
-            split="train",
-            against="baseline",
-            distance=distance,
-            value=value,
-            threshold=threshold,
-            level=level,
-            how="",
-        )
+        item = measurement(distance=distance, value=value, threshold=threshold)
+        return replace(item, level=level)
 
     assert used(one("ks", 0.1, 0.05)) == pytest.approx(2)
     assert used(one("ks", 0.0, 0.0)) == 0
@@ -368,7 +386,7 @@ def test_the_verdict_follows_the_mode(tmp_path, mode, heading):
     check = Check(split="train", column="x", kind="values", level=ERROR, expected="e", found="f")
     assert heading in report_html(context_of(dataset), [check], mode)
     passed = report_html(context_of(dataset), [replace(check, level="pass")], mode)
-    assert "Passed: 1 checks" in passed
+    assert "Passed: 1 check," in passed
 
 
 def test_many_findings_are_folded(tmp_path):

@@ -12,6 +12,8 @@ MOST_NUMBERED = 16
 NOTABLE = 0.3
 """In larger maps a minus sign stands in cells below minus this."""
 LONGEST_NAME = 24
+BOLD = 1.15
+"""How much wider a name is in bold."""
 
 
 def correlation_map(
@@ -48,7 +50,8 @@ def correlation_map(
             parts.append(_square(value, (column * wide, row * tall, wide, tall), told, numbered))
         parts.append(_name(name, shown[row], row, (wide, tall)))
     across = max(
-        (place * wide + 6 + text_width(name, 12.5) for place, name in enumerate(shown)), default=0
+        (place * wide + 6 + BOLD * text_width(name, 12.5) for place, name in enumerate(shown)),
+        default=0,
     )
     width, height = round(across + 8), len(names) * tall
     svg = Html(

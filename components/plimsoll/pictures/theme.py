@@ -135,6 +135,7 @@ tbody th { font-weight:560 }
 .heat caption { padding-left:0 }
 .heat .axis { color:var(--faint); font-weight:500; font-size:12px }
 .column { display:inline-block; max-width:18em; overflow-wrap:break-word }
+.said { min-width:11em }
 .kind { color:var(--soft) }
 .values { min-width:16em; font-size:13px }
 .shares { width:auto; min-width:min(100%,420px) }
@@ -249,6 +250,8 @@ td:has(>.spark) { white-space:nowrap }
   th,td { padding:7px 10px }
   .tile { padding:11px 12px }
   .tile .value { font-size:21px }
+  .column { max-width:9em }
+  .values { min-width:9em }
 }
 @media print {
   body { background:#fff }

@@ -12,12 +12,11 @@ from plimsoll.pictures.markup import Html, element, escaped, joined
 from plimsoll.pictures.scales import number_text
 from plimsoll.pictures.tables import folded, table
 from plimsoll.problem import SPLITS
-from plimsoll.validate.check import ERROR, PASS, Context, shown
+from plimsoll.validate.check import ERROR, PASS, Context, share_text, shown
 from plimsoll.validate.config import TESTS
 from plimsoll.validate.drift import BASELINE, SERVING, TRAIN, Measurement
 from plimsoll.validate.report.columns import named, plain
 from plimsoll.validate.report.spreads import (
-    OTHERS,
     are_alike,
     edges_of,
     is_drawn,
@@ -207,8 +206,7 @@ def _how(items: Sequence[Measurement]) -> str:
     ranked = sorted(counts, key=lambda how: -counts[how])
     if not ranked or not ranked[0]:
         return ""
-    others = f", and {len(ranked) - 1} other ways" if len(ranked) > 1 else ""
-    return f"Thresholds: {ranked[0]}{others}."
+    return f"{'Most thresholds' if ranked[1:] else 'Thresholds'}: {ranked[0]}."
 
 
 def _overlays(context: Context, against: str) -> Html:
@@ -262,12 +260,13 @@ def _overlay(
 def _of_names(column: str, note: str, against: str, series: Mapping[str, Distribution]) -> Html:
     names = names_changed(list(series.values()), BARS)
     shares = {name: shares_by_name(item, names) for name, item in series.items()}
-    labels = [shown(name, 24) for name in names]
-    if any(row[-1] > 1e-9 for row in shares.values()):
-        labels.append(OTHERS)
+    others = [row[-1] for row in shares.values()]
+    if max(others) > 1e-9:
+        together = " → ".join(share_text(min(share, 1.0)) for share in others)
+        note += f". The values that changed most; all others together: {together}"
     return bar_chart(
-        labels,
-        {name: row[: len(labels)] for name, row in shares.items()},
+        [shown(name, 24) for name in names],
+        {name: row[:-1] for name, row in shares.items()},
         title=column,
         note=note,
         value_label="share of values",

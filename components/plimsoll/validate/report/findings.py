@@ -63,8 +63,8 @@ def _rows(group: Sequence[Check]) -> Html:
             badge("anomaly", "bad") if check.level == ERROR else badge("warning", "warn"),
             plain(check.column) if check.column else "all columns",
             check.split,
-            check.expected,
-            check.found.replace(" -> ", " → "),
+            element("div", check.expected, class_="said"),
+            element("div", check.found.replace(" -> ", " → "), class_="said"),
             *([_instances(check)] if instances else []),
         ]
         for check in group
@@ -80,5 +80,5 @@ def _instances(check: Check) -> Html:
         line = f"{shown(value)} ({rows_text(count)})"
         if place < len(check.places):
             line = f"{line}, first: {check.places[place]}"
-        lines.append(element("div", line))
+        lines.append(element("div", line, class_="said"))
     return joined(lines)

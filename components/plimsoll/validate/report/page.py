@@ -57,7 +57,8 @@ def _verdict(checks: Sequence[Check], mode: str) -> Html:
     anomalies = f"{errors} anomal{'y' if errors == 1 else 'ies'}"
     if not errors:
         tone = "warn" if warnings else "good"
-        return notice(f"Passed: {len(checks):,} checks, no anomalies", beside, tone)
+        counted = f"{len(checks):,} check{'' if len(checks) == 1 else 's'}"
+        return notice(f"Passed: {counted}, no anomalies", beside, tone)
     headings = {
         "fail": f"Stopped: {anomalies}",
         "branch": f"Not passed: {anomalies}; the pipeline decides, because mode is branch",

@@ -144,6 +144,9 @@ def _twins(strongest: Sequence[Pair]) -> str:
         )
         more = f"; {len(twins) - MOST_NAMED:,} more pairs" if twins[MOST_NAMED:] else ""
         note += f" Nearly the same: {told}{more}."
+    elif strongest:
+        pair = strongest[0]
+        note += f" The strongest: {pair.left} and {pair.right} ({_written(pair.pearson)})."
     return note
 
 
