@@ -41,10 +41,12 @@ class Service:
     kinds: dict[str, str] = field(default_factory=dict)
     """Queries that are no SELECT -> what they are."""
     faults: list[tuple[str, int]] = field(default_factory=list)
-    """A part of a request and the status to answer it with, once each."""
+    """A part of a request and the status to answer it with, once each; -1: no answer."""
     requests: list[str] = field(default_factory=list)
     jobs: dict[str, dict] = field(default_factory=dict)
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
+    fails: list[str] = field(default_factory=list)
+    """Why a job fails, once each."""
     page: int = 2
     billed: int = 4096
     cuts: list[int] = field(default_factory=list)
@@ -102,6 +104,9 @@ class Service:
             },
         }
         if not config.get("dryRun"):
+            if self.fails:
+                failure = {"reason": self.fails.pop(0), "message": "the job failed"}
+                job["status"]["errorResult"] = failure
             self.jobs[name] = job
         return 200, job
 
@@ -179,6 +184,9 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
                 if match in request:
                     act()
             status, answer = self._fault(request)
+            if status < 0:
+                self.close_connection = True
+                return
             if not status:
                 parts = urlsplit(self.path)
                 query = {key: values[0] for key, values in parse_qs(parts.query).items()}

@@ -147,6 +147,23 @@ def test_a_query_comes_with_its_job_and_without_its_text(service, get):
     assert "x@example.com" not in repr(found)
 
 
+def test_a_job_that_fails_on_their_side_is_started_anew(service, get):
+    service.fails = ["backendError", "backendError"]
+    assert get(f"bigquery:{SQL}")[1] == READ
+    assert len(service.jobs) == 3
+    service.fails = ["invalidQuery"]
+    with pytest.raises(DataError, match="BigQuery refuses the query") as caught:
+        get(f"bigquery:{SQL}")
+    assert "the job failed" in caught.value.cause
+
+
+@pytest.mark.parametrize("fault", [-1, 503])
+def test_a_service_that_stays_away_is_given_up_in_time(service, get, fault):
+    service.faults = [("POST", fault)] * 10**5
+    with pytest.raises(DataError, match="the query cannot be reached"):
+        get(f"bigquery:{SQL}", retry_seconds=0.3)
+
+
 def test_a_view_is_asked_what_it_answers(service, get):
     service.tables["view"] = Table(COLUMNS, [], kind="VIEW")
     service.queries["SELECT * FROM `linear.d.view`"] = Table(COLUMNS, ROWS)

@@ -140,7 +140,8 @@ class _Asked:
 
     def _check_reads_only(self, text: str, what: str) -> None:
         """Asks BigQuery what a query would do, which costs nothing and runs nothing."""
-        job = self._started(text, what, dry=True)
+        with _told(what, self._client):
+            job = self._started(text, dry=True)
         if job.statement_type != "SELECT":
             raise ConfigError(
                 f"{what} is no SELECT", cause=f"BigQuery takes it as {job.statement_type}"
@@ -154,12 +155,16 @@ class _Asked:
             )
 
     def _job(self, text: str, what: str) -> Any:
-        job = self._started(text, what, dry=False)
-        with _told(what, self._client):
-            job.result(retry=self._retry, timeout=self._config.query_seconds)
-        return job
+        def done() -> Any:
+            job = self._started(text, dry=False)
+            job.result(retry=self._retry, timeout=self._config.query_seconds, job_retry=None)
+            return job
 
-    def _started(self, text: str, what: str, *, dry: bool) -> Any:
+        with _told(what, self._client):
+            # A job that failed on BigQuery's side is started anew.
+            return self._retry(done)()
+
+    def _started(self, text: str, *, dry: bool) -> Any:
         from google.cloud import bigquery
 
         job_config = bigquery.QueryJobConfig(dry_run=dry, use_query_cache=not dry)
@@ -168,13 +173,14 @@ class _Asked:
         if not dry:
             job_config.job_timeout_ms = int(self._config.query_seconds * 1000)
             job_config.labels = {"made_by": JOB}
-        with _told(what, self._client):
-            return self._client.query(
-                text,
-                job_config=job_config,
-                retry=self._retry,
-                timeout=retries.REQUEST_SECONDS[1],
-            )
+        # The client's own job_retry goes on for many minutes whatever the time that is given.
+        return self._client.query(
+            text,
+            job_config=job_config,
+            retry=self._retry,
+            timeout=retries.REQUEST_SECONDS[1],
+            job_retry=None,
+        )
 
     def _write(self, table: Any, path: Path) -> int:
         """Writes a table's rows; returns how many. REST stands in where storage reads cannot."""
