@@ -43,6 +43,15 @@ def read_outside(path: str, copy: dsl.Output[dsl.Artifact]) -> str:
 
 
 @component
+def look_nowhere(note: dsl.Output[dsl.Artifact]) -> str:
+    from pathlib import Path
+
+    Path(note.path).write_text("nothing outside")
+    note.metadata["witnesses"] = []
+    return "nothing outside"
+
+
+@component
 def clock() -> float:
     import time
 
@@ -257,6 +266,7 @@ def imported(path: str):
 def outside(path: str):
     read = read_outside(path=path).set_caching_options(False)
     echo(text=read.outputs["Output"])
+    look_nowhere().set_caching_options(False)
     clock().set_caching_options(False)
 
 

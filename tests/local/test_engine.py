@@ -113,6 +113,7 @@ def test_what_a_step_saw_outside_decides_if_it_runs_again(tmp_path):
 
     assert not first.steps["read-outside"].cached
     assert second.steps["read-outside"].cached
+    assert second.steps["look-nowhere"].cached, "caching is off, but it says that it saw nothing"
     assert not second.steps["clock"].cached, "caching is off, and nothing says what it saw"
     assert touched.steps["read-outside"].cached, "the content is the same"
     assert not changed.steps["read-outside"].cached

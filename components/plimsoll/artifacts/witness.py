@@ -2,7 +2,8 @@
 
 A component that reads or writes files outside its outputs puts witnesses of them into the
 metadata of one of its output artifacts, under ``witnesses``. The local engine reuses such a step
-only while every witness holds; a step with caching switched off and no witness always runs.
+only while every witness holds. A step with caching switched off that says nothing of witnesses
+always runs; an empty list says that it looked at nothing outside.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ class Entry:
     """Where the entry lies."""
     files: Mapping[str, Mapping[str, Any]]
     """Path below ``outputs`` -> bytes, modified_ns and sha256."""
-    witnesses: tuple[Mapping[str, Any], ...]
-    """What the step saw or left outside its folder."""
+    witnesses: tuple[Mapping[str, Any], ...] | None
+    """What the step saw or left outside its folder; None: it did not say."""
     origin: str
     """The folder that the step's outputs were written to, as they may name it."""
 
@@ -63,8 +63,8 @@ class StepCache:
 
         Args:
             key: What the step was made from.
-            only_witnessed: Whether an entry without witnesses is passed over, because the step
-                depends on state outside that nothing here can see.
+            only_witnessed: Whether an entry is passed over that does not say what it saw outside,
+                because the step may depend on state that nothing here can see.
         """
         folder = self.root / key
         if not (folder / ENTRY).is_file():
@@ -73,13 +73,15 @@ class StepCache:
             entry = _read(folder)
         except (ArtifactError, KeyError):
             return None
-        if only_witnessed and not entry.witnesses:
+        if only_witnessed and entry.witnesses is None:
             return None
-        if not all(witness.holds(seen) for seen in entry.witnesses):
+        if not all(witness.holds(seen) for seen in entry.witnesses or ()):
             return None
         return entry if _whole(entry) else None
 
-    def put(self, key: str, outputs: Path, witnesses: tuple[Mapping[str, Any], ...]) -> Entry:
+    def put(
+        self, key: str, outputs: Path, witnesses: tuple[Mapping[str, Any], ...] | None
+    ) -> Entry:
         """Keeps a step's folder of outputs under a key, by hard links where the disk has them."""
         self.root.mkdir(parents=True, exist_ok=True)
         target = self.root / key
@@ -146,7 +148,7 @@ def _record(entry: Entry) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "files": entry.files,
-        "witnesses": list(entry.witnesses),
+        "witnesses": entry.witnesses,
         "origin": entry.origin,
     }
 
@@ -158,7 +160,7 @@ def _read(folder: Path) -> Entry:
     return Entry(
         folder=folder,
         files=record["files"],
-        witnesses=tuple(record["witnesses"]),
+        witnesses=None if record["witnesses"] is None else tuple(record["witnesses"]),
         origin=str(record["origin"]),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -195,11 +196,12 @@ class StepRunner:
         return self.cache.find(key, only_witnessed=folder.name in self.uncached)
 
     def _store(self, key: str, step: Step, folder: Path) -> Entry:
-        witnesses = tuple(
-            seen
+        said = [
+            artifact["metadata"][witness.METADATA_KEY]
             for artifact in step.artifacts.values()
-            for seen in artifact["metadata"].get(witness.METADATA_KEY, [])
-        )
+            if witness.METADATA_KEY in artifact["metadata"]
+        ]
+        witnesses = tuple(itertools.chain.from_iterable(said)) if said else None
         return self.cache.put(key, folder, witnesses)
 
     def _remember_digests(self, entry: Entry, asked: dict[str, Any], folder: Path) -> None:
