@@ -30,7 +30,7 @@ from plimsoll.validate.drift import (
 from plimsoll.validate.measure import measure
 from plimsoll.validate.reference import Reference
 from plimsoll.validate.reference_checks import drift_checks, reference_checks
-from plimsoll.validate.schema import is_known_environment
+from plimsoll.validate.schema import is_known_environment, role_of
 
 COMPARATORS: Mapping[str, str] = {BASELINE: "drift_comparator", SERVING: "skew_comparator"}
 COMPARED = (
@@ -144,8 +144,14 @@ def serving_checks(
     else:
         return []
     findings = validator.validate(statistics, context.schema, SERVING_ENVIRONMENT)
-    # A column that no model reads, such as a key or what was dropped, may come or not.
-    findings = [item for item in findings if not item.column or is_used(context, item.column)]
+    # What no model reads, such as the label, a key or what was dropped, may come or not.
+    problem = context.dataset.problem
+    read = [
+        item
+        for item in findings
+        if item.column and role_of(problem, item.column) in ("feature", "time")
+    ]
+    findings = [item for item in findings if not item.column] + read
     return objections(context, SERVING, [], findings)
 
 

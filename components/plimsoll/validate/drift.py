@@ -54,14 +54,6 @@ class Measurement:
     change: str = ""
     """What changed most, for people: ``mean 55.1 -> 78.4``."""
 
-    @property
-    def excess(self) -> float:
-        """How many times its threshold a distance is; of a test, the other way round."""
-        high, low = self.value, self.threshold
-        if self.distance in TESTS:
-            high, low = low, high
-        return high / low if low else (math.inf if high else 0.0)
-
     def to_json(self) -> dict[str, Any]:
         """Returns the measurement as JSON values."""
         return dict(vars(self))

@@ -7,7 +7,16 @@ from dataclasses import replace
 
 from plimsoll.artifacts.distributions import CATEGORICAL, NUMERIC, Distribution
 from plimsoll.errors import nearest
-from plimsoll.validate.check import ERROR, PASS, WARNING, Check, Context, share_text, shown
+from plimsoll.validate.check import (
+    ERROR,
+    LEVELS,
+    PASS,
+    WARNING,
+    Check,
+    Context,
+    share_text,
+    shown,
+)
 from plimsoll.validate.column_checks import CHANCE, NOUNS, is_used
 from plimsoll.validate.drift import BASELINE, SERVING, TRAIN, Measurement, Pair, line
 from plimsoll.validate.schema import role_of
@@ -53,7 +62,8 @@ def drift_checks(measurements: Sequence[Measurement]) -> list[Check]:
 
 
 def _drifted(items: Sequence[Measurement]) -> Check:
-    worst = max(items, key=lambda item: item.excess)
+    # The gravest, and of equally grave ones the first that was asked for.
+    worst = max(items, key=lambda item: LEVELS.index(item.level))
     measured = f"{worst.distance} {worst.value:.2g}"
     allowed = f"line {worst.threshold:.2g}, {worst.how}"
     also = [f"{item.distance} {item.value:.2g}" for item in items if item is not worst]
