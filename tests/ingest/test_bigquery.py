@@ -10,7 +10,7 @@ from ingest.bigquery_double import Table, running
 from plimsoll.artifacts import retries
 from plimsoll.artifacts.witness import holds
 from plimsoll.errors import ConfigError, DataError
-from plimsoll.ingest import bigquery_rows
+from plimsoll.ingest import bigquery, bigquery_rows
 from plimsoll.ingest.config import IngestConfig
 from plimsoll.ingest.sources import check_unchanged, find
 
@@ -104,6 +104,30 @@ def test_a_stream_that_is_cut_goes_on_where_it_was(service, get):
     service.cuts = [1, 0, 1]
     assert get(TABLE)[1] == READ
     assert service.offsets == [0, 2, 2, 4]
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 4, 7])
+def test_the_files_chunks_are_even_however_the_rows_came(service, get, monkeypatch, page):
+    monkeypatch.setattr(bigquery, "CHUNK_ROWS", 3)
+    service.tables["flights"].rows = [(n, n / 2, str(n)) for n in range(8)]
+    service.page = page
+    found, rows = get(TABLE)
+    assert rows["n"] == list(range(8))
+    with pa.ipc.open_file(found.sources[0].path) as reader:
+        sizes = [reader.get_batch(place).num_rows for place in range(reader.num_record_batches)]
+    assert sizes == [3, 3, 2]
+
+
+def test_a_stream_that_comes_on_is_not_given_up_however_often_it_is_cut(service, get, monkeypatch):
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0.04)
+    monkeypatch.setattr(retries, "LONGEST_WAIT", 0.04)
+    rows = [(n, n / 2, str(n)) for n in range(80)]
+    service.tables["flights"].rows = rows
+    service.page = 1
+    service.cuts = [1] * 79
+    notes = []
+    assert get(TABLE, notes)[1]["n"] == list(range(80))
+    assert notes == [], "waited longer than retry_seconds, but never without progress"
 
 
 def test_a_stream_that_stays_cut_is_given_up(service, get):
