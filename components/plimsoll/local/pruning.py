@@ -16,7 +16,7 @@ from plimsoll.errors import ArtifactError, UsageError
 from plimsoll.local import code
 from plimsoll.local.cache import ENTRY, OUTPUTS
 from plimsoll.local.named_data import store_in
-from plimsoll.local.record import RECORD
+from plimsoll.local.record import RECORD, RUNNING, runs_in
 from plimsoll.local.role_command import SCRATCH_PREFIX
 
 DAY_SECONDS = 86_400
@@ -80,8 +80,10 @@ def _leftovers(out: Path) -> Iterator[Path]:
     for pattern in LEFTOVERS:
         yield from (out / "cache").glob(pattern)
     yield from (path for path in store_in(out).glob(".*") if path.is_dir())
-    current = code.digest()[:16]
-    yield from (path for path in (out / "cache" / "code").glob("*") if path.name != current)
+    if all(record["status"] != RUNNING for record in runs_in(out)):
+        # A run that goes on imports from its own copy, however old that is.
+        current = code.digest()[:16]
+        yield from (path for path in (out / "cache" / "code").glob("*") if path.name != current)
 
 
 def _freed_by(folders: Iterable[Path]) -> int:

@@ -1,0 +1,138 @@
+"""What the command line makes of a pipeline's inputs: places, texts, and the last baseline."""
+
+import json
+
+import pytest
+from kfp import dsl
+
+from local.pipelines import echo
+from plimsoll.artifacts.files import write_json
+from plimsoll.errors import ConfigError, UsageError
+from plimsoll.local import arguments, library
+from plimsoll.local.baselines import statistics_named
+from plimsoll.local.record import Step, new_run
+
+
+@dsl.pipeline(name="gated")
+def gated(
+    label: str = "",
+    problem: str = "",
+    gate: str = "fail",
+    gate_config: str = "{}",
+    ingest_config: str = "{}",
+    transform_config: str = "{}",
+    train_config: str = "{}",
+    baseline: str = "",
+    store: str = "",
+    push_to: str = "",
+):
+    echo(text=baseline)
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return library.compile_function(gated)
+
+
+def ran(out, *, state="succeeded", passed=None, pipeline="gated", **given):
+    """A run that ended, with the statistics of its data."""
+    run = new_run(pipeline, {"label": "late", "problem": "", **given}, out)
+    folder = out / run.id / "validate" / "statistics"
+    write_json(folder / "manifest.json", {"format": "plimsoll.statistics/2"})
+    artifact = {"type": "system.Artifact", "path": str(folder), "metadata": {}}
+    step = Step(name="validate", state=state, artifacts={"statistics": artifact})
+    step.outputs = {} if passed is None else {"passed": passed}
+    run.steps = {"validate": step}
+    run.status = "succeeded"
+    # Runs are told apart by when they started, and these do within a moment.
+    run.started = f"2026-01-01T00:00:{len(list(out.iterdir())):02d}.000+00:00"
+    run.write()
+    return str(folder)
+
+
+def completed(pipeline, out, **given):
+    return arguments.complete({"label": "late", **given}, pipeline, out)
+
+
+def test_places_default_to_the_folder_of_runs(pipeline, tmp_path):
+    found = completed(pipeline, tmp_path)
+
+    assert found["store"] == str(tmp_path / "datasets")
+    assert found["push_to"] == str(tmp_path / "models")
+    assert completed(pipeline, tmp_path, store="/elsewhere")["store"] == "/elsewhere"
+
+
+def test_a_config_may_be_a_file(pipeline, tmp_path):
+    path = tmp_path / "gate.json"
+    path.write_text('{"min_rows": 5}')
+
+    for value in (str(path), f"@{path}"):
+        assert arguments.parse(["--gate_config", value], pipeline) == {
+            "gate_config": '{"min_rows": 5}'
+        }
+    assert arguments.parse(["--gate_config", '{"a": 1}'], pipeline)["gate_config"] == '{"a": 1}'
+    with pytest.raises(UsageError, match=r"none\.json cannot be read"):
+        arguments.parse(["--ingest_config", "none.json"], pipeline)
+
+
+@pytest.mark.parametrize("name", ["gate_config", "ingest_config"])
+def test_a_config_is_read_before_anything_runs(pipeline, tmp_path, name):
+    with pytest.raises(ConfigError, match="there is no field 'nothing'"):
+        completed(pipeline, tmp_path, **{name: '{"nothing": 1}'})
+
+
+def test_last_is_the_newest_run_whose_data_passed(pipeline, tmp_path, capsys):
+    ran(tmp_path)
+    newest = ran(tmp_path)
+    ran(tmp_path, state="failed")
+    ran(tmp_path, passed=False)
+    ran(tmp_path, pipeline="other")
+    ran(tmp_path, label="other")
+
+    assert completed(pipeline, tmp_path, baseline="last")["baseline"] == newest
+    assert f"baseline: {newest.split('/')[-3]}" in capsys.readouterr().err
+
+
+def test_a_gate_that_only_warns_lets_its_data_be_a_baseline(pipeline, tmp_path):
+    folder = ran(tmp_path, passed=False, gate="warn")
+
+    assert completed(pipeline, tmp_path, baseline="last")["baseline"] == folder
+
+
+def test_problems_are_told_apart_by_name(pipeline, tmp_path):
+    folder = ran(tmp_path, label="", problem="{label: late, name: delays}")
+    ran(tmp_path, label="", problem="{label: late, name: others}")
+
+    found = completed(pipeline, tmp_path, problem="{label: late, name: delays}", baseline="last")
+
+    assert found["baseline"] == folder
+
+
+def test_statistics_that_were_removed_are_no_baseline(pipeline, tmp_path):
+    kept, gone = ran(tmp_path), ran(tmp_path)
+    (tmp_path / gone.split("/")[-3] / "validate" / "statistics" / "manifest.json").unlink()
+
+    assert completed(pipeline, tmp_path, baseline="last")["baseline"] == kept
+
+
+def test_without_an_earlier_run_the_first_has_to_be_said(pipeline, tmp_path):
+    with pytest.raises(UsageError, match="no earlier run of gated for late") as refused:
+        completed(pipeline, tmp_path, baseline="last")
+    assert "first_run" in refused.value.hint
+
+    config = json.dumps({"first_run": True})
+    assert completed(pipeline, tmp_path, baseline="last", gate_config=config)["baseline"] == ""
+
+
+def test_a_baseline_that_is_a_place_stays_as_it_is(pipeline, tmp_path):
+    for place in ("", "runs/x/validate/statistics", "gs://bucket/statistics"):
+        assert completed(pipeline, tmp_path, baseline=place)["baseline"] == place
+        assert statistics_named(place, tmp_path) == place
+
+
+def test_commands_know_last_too(tmp_path):
+    with pytest.raises(UsageError, match="no run in"):
+        statistics_named("last", tmp_path)
+
+    folder = ran(tmp_path)
+    assert statistics_named("last", tmp_path) == folder
