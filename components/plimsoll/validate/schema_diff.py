@@ -113,7 +113,7 @@ def _changed(
         if field.name in skip:
             continue
         name = f"{path}.{field.name}" if path else field.name
-        if field.label == field.LABEL_REPEATED:
+        if not field.has_presence:  # repeated, in proto2
             before, after = list(getattr(old, field.name)), list(getattr(new, field.name))
             if before != after:
                 yield name, (before or None, after or None)

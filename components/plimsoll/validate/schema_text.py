@@ -244,7 +244,8 @@ def _rendered(
 
 def _is_repeated(message: Any, name: str) -> bool:
     field = message.DESCRIPTOR.fields_by_name[name]
-    return bool(field.label == field.LABEL_REPEATED)
+    # In proto2 all others have presence; ``label`` is deprecated in newer protobuf.
+    return not bool(field.has_presence)
 
 
 def _has_names(message: Any, name: str) -> bool:
