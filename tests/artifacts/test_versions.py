@@ -229,6 +229,6 @@ def test_what_is_no_version_is_passed_over(tmp_path):
     kept = versions.keep(dataset(tmp_path / "1"), store, {})
     (store / ("0" * 64)).mkdir()
     (store / "notes").mkdir()
-    os.rename(kept, store / ("1" * 64))
+    kept.rename(store / ("1" * 64))
 
     assert list(versions.versions_in(store)) == []
