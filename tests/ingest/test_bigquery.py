@@ -168,6 +168,7 @@ def test_a_query_comes_with_its_job_and_without_its_text(service, get):
     (source,) = found.sources
     assert source.version["job"] in service.jobs
     assert source.version["bytes_billed"] == "4096"
+    assert source.lasting_version == {}, "a job is another one each time"
     assert "x@example.com" not in repr(found)
 
 

@@ -229,6 +229,7 @@ def test_a_tracked_file_brings_its_hash_into_the_lineage(put, found):
     seen = found(path)
     assert seen.lineage == {"dvc": [{"file": "a.csv.dvc", "md5": md5, "size": len(CSV)}]}
     assert seen.sources[0].version["dvc_md5"] == md5
+    assert seen.sources[0].lasting_version == {"dvc_md5": md5}
     notes = []
     assert found(path.parent, notes).lineage == seen.lineage
     assert notes == []

@@ -11,6 +11,7 @@ from plimsoll.errors import DataError
 from plimsoll.ingest.config import DEFAULT, IngestConfig
 
 LONGEST_TOLD = 200
+PASSING = frozenset(("modified_ns", "bytes", "job", "bytes_billed", "cached"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,11 @@ class Source:
     """Where it came from: an object's or a table's address; empty: a local file."""
     version: Mapping[str, str] = field(default_factory=dict)
     """Which one it is: an object's generation, a file's time of modification, its span."""
+
+    @property
+    def lasting_version(self) -> dict[str, str]:
+        """The version without what differs though the data is the same: times, jobs, costs."""
+        return {key: text for key, text in self.version.items() if key not in PASSING}
 
 
 @dataclass(frozen=True, kw_only=True)
