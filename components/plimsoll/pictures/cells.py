@@ -35,7 +35,7 @@ def bullet(
     number = finite_number(value)
     parts = [element("title", label), _track()]
     if number is not None and number >= 0:
-        end = min(number / scale, 1.0) * WIDE
+        end = number / scale * WIDE
         kind = f"fill {tone}" if filled else f"fill hollow {tone}"
         if number > scale:
             shape = f"M0 5H{WIDE - 7}L{WIDE} {TALL / 2:.0f}L{WIDE - 7} {TALL - 5}H0Z"
