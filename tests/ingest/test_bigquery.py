@@ -1,13 +1,14 @@
 """Tables and queries of BigQuery, by the real clients over real sockets."""
 
 import hashlib
+import json
 
 import grpc
 import pyarrow as pa
 import pytest
 
 from ingest.bigquery_double import Table, running
-from plimsoll.artifacts import retries
+from plimsoll.artifacts import gcs, retries
 from plimsoll.artifacts.witness import holds
 from plimsoll.errors import ConfigError, DataError
 from plimsoll.ingest import bigquery, bigquery_rows
@@ -187,6 +188,29 @@ def test_a_service_that_stays_away_is_given_up_in_time(service, get, fault):
     service.faults = [("POST", fault)] * 10**5
     with pytest.raises(DataError, match="the query cannot be reached"):
         get(f"bigquery:{SQL}", retry_seconds=0.3)
+
+
+@pytest.fixture
+def account(monkeypatch, tmp_path):
+    """An account of a person, who has no project."""
+    names = {"client_id": "x", "client_secret": "secret", "refresh_token": "secret"}
+    path = tmp_path / "account.json"
+    path.write_text(json.dumps({"type": "authorized_user", **names}))
+    for name in ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", bigquery_rows.REST_EMULATOR):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv(gcs.EMULATOR, raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.mark.filterwarnings("ignore:Your application has authenticated")
+def test_an_account_without_a_project_is_told_to_name_one(account, tmp_path):
+    with pytest.raises(ConfigError, match="BigQuery needs a project") as caught:
+        find(TABLE, tmp_path, [])
+    assert "project" in caught.value.hint
+    gcs.Store()
 
 
 def test_a_view_is_asked_what_it_answers(service, get):

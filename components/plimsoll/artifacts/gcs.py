@@ -373,7 +373,5 @@ def _check_installed() -> None:
 def _client() -> Any:
     from google.cloud import storage
 
-    credentials = retries.credentials_for(EMULATOR)
-    if credentials:
-        return storage.Client(project="none", credentials=credentials)
-    return storage.Client()
+    # Objects are read without a project, and an account may have none.
+    return storage.Client(project=None, credentials=retries.credentials_for(EMULATOR))

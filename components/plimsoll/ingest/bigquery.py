@@ -303,4 +303,10 @@ def _client(config: IngestConfig) -> Any:
     credentials = retries.credentials_for(bigquery_rows.REST_EMULATOR)
     if credentials:
         return bigquery.Client(project=config.project or "none", credentials=credentials)
-    return bigquery.Client(project=config.project or None)
+    try:
+        return bigquery.Client(project=config.project or None)
+    except OSError as error:
+        raise ConfigError(
+            "BigQuery needs a project to run its jobs in, and the account names none",
+            hint='name it in ingest\'s config: {"project": "my-project"}',
+        ) from error
