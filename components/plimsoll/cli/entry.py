@@ -1,4 +1,4 @@
-"""Parses the command line, calls the command and turns errors into exit codes."""
+"""Parses the command line, calls the command, and turns errors into exit codes."""
 
 from __future__ import annotations
 
