@@ -84,30 +84,62 @@ def test_a_shift_is_farther_than_chance():
     assert near < 0.01 < 0.03 < far
 
 
+def texts_of(values, most=200, chunk=100):
+    made = Texts(most)
+    for start in range(0, len(values), chunk):
+        made.add(pa.array(values[start : start + chunk]))
+    return made
+
+
 @settings(max_examples=20)
-@given(st.integers(0, 3000), st.integers(1, 400))
-def test_many_texts_are_counted_by_hash_and_none_is_lost(distinct, most):
-    texts = Texts(most)
-    for start in range(0, distinct, 100):
-        texts.add(pa.array([f"v{n}" for n in range(start, min(start + 100, distinct))] * 2))
+@given(st.integers(0, 3000), st.integers(10, 400))
+def test_many_texts_are_sampled_and_every_row_counts(distinct, most):
+    values = [f"v{number}" for number in range(distinct)] * 2
+    texts = texts_of(values, most)
 
-    if texts.buckets is None:
-        assert sum(texts.counts.values()) == 2 * distinct
-    else:
-        assert texts.buckets.sum() == 2 * distinct
-        assert len(texts.counts) <= max(most // 10, 1)
+    counts, others = texts.cells(texts)
+
+    assert counts.sum() == others.sum() == pytest.approx(2 * distinct)
+    assert len(texts.counts) + len(texts.light) <= 1.1 * most
+    assert texts.sampled == (distinct > most)
+    if not texts.sampled:
+        assert texts.distinct == distinct
+    elif most >= 100:
+        assert texts.distinct == pytest.approx(distinct, rel=0.6)
 
 
-def test_disjoint_texts_are_far_apart_however_many():
-    sides = [Texts(100) for _ in range(2)]
-    for number, side in enumerate(sides):
-        side.add(pa.array([f"{number}-{n}" for n in range(5000)]))
+def divergence(one, other):
+    return jensen_shannon(*(side / side.sum() for side in one.cells(other)))
 
-    counts = sides[0].shares(sides[1])
 
-    assert jensen_shannon(*(side / side.sum() for side in counts)) > 0.85
-    again = sides[0].shares(sides[0])
-    assert jensen_shannon(*(side / side.sum() for side in again)) == 0
+def test_many_texts_are_compared_on_the_same_values():
+    random = np.random.default_rng(0)
+    values = [f"row {number}" for number in range(5000)]
+    moved = list(random.permutation(values))
+    others = [f"other {number}" for number in range(5000)]
+    half = values[:2500] + others[:2500]
+
+    assert divergence(texts_of(values), texts_of(moved)) < 0.02
+    assert divergence(texts_of(values), texts_of(others)) > 0.98
+    assert 0.4 < divergence(texts_of(values), texts_of(half)) < 0.6
+
+
+def test_a_frequent_text_among_many_counts_for_its_share():
+    rare = [f"row {number}" for number in range(5000)]
+    with_few, with_many = (["often"] * often + rare for often in (50, 5000))
+
+    far = divergence(texts_of(with_few), texts_of(with_many))
+    exact = jensen_shannon(
+        np.array([50 / 5050] + [1 / 5050] * 5000), np.array([0.5] + [0.5 / 5000] * 5000)
+    )
+
+    assert far == pytest.approx(exact, abs=0.03)
+
+
+def test_few_texts_against_many():
+    few, many = ["a", "b"] * 500, [f"row {number}" for number in range(5000)]
+
+    assert divergence(texts_of(few), texts_of(many)) > 0.98
 
 
 def test_long_texts_are_kept_short_and_told_apart():

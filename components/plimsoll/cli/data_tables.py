@@ -170,8 +170,8 @@ def _top(values: Sequence[Any]) -> str:
 
 
 def _distinct(column: Mapping[str, Any]) -> str:
-    count = column.get("distinct")
-    return "very many" if count is None else f"{count:,}"
+    count = column.get("distinct", 0)
+    return f"about {float(f'{count:.2g}'):,.0f}" if column.get("sampled") else f"{count:,}"
 
 
 def _value(value: str) -> str:

@@ -86,7 +86,11 @@ def diff(first: str, second: str) -> dict[str, Any]:
     retyped = [name for name in both if before[name].type != after[name].type]
     return {
         **told,
-        "same_rows": not removed and not added and not retyped and _same_rows(one, other),
+        "same_rows": not removed
+        and not added
+        and not retyped
+        and all(_alike(before[name], after[name]) for name in both)
+        and _digest(one) == _digest(other),
         "added": [_named(after[name]) for name in added],
         "removed": [_named(before[name]) for name in removed],
         "retyped": [
@@ -142,7 +146,7 @@ def _only_in(one: Profile, other: Profile) -> list[list[Any]]:
     """Returns the most frequent texts that only one side has, with their shares there."""
     if one.texts is None or other.texts is None:
         return []
-    if one.texts.buckets is not None or other.texts.buckets is not None:
+    if one.texts.sampled or other.texts.sampled:
         return []
     known = other.texts.counts
     found = [(-rows, text) for text, rows in one.texts.counts.items() if text not in known]
@@ -174,10 +178,16 @@ def _renamed(
     return found
 
 
-def _same_rows(one: Dataset, other: Dataset) -> bool:
-    """Says if two data sets of the same columns hold the same rows in another order or split."""
-    rows = [sum(_rows(dataset).values()) for dataset in (one, other)]
-    return rows[0] == rows[1] and _digest(one) == _digest(other)
+def _alike(one: Profile, other: Profile) -> bool:
+    """Says if nothing cheap to see keeps two columns from holding the same values."""
+    seen = [(side.rows, side.tally.nulls, side.tally.low, side.tally.high) for side in (one, other)]
+    texts = [side.texts for side in (one, other)]
+    return seen[0] == seen[1] and (
+        texts[0] is None
+        or texts[1] is None
+        or texts[0].sampled
+        or texts[0].counts == texts[1].counts
+    )
 
 
 def _digest(dataset: Dataset) -> tuple[int, int]:

@@ -25,8 +25,8 @@ BATCH_CELLS = 1 << 22
 """Rows times columns of a batch, at most."""
 TEXT_CELLS = 1 << 21
 """Different texts that are counted one by one, over all columns together."""
-BUCKETS = 1 << 16
-"""Past that, a column's texts are counted by hash in so many buckets."""
+HASHES = 1 << 32
+"""How many hashes of texts there are."""
 LONGEST = 100
 """Letters of a text that are kept; the checksum of the whole stands for the rest."""
 TOP = 5
@@ -36,7 +36,10 @@ EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - moments of a data set ar
 
 
 class Texts:
-    """Counts texts: each one at first, by hash once there are too many.
+    """Counts texts: each one at first; once there are too many, the leaders and a sample.
+
+    The sample is of values, not of rows: those whose hash is below a bound, the same ones in
+    every data set, with all their rows. Two columns of many values are compared on these.
 
     Args:
         most: Different texts to count one by one.
@@ -45,37 +48,77 @@ class Texts:
     def __init__(self, most: int) -> None:
         self._most = most
         self.counts: Counter[str] = Counter()
-        self.buckets: NDArray[np.int64] | None = None
-        """Set once not every text is in ``counts``, which then holds those that led before."""
+        """By text; once ``sampled``, of those that led then."""
+        self.light: Counter[str] = Counter()
+        """Of the others, those of a hash below ``bound``."""
+        self.bound = HASHES
+        self.total = 0
+
+    @property
+    def sampled(self) -> bool:
+        """Whether not every text is counted."""
+        return self.bound < HASHES
+
+    @property
+    def distinct(self) -> int:
+        """How many different texts there are; an estimate once ``sampled``."""
+        return len(self.counts) + round(len(self.light) * HASHES / self.bound)
 
     def add(self, array: pa.Array) -> None:
         """Adds a batch of texts."""
         counted = pc.value_counts(array.drop_null())
         texts = [_short(text) for text in counted.field("values").to_pylist()]
-        rows = counted.field("counts").to_pylist()
-        if self.buckets is None:
-            for text, count in zip(texts, rows, strict=True):
-                self.counts[text] += count
-            if len(self.counts) > self._most:
-                self.buckets = _bucketed(self.counts)
-                self.counts = Counter(dict(self.counts.most_common(self._most // 10)))
-            return
-        for text, count in zip(texts, rows, strict=True):
-            self.buckets[_bucket(text)] += count
-            if text in self.counts:
-                self.counts[text] += count
+        for text, rows in zip(texts, counted.field("counts").to_pylist(), strict=True):
+            self.total += rows
+            if not self.sampled or text in self.counts:
+                self.counts[text] += rows
+            elif _hash(text) < self.bound:
+                self.light[text] += rows
+        if not self.sampled and len(self.counts) > self._most:
+            leaders = dict(self.counts.most_common(self._most // 10))
+            self.light = Counter({t: n for t, n in self.counts.items() if t not in leaders})
+            self.counts = Counter(leaders)
+            self._halve()
+        while len(self.light) > self._most:
+            self._halve()
 
-    def shares(self, other: Texts) -> tuple[Floats, Floats]:
-        """Returns the counts of this column's texts and another's, in the same cells."""
-        if self.buckets is None and other.buckets is None:
+    def _halve(self) -> None:
+        self.bound //= 2
+        self.light = Counter({t: n for t, n in self.light.items() if _hash(t) < self.bound})
+
+    def rows_of(self, text: str) -> int | None:
+        """Returns the rows of a text, or None if it was not counted."""
+        if text in self.counts or not self.sampled:
+            return self.counts.get(text, 0)
+        return self.light.get(text, 0) if _hash(text) < self.bound else None
+
+    def cells(self, other: Texts) -> tuple[Floats, Floats]:
+        """Returns the rows of this column and another in the same cells."""
+        if not self.sampled and not other.sampled:
             names = sorted(self.counts.keys() | other.counts.keys())
-            first = np.array([self.counts[name] for name in names], dtype=np.float64)
-            return first, np.array([other.counts[name] for name in names], dtype=np.float64)
-        both = [
-            one.buckets if one.buckets is not None else _bucketed(one.counts)
-            for one in (self, other)
-        ]
-        return both[0].astype(np.float64), both[1].astype(np.float64)
+            return _floats([self.counts.get(name, 0) for name in names]), _floats(
+                [other.counts.get(name, 0) for name in names]
+            )
+        leaders = {
+            name: rows
+            for name in sorted(self.counts.keys() | other.counts.keys())
+            if None not in (rows := (self.rows_of(name), other.rows_of(name)))
+        }
+        bound = min(self.bound, other.bound)
+        among = sorted(
+            name
+            for name in {*self.counts, *self.light, *other.counts, *other.light}
+            if name not in leaders and _hash(name) < bound
+        )
+        sides = []
+        for place, side in enumerate((self, other)):
+            known = _floats([rows[place] or 0 for rows in leaders.values()])
+            few = _floats([side.rows_of(name) or 0 for name in among])
+            left = side.total - known.sum()
+            # What was sampled stands for all that was not counted by name.
+            few = few * (left / few.sum()) if few.sum() else few
+            sides.append(np.concatenate([known, few, [left - few.sum()]]))
+        return sides[0], sides[1]
 
 
 @dataclass(kw_only=True)
@@ -124,7 +167,7 @@ class Profile:
         if self.texts is not None:
             top = sorted(self.texts.counts.items(), key=lambda item: (-item[1], item[0]))[:TOP]
             told["top"] = [[text, rows / max(self.values, 1)] for text, rows in top]
-            told["distinct"] = len(self.texts.counts) if self.texts.buckets is None else None
+            told["distinct"], told["sampled"] = self.texts.distinct, self.texts.sampled
         elif self.values:
             moments = self.type == "timestamp"
             median = float(np.median(self.numbers)) if len(self.numbers) else self.mean
@@ -174,7 +217,7 @@ def distance(first: Profile, second: Profile) -> float:
     counts.
     """
     if first.texts is not None and second.texts is not None:
-        counts, others = first.texts.shares(second.texts)
+        counts, others = first.texts.cells(second.texts)
     else:
         counts, others = _binned(first.numbers, second.numbers)
     shares = [
@@ -217,15 +260,13 @@ def _binned(first: Floats, second: Floats) -> tuple[Floats, Floats]:
     return both[0].astype(np.float64), both[1].astype(np.float64)
 
 
-def _bucketed(counts: Counter[str]) -> NDArray[np.int64]:
-    buckets = np.zeros(BUCKETS, dtype=np.int64)
-    for text, rows in counts.items():
-        buckets[_bucket(text)] += rows
-    return buckets
+def _floats(values: list[int]) -> Floats:
+    return np.array(values, dtype=np.float64)
 
 
-def _bucket(text: str) -> int:
-    return zlib.crc32(text.encode()) % BUCKETS
+def _hash(text: str) -> int:
+    """Returns a number below ``HASHES``, the same on every machine."""
+    return zlib.crc32(text.encode()) * 0x9E3779B1 % HASHES
 
 
 def _short(text: str) -> str:
