@@ -46,7 +46,8 @@ class Plan:
     @property
     def batch_rows(self) -> int:
         """Rows that are added at once: a power of two, fewer for wide data."""
-        return min(BATCH_ROWS, 1 << max((BATCH_CELLS // len(self.shapes)).bit_length() - 1, 0))
+        fitting = 1 << max((BATCH_CELLS // max(len(self.shapes), 1)).bit_length() - 1, 0)
+        return min(BATCH_ROWS, self.part_rows, fitting)
 
     @property
     def part_rows(self) -> int:
