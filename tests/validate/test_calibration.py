@@ -151,8 +151,25 @@ def test_a_threshold_from_chunks_is_the_mean_and_three_standard_deviations_of_th
     ]
     assert seen.mean == pytest.approx(np.mean(gaps), abs=0.01)
     assert seen.std == pytest.approx(np.std(gaps), abs=0.01)
+    assert seen.decay == pytest.approx(0, abs=0.1)
     threshold, _ = line("ks", one, one, 1e-5, 0.0, "x")
-    assert threshold >= seen.mean + 3 * seen.std
+    assert threshold >= 0.9 * (seen.mean + 3 * seen.std)
+
+
+def test_changes_of_days_weigh_less_in_a_month_and_a_trend_does_not():
+    """A chunk of the reference is a stretch of days; a span of as many rows as all is not."""
+    rng = np.random.default_rng(3)
+    rows = 6_000
+    days = np.repeat(rng.normal(size=60), rows // 60)
+    daily = column(rng.normal(size=rows) + 2 * days)
+    trend = column(rng.normal(size=rows) + np.linspace(0, 6, rows))
+    assert daily.calibration["ks"].decay > 0.3
+    assert trend.calibration["ks"].decay < 0.1
+    other = np.repeat(rng.normal(size=60), rows // 60)
+    like = column(rng.normal(size=rows) + 2 * other)
+    assert not found({"x": daily}, {"x": like}, Comparison())
+    higher = column(rng.normal(size=rows) + 2 * other + 4)
+    assert found({"x": daily}, {"x": higher}, Comparison())
 
 
 def test_values_that_come_and_go_in_the_reference_are_no_news():

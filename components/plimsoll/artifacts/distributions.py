@@ -44,6 +44,9 @@ class Calibration:
     chance_mean: float = 0.0
     """The same for chunks of the same rows in random order: what chance alone does."""
     chance_std: float = 0.0
+    decay: float = 0.0
+    """How the mean, beyond chance, falls with the rows of a chunk: as their power ``-decay``. 0 of
+    a trend, 0.5 of changes that last less than a chunk (1 of squared distances)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,9 @@ what chance alone does to chunks of that size.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -91,13 +92,38 @@ def _distances(
     shuffled = [codes[order] for order in _shuffles(len(codes))]
     constant = [_constant(part, chunks) for part in (codes, *shuffled)]
     found = {CONSTANT: _calibration(constant[0], np.concatenate(constant[1:]))}
-    if cells > 1:
-        parts = [_chunked(part, cells, chunks, points, weights) for part in (codes, *shuffled)]
-        measures = _NAMES if points is None else _NUMBERS
-        for name, measure in measures.items():
-            values = [measure(part) for part in parts]
-            found[name] = _calibration(values[0], np.concatenate(values[1:]))
+    if cells < 2:
+        return found
+    measures = _NAMES if points is None else _NUMBERS
+    fine, coarse = (
+        [_chunked(part, cells, count, points, weights) for part in (codes, *shuffled)]
+        if count
+        else []
+        for count in (chunks, _coarser(chunks))
+    )
+    for name, measure in measures.items():
+        values = [measure(part) for part in fine]
+        one = _calibration(values[0], np.concatenate(values[1:]))
+        if coarse:
+            wider = [measure(part) for part in coarse]
+            other = _calibration(wider[0], np.concatenate(wider[1:]))
+            one = replace(one, decay=_decay(one, other, chunks / _coarser(chunks)))
+        found[name] = one
     return found
+
+
+def _coarser(chunks: int) -> int:
+    """Returns into how many larger chunks the rows are cut as well; 0: they are too few."""
+    return FEWEST_CHUNKS if chunks >= 2 * FEWEST_CHUNKS else 0
+
+
+def _decay(fine: Calibration, coarse: Calibration, times: float) -> float:
+    small, large = fine.mean - fine.chance_mean, coarse.mean - coarse.chance_mean
+    if small <= 0:
+        return 0.0
+    return round(
+        min(max(math.log(small / max(large, small / times)) / math.log(times), 0.0), 1.0), 4
+    )
 
 
 @functools.lru_cache(maxsize=4)

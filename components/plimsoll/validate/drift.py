@@ -203,8 +203,8 @@ def line(
 
     It is the greatest of three: the least change that counts; what chance does to two samples of
     these sizes; and, if chunks of the reference differ by more than chance, the mean of their
-    distances plus three standard deviations, as they are and with the part of chance changed from
-    a chunk's size to these.
+    distances plus three standard deviations, with and without the part of chance, changed from a
+    chunk's number of rows to these as larger chunks of the reference say.
 
     Args:
         distance: Which one, or ``missing`` or ``unseen``.
@@ -227,9 +227,19 @@ def line(
         if seen.mean - seen.chance_mean > TELLING * error + 1e-12:
             spread = math.sqrt(max(seen.std**2 - seen.chance_std**2, 0.0))
             told = f"from {reference.chunks} chunks of {name}"
-            lines.append((seen.mean + 3 * seen.std, told))
-            lines.append((by_chance + seen.mean - seen.chance_mean + 3 * spread, told))
+            scale = _to_size(reference, current, seen.decay)
+            lines.append(((seen.mean + 3 * seen.std) * scale, told))
+            excess = seen.mean - seen.chance_mean + 3 * spread
+            lines.append((by_chance + excess * scale, told))
     return max(lines, key=lambda item: item[0])
+
+
+def _to_size(reference: Distribution, current: Distribution, decay: float) -> float:
+    """Returns how much nearer data of the current size are than a chunk of the reference is."""
+    chunk = reference.rows / reference.chunks
+    of_chunk = 1 / chunk + 1 / max(reference.rows - chunk, 1)
+    of_both = 1 / reference.rows + 1 / max(current.rows, 1)
+    return float((of_both / of_chunk) ** decay)
 
 
 def change_of(reference: Distribution, current: Distribution) -> str:
