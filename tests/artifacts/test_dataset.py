@@ -5,7 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from plimsoll.artifacts import dataset as datasets
-from plimsoll.artifacts.dataset import open_dataset, write_dataset
+from plimsoll.artifacts import shards
+from plimsoll.artifacts.dataset import open_dataset, write_batches, write_dataset
 from plimsoll.artifacts.files import digest_tree
 from plimsoll.errors import ArtifactError, DataError
 from plimsoll.problem import Problem
@@ -213,3 +214,59 @@ def test_splits_of_different_columns_are_refused(tmp_path):
 def test_a_folder_named_like_a_partition_adds_no_column(tmp_path):
     written = write_dataset(tmp_path / "year=2013" / "dataset", TABLES, PROBLEM, [], {})
     assert open_dataset(written.folder).read("eval").column_names == PUBLIC
+
+
+def texts(lengths):
+    """Returns a table with a text of each length, beside its number."""
+    return pa.table(
+        {"y": pa.array(range(len(lengths)), pa.int64()), "s": ["x" * n for n in lengths]}
+    )
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [3, 4, 9], list(range(1, 40))])
+def test_row_groups_follow_from_the_rows_alone(tmp_path, monkeypatch, cuts):
+    monkeypatch.setattr(shards, "BYTES_PER_GROUP", 300)
+    monkeypatch.setattr(shards, "BYTES_PER_SHARD", 2000)
+    monkeypatch.setattr(shards, "ROWS_PER_GROUP", 8)
+    table = texts([n * 37 % 101 if n != 17 else 5000 for n in range(40)])
+    empty = table.slice(0, 0)
+    whole = {"train": table, "eval": empty, "test": empty}
+    first = write_dataset(tmp_path / "first", whole, Problem(label="y"), [], {})
+    places = [0, *cuts, 40]
+    parts = [table.slice(a, b - a) for a, b in zip(places, places[1:], strict=False)]
+    pieces = [("train", batch) for part in parts for batch in part.to_batches()]
+    again = write_batches(tmp_path / "again", table.schema, pieces, Problem(label="y"), [], {})
+    assert again.id == first.id
+    assert open_dataset(tmp_path / "again").read("train") == table
+    groups = []
+    for shard in first.splits["train"]:
+        metadata = pq.ParquetFile(first.folder / shard.path).metadata
+        groups += [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
+    assert max(groups) <= 8
+    assert 1 in groups
+    assert len(first.splits["train"]) > 1
+    start = 0
+    for rows_of_group in groups:
+        part = table.slice(start, rows_of_group)
+        size = sum(16 + len(text) for text in part["s"].to_pylist())
+        assert size <= 300 or rows_of_group == 1
+        start += rows_of_group
+
+
+def test_private_columns_in_batches_are_refused(tmp_path):
+    schema = TABLES["train"].schema
+    with pytest.raises(DataError, match="cannot keep private columns: p"):
+        write_batches(tmp_path / "odd", schema, [], PROBLEM, [], {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_goes_wrong_while_rows_come_leaves_nothing(tmp_path):
+    def pieces():
+        yield "train", TABLES["train"].select(PUBLIC).to_batches()[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_batches(
+            tmp_path / "d", TABLES["train"].select(PUBLIC).schema, pieces(), PROBLEM, [], {}
+        )
+    assert list(tmp_path.iterdir()) == []

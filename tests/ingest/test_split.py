@@ -304,6 +304,94 @@ class TestContent:
             assert all(len(splits) == 1 for splits in homes.values())
 
 
+class TestStratified:
+    def test_each_stratum_has_its_share(self, write, run):
+        rows = [
+            f"{n / 7:.3f},{'small' if n % 25 == 0 else 'large'},{'uv'[n % 3 == 0]},{n % 2}"
+            for n in range(2000)
+        ]
+        problem = "{label: y, split: {by: stratified, stratify: [size, b]}}"
+        result = run(write(table("a,size,b,y", rows)), problem=problem)
+        assert told(result, "split by strata of size and b: train 1,600, eval 200, test 200")
+        strata = collections.Counter()
+        for split in result.dataset.splits:
+            found = result.dataset.read(split)
+            strata.update(
+                (split, *pair)
+                for pair in zip(found["size"].to_pylist(), found["b"].to_pylist(), strict=True)
+            )
+        for size, letter in (("small", "u"), ("small", "v"), ("large", "u"), ("large", "v")):
+            train, evaluated, test = (
+                strata[split, size, letter] for split in ("train", "eval", "test")
+            )
+            total = train + evaluated + test
+            assert (train, evaluated, test) == pytest.approx(
+                (0.8 * total, 0.1 * total, 0.1 * total), abs=1
+            )
+        assert result.dataset.problem.split.stratify == ("size", "b")
+
+    def test_a_numeric_label_is_cut_into_ranges(self, write, run):
+        rows = [f"{n % 11},{'uvw'[n % 3]},{n * n / 7:.2f}" for n in range(1000)]
+        result = run(write(table("a,b,y", rows)), problem="{label: y, split: {by: stratified}}")
+        assert told(result, "split by strata of y")
+        bounds = np.quantile([n * n / 7 for n in range(1000)], np.arange(1, 10) / 10)
+        for split, rows_of_range in (("eval", 10), ("test", 10)):
+            values = by_split(result, "y")[split]
+            counts = np.bincount(np.searchsorted(bounds, values), minlength=10)
+            assert counts.tolist() == pytest.approx([rows_of_range] * 10, abs=1)
+
+    def test_a_missing_value_is_a_stratum(self, write, run):
+        rows = [f"{n / 7:.3f},{'' if n % 2 else 'k'},{n % 3 % 2}" for n in range(200)]
+        problem = "{label: y, split: {by: stratified, stratify: [s]}}"
+        values = by_split(run(write(table("a,s,y", rows)), problem=problem), "s")
+        assert [values[split].count(None) for split in ("train", "eval", "test")] == [80, 10, 10]
+
+    def test_no_key_is_in_two_splits(self, write, run):
+        rows = [f"k{n // 4},{n / 9:.3f},{'uv'[n // 4 % 10 == 0]},{n % 2}" for n in range(2000)]
+        problem = "{label: y, keys: [k], split: {by: stratified, stratify: [b]}}"
+        result = run(write(table("k,a,b,y", rows)), problem=problem)
+        assert told(result, "split by strata of b, no k in two: train 1,600, eval 200, test 200")
+        homes = [set(keys) for keys in by_split(result, "k").values()]
+        assert sum(map(len, homes)) == len(set().union(*homes)) == 500
+        rare = by_split(result, "b")
+        assert [rare[split].count("v") for split in ("train", "eval", "test")] == [160, 20, 20]
+
+    def test_a_key_of_several_strata_stays_whole(self, write, run):
+        rows = [f"k{n // 4},{n / 9:.3f},{'uvw'[n % 3]},{n % 2}" for n in range(2000)]
+        problem = "{label: y, keys: [k], split: {by: stratified, stratify: [b]}}"
+        values = by_split(run(write(table("k,a,b,y", rows)), problem=problem), "k")
+        homes = [set(keys) for keys in values.values()]
+        assert sum(map(len, homes)) == len(set().union(*homes)) == 500
+
+    def test_too_many_texts_are_no_strata(self, write, run):
+        rows = [f"{n / 7:.3f},k{n},{n % 2}" for n in range(1100)]
+        with pytest.raises(DataError, match="has 1,100 different values, which is too many"):
+            run(
+                write(table("a,s,y", rows)),
+                problem="{label: y, split: {by: stratified, stratify: [s]}}",
+            )
+
+    def test_a_column_that_is_not_there_is_refused(self, write, run):
+        with pytest.raises(DataError, match=r"column 'c', named as split.stratify, is not in"):
+            run(write(forty()), problem="{label: y, split: {by: stratified, stratify: [c]}}")
+
+    @pytest.mark.parametrize(
+        "split",
+        ["{by: hash, stratify: [b]}", "{stratify: [b]}", "{by: stratify}",
+         "{by: stratified, eval_from: 2013-01-01, test_from: 2013-02-01}"],
+    )  # fmt: skip
+    def test_what_does_not_hold_is_refused(self, write, run, split):
+        with pytest.raises(ConfigError, match=r"split\.(stratify|by|eval_from)"):
+            run(write(forty()), problem=f"{{label: y, split: {split}}}")
+
+    def test_private_strata_divide_and_are_not_kept(self, write, run):
+        rows = [f"{n / 7:.3f},XYZZY{n % 2},{n % 3 % 2}" for n in range(200)]
+        problem = "{label: y, private: [s], split: {by: stratified, stratify: [s]}}"
+        result = run(write(table("a,s,y", rows)), problem=problem)
+        assert result.dataset.column_names() == ("a", "y")
+        assert "XYZZY" not in str(result.metadata())
+
+
 VALUES = {
     "int": st.integers(-(2**63), 2**63 - 1),
     "float": st.floats(allow_nan=False),

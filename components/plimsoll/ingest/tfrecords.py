@@ -1,21 +1,28 @@
-"""Reads TFRecord files of tf.Example."""
+"""Reads TFRecord files of tf.Example, each feature of single values as a column."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 import pyarrow as pa
 
-from plimsoll.ingest.columns import chosen
 from plimsoll.ingest.sources import Source
+from plimsoll.ingest.tfrecord_files import SEVERAL, batches, layout_of
+
+LIST = "list of values"
 
 
 class TfRecords:
     """A TFRecord file that can be read several times.
 
+    Features that an example lacks are missing in its row.
+
     Args:
         source: The file.
         skip: Columns not to read.
+
+    Raises:
+        DataError: if a record is damaged or cut off, or no tf.Example.
     """
 
     declares_types = True
@@ -24,22 +31,19 @@ class TfRecords:
 
     def __init__(self, source: Source, skip: Collection[str]) -> None:
         self.source = source
-        self.left_out: Mapping[str, str] = {}
-        self.names: tuple[str, ...] = ()
-        self._skip = frozenset(skip)
+        self._layout = layout_of(source)
+        self._skip = skip
+        self.names = tuple(self._layout.schema.names)
+        self.left_out = {
+            name: LIST if reason == SEVERAL else reason
+            for name, reason in self._layout.left_out.items()
+        }
 
     def batches(self, texts: Collection[str]) -> Iterator[pa.RecordBatch]:
         """Yields the rows.
 
         Args:
             texts: Has no meaning for a file that says its types.
-
-        Raises:
-            DataError: if a record is damaged.
         """
-        from plimsoll.ingest.tfrecord_files import batches
-
         del texts
-        for batch in batches(self.source):
-            self.names = tuple(dict.fromkeys((*self.names, *batch.schema.names)))
-            yield chosen(batch, [name for name in batch.schema.names if name not in self._skip])
+        return batches(self.source, self._layout, skip=self._skip)
