@@ -21,7 +21,13 @@ def test_an_error_says_headline_cause_choices_and_what_to_do():
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("lable", "did you mean 'label'?"), ("LABEL", "did you mean 'label'?"), ("zebra", "")],
+    [
+        ("lable", "did you mean 'label'?"),
+        ("LABEL", "did you mean 'label'?"),
+        ("zebra", ""),
+        ("timestamps_of_days", "did you mean 'time'?"),
+        ("la", ""),
+    ],
 )
 def test_the_nearest_name_is_offered_only_if_it_is_near(name, said):
     assert errors.nearest(name, ["label", "time", "keys"]) == said

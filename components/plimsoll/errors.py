@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+FEWEST_LETTERS = 3
+"""Fewer letters that two names begin with alike say nothing."""
+
 
 class PlimsollError(Exception):
     """Anything Plimsoll refuses to do, said so that the reader can act on it.
@@ -73,11 +76,21 @@ class RequestError(PlimsollError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Returns ``did you mean 'x'?`` for the closest known name, or an empty string."""
-    known = list(known)
+    """Returns ``did you mean 'x'?`` for the closest known name, or an empty string.
+
+    A name that another one begins with is close to it, however much longer that is.
+    """
     folded = {candidate.casefold(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    wanted = name.casefold()
+    close = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.6) or [
+        candidate for candidate in folded if _begins(candidate, wanted)
+    ]
     return f"did you mean {folded[close[0]]!r}?" if close else ""
+
+
+def _begins(one: str, other: str) -> bool:
+    shorter, longer = sorted((one, other), key=len)
+    return len(shorter) >= FEWEST_LETTERS and longer.startswith(shorter)
 
 
 def shortened(names: Sequence[str], limit: int = 12) -> str:

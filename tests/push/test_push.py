@@ -21,8 +21,10 @@ from serving.made_package import make_package
 
 PUSH = (
     "import sys; from pathlib import Path; from plimsoll.push import core;"
-    "print(core.push(Path(sys.argv[1]), sys.argv[2], blessed=True, infra_blessed=True).path)"
+    "gates = core.Gates(blessed=True, infra_blessed=True);"
+    "print(core.push(Path(sys.argv[1]), sys.argv[2], gates).path)"
 )
+OPEN = core.Gates(blessed=True, infra_blessed=True)
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +34,9 @@ def packages(tmp_path_factory):
     return [make_package(folder / str(seed), seed=seed) for seed in range(3)]
 
 
-def pushed(package, destination, **options):
+def pushed(package, destination, gates=OPEN, **options):
     """Pushes a package that every gate let pass."""
-    gates = {"blessed": True, "infra_blessed": True, **options}
-    return core.push(package.folder, str(destination), **gates)
+    return core.push(package.folder, str(destination), gates, **options)
 
 
 def champion(destination):
@@ -57,9 +58,9 @@ def visible(folder):
     list(itertools.product([False, True], repeat=4)),
 )
 def test_what_is_pushed(packages, tmp_path, data_passed, blessed, infra_blessed, force):
-    gates = {"data_passed": data_passed, "blessed": blessed, "infra_blessed": infra_blessed}
-    result = pushed(packages[0], tmp_path / "to", **gates, force=force)
-    every = all(gates.values())
+    gates = core.Gates(data_passed=data_passed, blessed=blessed, infra_blessed=infra_blessed)
+    result = pushed(packages[0], tmp_path / "to", gates, force=force)
+    every = data_passed and blessed and infra_blessed
     assert result.pushed is (every or force)
     assert result.version == packages[0].version
     assert ("the data gate did not let" in result.reason) is not data_passed
@@ -126,7 +127,7 @@ def test_a_damaged_package_is_not_pushed(packages, tmp_path):
     shutil.copytree(packages[0].folder, tmp_path / "package")
     (tmp_path / "package" / "warmup.json").write_text("{}")
     with pytest.raises(ArtifactError, match="was changed after it was made"):
-        core.push(tmp_path / "package", str(tmp_path / "to"), blessed=True, infra_blessed=True)
+        core.push(tmp_path / "package", str(tmp_path / "to"), OPEN)
     assert not (tmp_path / "to").exists()
 
 
@@ -141,7 +142,7 @@ def test_a_hostile_name(tmp_path, name):
     manifest["version"] = format_._version(manifest)
     write_json(made.folder / "manifest.json", manifest)
     with pytest.raises(ArtifactError, match="cannot be a folder's name"):
-        core.push(made.folder, str(tmp_path / "to"), blessed=True, infra_blessed=True, force=True)
+        core.push(made.folder, str(tmp_path / "to"), OPEN, force=True)
     assert not (tmp_path / "to").exists()
     assert not (tmp_path / "up").exists()
 

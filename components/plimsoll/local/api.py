@@ -177,7 +177,7 @@ def _next_commands(record: Run) -> list[str]:
     if record.pushed and record.model_path:
         return [shlex.join(["plimsoll", "serve", str(Path(record.model_path).parent)])]
     failed = [step for step in record.steps.values() if step.state == FAILED and step.log]
-    if failed:
+    if failed and record.status == FAILED:
         return [shlex.join(["less", failed[0].log])]
     return [shlex.join(["plimsoll", "report", record.folder])]
 

@@ -40,8 +40,8 @@ def push(
 
     from plimsoll.push import core
 
-    gates = {"blessed": blessed, "infra_blessed": infra_blessed, "data_passed": data_passed}
-    result = core.push(Path(package.path), destination, **gates, force=force)
+    gates = core.Gates(blessed=blessed, infra_blessed=infra_blessed, data_passed=data_passed)
+    result = core.push(Path(package.path), destination, gates, force=force)
     pushed_model.metadata.update(core.write_record(Path(pushed_model.path), result))
     outputs = NamedTuple("Outputs", pushed=bool, reason=str, version=str, path=str)  # type: ignore[misc]
     return outputs(result.pushed, result.reason, result.version, result.path)  # type: ignore[call-arg]

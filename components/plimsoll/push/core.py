@@ -26,6 +26,27 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Gates:
+    """What the gates before said."""
+
+    blessed: bool
+    """If evaluation blessed the model."""
+    infra_blessed: bool
+    """If the served answers were those evaluated."""
+    data_passed: bool = True
+    """If the data gate let the data pass."""
+
+    def refusals(self) -> str:
+        """Returns which of them refused, in words; empty if none did."""
+        said = {
+            "the data gate did not let the data pass": self.data_passed,
+            "evaluation did not bless the model": self.blessed,
+            "infra_validate did not bless the package": self.infra_blessed,
+        }
+        return " and ".join(words for words, passed in said.items() if not passed)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pushed:
     """What came of a push; not pushing is a result, not an error."""
 
@@ -46,10 +67,8 @@ class Pushed:
 def push(
     package_folder: Path,
     destination: str,
+    gates: Gates,
     *,
-    blessed: bool,
-    infra_blessed: bool,
-    data_passed: bool = True,
     force: bool = False,
     template: Path | None = None,
 ) -> Pushed:
@@ -58,9 +77,7 @@ def push(
     Args:
         package_folder: The model package.
         destination: A local folder; made if it is missing.
-        blessed: If evaluation blessed the model.
-        infra_blessed: If the served answers were those evaluated.
-        data_passed: If the data gate let the data pass.
+        gates: What the gates before said.
         force: Push without the blessings, and say so.
         template: InferenceService template; None: the one that is shipped.
 
@@ -73,7 +90,7 @@ def push(
     root = destination_folder(destination)
     package = open_package(package_folder)
     _check_names(package)
-    missing = _missing_blessings(blessed, infra_blessed, data_passed)
+    missing = gates.refusals()
     if missing and not force:
         return Pushed(
             pushed=False, reason=f"not pushed: {missing}", version=package.version, path=""
@@ -141,17 +158,6 @@ def destination_folder(destination: str) -> Path:
             f"the destination {folder} is a file", hint="name a folder; it is made if missing"
         )
     return folder
-
-
-def _missing_blessings(blessed: bool, infra_blessed: bool, data_passed: bool) -> str:
-    missing = []
-    if not data_passed:
-        missing.append("the data gate did not let the data pass")
-    if not blessed:
-        missing.append("evaluation did not bless the model")
-    if not infra_blessed:
-        missing.append("infra_validate did not bless the package")
-    return " and ".join(missing)
 
 
 def _check_names(package: Package) -> None:
