@@ -3,7 +3,7 @@
 import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from plimsoll.artifacts.patterns import regex_of
@@ -187,7 +187,10 @@ def test_all_else_in_a_pattern_stands_for_itself(before, after, span):
     assert pattern.read(f"x{clean[0]}{span}{clean[1]}y") is None
 
 
+@settings(max_examples=1000, deadline=None)
 @given(st.text("ab/[]!-*?^\\.", max_size=10), st.text("ab/[]!-*?^\\.\n", max_size=10))
+@example(pattern="[a-[]", name="a")
+@example(pattern="[b-a!]", name="!")
 def test_a_glob_is_always_an_expression_and_never_crosses_a_slash(pattern, name):
     import fnmatch
     import re

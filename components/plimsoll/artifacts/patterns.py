@@ -45,9 +45,17 @@ def _class_end(pattern: str, start: int) -> int:
 
 def _class(inside: str) -> str:
     negated = inside.startswith("!")
-    signs = re.sub(r"([\\\[\]^&~|])", r"\\\1", inside.removeprefix("!"))
-    # A range that runs backwards holds nothing, which a regular expression does not say.
-    signs = re.sub(r"(.)-(.)", lambda m: m[0] if m[1] <= m[2] else "", signs, flags=re.DOTALL)
-    if not signs:
+    signs = inside.removeprefix("!")
+    found, place = [], 0
+    while place < len(signs):
+        first, last = signs[place], signs[place]
+        if signs[place + 1 : place + 2] == "-" and place + 2 < len(signs):
+            last = signs[place + 2]
+            place += 2
+        place += 1
+        # A range that runs backwards holds nothing, which a regular expression does not say.
+        if first <= last:
+            found.append(f"\\U{ord(first):08x}-\\U{ord(last):08x}")
+    if not found:
         return "[^/]" if negated else "(?!)"
-    return f"(?!/)[{'^' if negated else ''}{signs}]"
+    return f"(?!/)[{'^' if negated else ''}{''.join(found)}]"
