@@ -295,7 +295,8 @@ def test_the_record_and_its_metadata(packages, tmp_path):
     assert metadata["notes"]
     json.dumps(metadata)
 
-    refused = pushed(packages[0], tmp_path / "to", blessed=False)
+    gates = core.Gates(blessed=False, infra_blessed=True)
+    refused = pushed(packages[0], tmp_path / "to", gates)
     metadata = core.write_record(tmp_path / "record", refused)
     assert "witnesses" not in metadata
     assert metadata["notes"] == [refused.reason]
