@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from plimsoll.artifacts import witness
+from ingest.gcs_double import BUCKET, running
+from plimsoll.artifacts import gcs, witness
 from plimsoll.artifacts.files import digest_tree
 from plimsoll.artifacts.statistics import open_statistics
 from plimsoll.errors import ArtifactError, ConfigError, GateError
@@ -364,6 +365,25 @@ def test_what_was_compared_with_is_witnessed(tmp_path, before):
     (tmp_path / "later").mkdir()
     (tmp_path / "later" / "manifest.json").write_text("{}")
     assert not witness.holds(absent)
+
+
+def test_a_baseline_in_cloud_storage_is_that_of_a_folder(tmp_path, before, monkeypatch):
+    data = span(tmp_path / "data", 1, temp=warmer)
+    local = ran(data, tmp_path / "local", baseline=before / "statistics")
+    with running() as (bucket, address):
+        monkeypatch.setenv(gcs.EMULATOR, address)
+        address = f"gs://{BUCKET}/spans/one"
+        nothing = ran(data, tmp_path / "none", baseline=address)
+        assert ("all splits", "", "baseline", "error") in nothing.found()
+        for path in (before / "statistics").iterdir():
+            bucket.put(f"spans/one/{path.name}", path.read_bytes())
+        remote = ran(data, tmp_path / "remote", baseline=address)
+        (seen,) = remote.verdict.metadata()["witnesses"]
+        assert witness.holds(seen)
+        bucket.put("spans/one/manifest.json", b"{}")
+        assert not witness.holds(seen)
+    assert remote.found() == local.found()
+    assert remote.statistics.anomalies()["drift"] == local.statistics.anomalies()["drift"]
 
 
 def test_the_same_comparison_has_the_same_outputs(tmp_path, before):

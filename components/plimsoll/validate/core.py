@@ -251,7 +251,15 @@ def _measured(
         shapes=shapes,
         measured=measured,
         config=config,
-        distributions={split: distributions_of(measured[split], categorical) for split in SPLITS},
+        distributions={
+            # What is compared with is train, here and by a later span.
+            split: distributions_of(
+                measured[split],
+                categorical,
+                calibrate=split == "train" or not measured["train"].rows,
+            )
+            for split in SPLITS
+        },
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,13 +32,14 @@ MOST_NAMED = 500
 
 
 def distributions_of(
-    measured: Measured, categorical: Collection[str] = ()
+    measured: Measured, categorical: Collection[str] = (), *, calibrate: bool = True
 ) -> dict[str, Distribution]:
     """Returns the distribution of each column of a split.
 
     Args:
         measured: The split, measured.
         categorical: Columns of whole numbers that are names rather than amounts.
+        calibrate: If others will be compared with it, so that its chunks matter.
     """
     return {
         name: distribution_of(
@@ -46,13 +47,19 @@ def distributions_of(
             measured.tallies[name],
             measured.rows,
             is_categorical=name in categorical,
+            calibrate=calibrate,
         )
         for name in measured.sample.column_names
     }
 
 
 def distribution_of(
-    sample: pa.ChunkedArray, tally: Tally, rows: int, *, is_categorical: bool = False
+    sample: pa.ChunkedArray,
+    tally: Tally,
+    rows: int,
+    *,
+    is_categorical: bool = False,
+    calibrate: bool = True,
 ) -> Distribution:
     """Returns the distribution of one column.
 
@@ -61,6 +68,7 @@ def distribution_of(
         tally: What was counted in all rows.
         rows: How many rows the split has.
         is_categorical: If whole numbers are names rather than amounts.
+        calibrate: If others will be compared with it.
     """
     type_of = type_name(sample.type)
     names = is_categorical or type_of in ("string", "bool")
@@ -71,20 +79,27 @@ def distribution_of(
         "nan": tally.nan,
         "infinite": tally.infinite,
     }
+    chunked = calibrated if calibrate else _uncalibrated
     if names:
-        return _of_names(sample, common)
+        return _of_names(sample, common, chunked)
     ends = {"low": _number(tally.low), "high": _number(tally.high)}
-    return _of_numbers(sample, {**common, **ends})
+    return _of_numbers(sample, {**common, **ends}, chunked)
 
 
-def _of_numbers(sample: pa.ChunkedArray, common: dict[str, Any]) -> Distribution:
+def _uncalibrated(*_: Any) -> dict[str, Any]:
+    return {}
+
+
+def _of_numbers(
+    sample: pa.ChunkedArray, common: dict[str, Any], chunked: Callable[..., dict[str, Any]]
+) -> Distribution:
     # A time in the data set is a whole number of microseconds: see artifacts.dataset.
     whole = sample.cast(pa.int64()) if pa.types.is_timestamp(sample.type) else sample
     column = whole.cast(pa.float64(), safe=False)
     present = pc.fill_null(pc.is_finite(column), False).to_numpy()
     values = column.to_numpy()[present]
     if not len(values):
-        return Distribution(kind=NUMERIC, **common, **calibrated(present))
+        return Distribution(kind=NUMERIC, **common, **chunked(present))
     ordered = np.sort(values)
     edges = np.flatnonzero(np.diff(ordered)) + 1
     distinct = len(edges) + 1
@@ -106,7 +121,7 @@ def _of_numbers(sample: pa.ChunkedArray, common: dict[str, Any]) -> Distribution
         below=tuple(starts.tolist()),
         at_most=tuple(at_most.tolist()),
         distinct=distinct,
-        **calibrated(present, np.searchsorted(points, values), points),
+        **chunked(present, np.searchsorted(points, values), points),
     )
 
 
@@ -118,7 +133,9 @@ def _places(values: int) -> NDArray[np.int64]:
     return np.unique(np.clip(np.round(ends), 0, values - 1).astype(np.int64))
 
 
-def _of_names(sample: pa.ChunkedArray, common: dict[str, Any]) -> Distribution:
+def _of_names(
+    sample: pa.ChunkedArray, common: dict[str, Any], chunked: Callable[..., dict[str, Any]]
+) -> Distribution:
     texts = sample if pa.types.is_string(sample.type) else sample.cast(pa.string())
     encoded = texts.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
@@ -127,7 +144,7 @@ def _of_names(sample: pa.ChunkedArray, common: dict[str, Any]) -> Distribution:
     codes = encoded.indices.drop_null().to_numpy()
     names = [name_of(text) for text in encoded.dictionary.to_pylist()]
     if not len(codes):
-        return Distribution(kind=CATEGORICAL, **common, **calibrated(present))
+        return Distribution(kind=CATEGORICAL, **common, **chunked(present))
     counts = np.bincount(codes, minlength=len(names))
     kept, hashes = _kept(names, counts)
     named = sum(int(counts[place]) for place in kept)
@@ -139,7 +156,7 @@ def _of_names(sample: pa.ChunkedArray, common: dict[str, Any]) -> Distribution:
         rest=len(codes) - named,
         distinct=len(names),
         hashes=hashes,
-        **calibrated(present, codes),
+        **chunked(present, codes),
     )
 
 
