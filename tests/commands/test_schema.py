@@ -9,6 +9,8 @@ from plimsoll.commands import schema as commands
 from plimsoll.errors import ConfigError, DataError
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.validate import schema as schemas
+from plimsoll.validate.accept import chosen
+from plimsoll.validate.check import Check
 
 ROWS = 400
 HEAD = "# Kept by hand.\n"
@@ -184,6 +186,14 @@ def test_a_warning_is_accepted_where_the_column_is_named(tmp_path, given):
     assert said(accepted(data, path, tmp_path / "named", "kind")) == [
         ("kind", "values added: 'x'"),
     ]
+
+
+def test_what_is_held_against_other_data_is_no_schemas():
+    own = Check(split="train", column="a", kind="column", level="error")
+    theirs = Check(split="train", column="a", kind="column", level="error", against="baseline")
+
+    assert chosen([own, theirs]) == [own]
+    assert chosen([own, theirs], ["a"]) == [own]
 
 
 def test_what_no_schema_accepts_is_left(tmp_path, given):

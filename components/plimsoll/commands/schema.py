@@ -195,7 +195,8 @@ def _check(told: Mapping[str, Any]) -> Check:
     known = {item.name for item in fields(Check)}
     kept = {name: value for name, value in told.items() if name in known and name != "values"}
     values = tuple((str(item["value"]), int(item["rows"])) for item in told.get("values", ()))
-    return Check(**kept, values=values)
+    places = tuple(str(item["first"]) for item in told.get("values", ()) if "first" in item)
+    return Check(**kept, values=values, places=places)
 
 
 def _sentences(checks: Sequence[Check], level: str) -> list[str]:

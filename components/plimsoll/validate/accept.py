@@ -25,13 +25,14 @@ RETIRED = "DEPRECATED"
 
 
 def chosen(checks: Sequence[Check], columns: Sequence[str] = ()) -> list[Check]:
-    """Returns the checks that are to be accepted.
+    """Returns the checks that are to be accepted; those against other data are no schema's.
 
     Args:
         checks: What the gate found.
         columns: Columns to accept, their warnings and a changed type too; empty: all anomalies
             but those of a changed type, which nothing but a person should accept.
     """
+    checks = [check for check in checks if not check.against]
     if columns:
         return [check for check in checks if check.column in columns and check.level != PASS]
     return [check for check in checks if check.level == ERROR and check.kind != "type"]
