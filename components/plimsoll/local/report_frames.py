@@ -32,7 +32,11 @@ const fit = frame => {
 const frames = [...document.querySelectorAll("iframe")];
 const fitAll = () => frames.forEach(fit);
 for (const frame of frames) {
-  frame.addEventListener("load", () => fit(frame));
+  frame.addEventListener("load", () => {
+    fit(frame);
+    // Folds inside the page; a toggle does not bubble, but it can be captured.
+    frame.contentDocument?.addEventListener("toggle", () => fit(frame), true);
+  });
   const box = frame.closest("details");
   if (box) box.addEventListener("toggle", () => fit(frame));
 }
