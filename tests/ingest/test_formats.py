@@ -110,7 +110,7 @@ class TestPacked:
             run(write(content, "data.zip"))
 
     def test_a_zip_of_several_files_is_refused_with_their_names(self, write, run):
-        with pytest.raises(DataError, match="data.zip is a zip archive of 2 files") as caught:
+        with pytest.raises(DataError, match=r"data.zip is a zip archive of 2 files") as caught:
             run(write(zipped(a_csv=forty(), b_csv=forty()), "data.zip"))
         assert "a.csv, b.csv" in caught.value.cause
 

@@ -61,7 +61,7 @@ def test_a_broken_line_is_named_by_its_number(write, run, line, why, place):
 
 @pytest.mark.parametrize("line", ["5", "[1]", '"x"'])
 def test_a_line_that_is_no_object_is_named_by_its_number(write, run, line):
-    with pytest.raises(DataError, match="data.jsonl line 41 is JSON, but no object"):
+    with pytest.raises(DataError, match=r"data.jsonl line 41 is JSON, but no object"):
         run(write(lines(ROWS) + line, "data.jsonl"))
 
 

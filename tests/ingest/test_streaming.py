@@ -292,7 +292,7 @@ class TestDisk:
             real(self, batch)
 
         monkeypatch.setattr(store.Store, "append", meanwhile)
-        with pytest.raises(DataError, match="data.csv changed while it was read"):
+        with pytest.raises(DataError, match=r"data.csv changed while it was read"):
             run(path)
 
     def test_an_older_dataset_stays_until_the_new_one_is_whole(self, write, run, tmp_path):
@@ -302,3 +302,33 @@ class TestDisk:
             run(write(forty().replace("\n", ",9\n", 5)))
         assert digest_tree(tmp_path / "out") == before
         assert sorted(path.name for path in Path(tmp_path).iterdir()) == ["in", "out"]
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_rows(tmp_path):
+    line = "2013-{:02}-{:02} 06:00:00,{},{:.4f},{:.4f},city{},N{},{}\n".format
+    peaks = []
+    for rows in (400_000, 2_000_000):
+        path = tmp_path / f"{rows}.csv"
+        with path.open("w") as file:
+            file.write("t,i,f,g,city,tail,y\n")
+            for n in range(rows):
+                day = n * 7919
+                file.write(
+                    line(day % 12 + 1, day % 28 + 1, n, n / 7, day / 3, n % 90, day % 5000, n % 2)
+                )
+        program = """
+            import resource, sys
+            from pathlib import Path
+            from plimsoll.ingest import content_split, sidecar, store
+            from plimsoll.ingest.core import ingest
+            content_split.MOST_DEALT = store.IN_MEMORY = sidecar.IN_MEMORY = 1 << 18
+            ingest(sys.argv[1], "y", "", Path(sys.argv[2]))
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        """
+        arguments = [sys.executable, "-c", textwrap.dedent(program), str(path)]
+        ended = subprocess.run(
+            [*arguments, str(tmp_path / "out")], capture_output=True, text=True, check=True
+        )
+        peaks.append(int(ended.stdout))
+    assert peaks[1] < 1.2 * peaks[0]

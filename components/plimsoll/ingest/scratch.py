@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-LOCK = "lock"
+LOCK, UNLOCKED = "lock", "unlocked"
 
 
 @contextmanager
@@ -28,8 +28,10 @@ def scratch_beside(target: Path) -> Iterator[Path]:
         _delete_if_free(stale)
     folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=prefix))
     try:
-        with (folder / LOCK).open("wb") as lock:
+        with (folder / UNLOCKED).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            # Under its name only once it is held: until then the folder is nobody's to delete.
+            (folder / UNLOCKED).rename(folder / LOCK)
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
