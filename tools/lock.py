@@ -25,6 +25,7 @@ WITHOUT_ADDRESSES = ("--no-header", "--no-emit-index-url", "--no-emit-find-links
 def places() -> list[tuple[Path, Path, tuple[str, ...]]]:
     """Returns each file of requirements, its lock, and the options that it is resolved with."""
     roles = sorted(IMAGES.glob("*/requirements*.in"))
+    peers = sorted((ROOT / "benchmarks" / "peers").glob("*.in"))
     return [
         (ROOT / "requirements-dev.in", ROOT / "requirements-dev.lock", ANYWHERE),
         (ROOT / "tests/requirements.in", ROOT / "tests/requirements.lock", ANYWHERE),
@@ -32,6 +33,7 @@ def places() -> list[tuple[Path, Path, tuple[str, ...]]]:
             (path, path.with_suffix(".lock"), NEWER_CONTAINER if path.name == NEWER else CONTAINER)
             for path in roles
         ),
+        *((path, path.with_suffix(".lock"), CONTAINER) for path in peers),
     ]
 
 
