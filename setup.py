@@ -68,7 +68,12 @@ setup(
     package_data={"plimsoll": ["py.typed"]},
     python_requires=">=3.11",
     install_requires=["kfp>=2.16,<3", "pyyaml>=6"],
-    extras_require={"local": ["rich>=13.7", "uv>=0.5"]},
+    extras_require={
+        "local": ["rich>=13.7", "uv>=0.5"],
+        # Where ingest runs outside its role's environment, which has both.
+        "gcs": ["google-cloud-storage>=2.14"],
+        "bigquery": ["google-cloud-bigquery>=3.20", "google-cloud-bigquery-storage>=2.24"],
+    },
     entry_points={"console_scripts": ["plimsoll = plimsoll.cli:main"]},
     cmdclass={"build_py": BuildWithShippedFiles},
     classifiers=[

@@ -366,7 +366,7 @@ def _check_installed() -> None:
     except ImportError as error:
         raise EnvironmentBuildError(
             "reading gs:// needs google-cloud-storage, which is not installed here",
-            hint="pip install google-cloud-storage",
+            hint="pip install 'kfp-plimsoll[gcs]'",
         ) from error
 
 

@@ -293,7 +293,7 @@ def _check_installed() -> None:
     except ImportError as error:
         raise EnvironmentBuildError(
             "reading BigQuery needs google-cloud-bigquery, which is not installed here",
-            hint="pip install google-cloud-bigquery google-cloud-bigquery-storage",
+            hint="pip install 'kfp-plimsoll[bigquery]'",
         ) from error
 
 
