@@ -22,7 +22,7 @@ def work(reference: Path, current: Path) -> object:
         first, second = (measured(path, Path(scratch)) for path in (reference, current))
     schema = validator.infer_schema(first.statistics)
     anomalies = validator.validate(second.statistics, schema, "")
-    before, after = (distributions_of(one, ["label"]) for one in (first, second))
+    before, after = (distributions_of(one) for one in (first, second))
     wanted = drift.wanted_of(after, Comparison(), "warning")
     pair = drift.Pair(
         split="train", against=drift.BASELINE, reference=before, current=after, wanted=wanted
@@ -40,7 +40,7 @@ def measured(path: Path, scratch: Path) -> Measured:
     folder.mkdir()
     rows = read_files(files, skip=(), private=(), notes=notes, folder=folder).rows
     shapes = {name: shape_of(type_name(kind)) for name, kind in rows.types.items()}
-    return measure_batches(rows.batches(), shapes, ["label"], split=path.stem, rows=rows.read)
+    return measure_batches(rows.batches(), shapes, split=path.stem, rows=rows.read)
 
 
 if __name__ == "__main__":
