@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.data import everything, forty, table, told
@@ -101,6 +101,31 @@ def test_however_small_the_blocks_it_is_the_same_dataset(write, run, monkeypatch
     again = run(data).dataset
     assert again == whole
     assert again.type_of("t") == "string"
+
+
+MORE_CELLS = st.sampled_from(
+    ["", "0", "1", "true", "False", "7", "007", "-2.5", "x", " 5", "12:30", "2013-02-14",
+     "2013-02-14T06:00:00Z", "2013-02-14 06:00", "9" * 25, "?", '"a,\nb"', "inf"]
+)  # fmt: skip
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(MORE_CELLS, MORE_CELLS), min_size=12, max_size=30), st.integers(90, 300))
+def test_types_do_not_depend_on_where_blocks_end(tmp_path, rows, size):
+    lines = [f"{a},{b},{n / 7:.3f},{'pqr'[n % 3]}" for n, (a, b) in enumerate(rows)]
+    path = tmp_path / "data.csv"
+    path.write_text(table("a,b,n,y", lines), "utf-8")
+    whole = ingest(str(path), "y", "", tmp_path / "whole").dataset
+    real, text_streams.BLOCK_BYTES = text_streams.BLOCK_BYTES, size
+    try:
+        parts = ingest(str(path), "y", "", tmp_path / "parts").dataset
+    finally:
+        text_streams.BLOCK_BYTES = real
+    assert parts.columns == whole.columns
+    assert parts.id == whole.id
+    assert parts.inferred == whole.inferred
 
 
 def test_where_texts_begin_among_numbers_is_told(write, run):

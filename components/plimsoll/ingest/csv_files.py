@@ -14,7 +14,7 @@ from plimsoll.ingest.csv_layout import layout_of, ragged_row
 from plimsoll.ingest.sources import Source
 from plimsoll.ingest.text_streams import BLOCK_BYTES, blocks, unreadable, utf8_chunks
 
-PARSED_AT_ONCE = 1 << 20
+PARSED_AT_ONCE = 1 << 22
 """Bytes of a block that one thread parses; all of it where a row is longer."""
 MOST_ROWS = 1 << 18
 NULLS = frozenset(csv.ConvertOptions().null_values)
