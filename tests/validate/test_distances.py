@@ -242,3 +242,18 @@ def test_chance_does_as_much_as_is_said_and_not_much_less(name, make):
         ratios.append(value / bound)
     assert past <= 13
     assert max(ratios) > 0.5
+
+
+def test_chance_among_many_rare_values_is_bounded_closely():
+    rng = np.random.default_rng(6)
+    ratios = []
+    for _ in range(60):
+        one, other = (
+            column([f"v{number}" for number in rng.integers(0, 1_000, rows)])
+            for rows in (300, 2_000)
+        )
+        value = distances.jensen_shannon(one, other)
+        ratios.append(value / chance.bound("jensen_shannon", one, other, 0.05))
+    assert np.mean(np.array(ratios) > 1) <= 0.15
+    assert max(ratios) > 0.98
+    assert min(ratios) > 0.9

@@ -41,6 +41,8 @@ class Calibration:
     """Mean distance of a chunk."""
     std: float
     """Its standard deviation over the chunks."""
+    most: float = 0.0
+    """The greatest of them."""
     chance_mean: float = 0.0
     """The same for chunks of the same rows in random order: what chance alone does."""
     chance_std: float = 0.0

@@ -32,6 +32,10 @@ CHUNK_ROWS = 50
 """Fewest rows of a chunk, where that leaves ``FEWEST_CHUNKS``."""
 FEWEST_CHUNKS = 5
 FEWEST_ROWS = 25
+CAUTION = 0.3
+"""The share of the greatest decay that is taken off what is found."""
+SQUARED = ("jensen_shannon", "psi")
+"""Distances that fall as the number of rows, where others fall as its root."""
 FEW_ROWS = 10_000
 MOST_SHUFFLES = 8
 MOST_CELLS = 4096
@@ -102,12 +106,13 @@ def _distances(
         for count in (chunks, _coarser(chunks))
     )
     for name, measure in measures.items():
+        most = 1.0 if name in SQUARED else 0.5
         values = [measure(part) for part in fine]
         one = _calibration(values[0], np.concatenate(values[1:]))
         if coarse:
             wider = [measure(part) for part in coarse]
             other = _calibration(wider[0], np.concatenate(wider[1:]))
-            one = replace(one, decay=_decay(one, other, chunks / _coarser(chunks)))
+            one = replace(one, decay=_decay(one, other, chunks / _coarser(chunks), most))
         found[name] = one
     return found
 
@@ -117,13 +122,17 @@ def _coarser(chunks: int) -> int:
     return FEWEST_CHUNKS if chunks >= 2 * FEWEST_CHUNKS else 0
 
 
-def _decay(fine: Calibration, coarse: Calibration, times: float) -> float:
+def _decay(fine: Calibration, coarse: Calibration, times: float, most: float) -> float:
+    """Returns how the mean beyond chance falls with a chunk's rows, cautiously.
+
+    Five chunks say little of it, so that a part of what they say is left out: a threshold that is
+    too high for a column that varies is better than alarms at what it does all the time.
+    """
     small, large = fine.mean - fine.chance_mean, coarse.mean - coarse.chance_mean
     if small <= 0:
         return 0.0
-    return round(
-        min(max(math.log(small / max(large, small / times)) / math.log(times), 0.0), 1.0), 4
-    )
+    power = math.log(small / max(large, small / times)) / math.log(times)
+    return round(min(max(power - CAUTION * most, 0.0), most), 4)
 
 
 @functools.lru_cache(maxsize=4)
@@ -280,7 +289,9 @@ _NAMES: Mapping[str, _Measure] = MappingProxyType(
 
 
 def _calibration(ordered: Floats, by_chance: Floats) -> Calibration:
-    numbers = (ordered.mean(), ordered.std(), by_chance.mean(), by_chance.std())
+    numbers = (ordered.mean(), ordered.std(), ordered.max(), by_chance.mean(), by_chance.std())
     # Rounded: no one needs more, and the last digits may differ between processors.
-    mean, std, chance_mean, chance_std = (float(f"{number:.6g}") for number in numbers)
-    return Calibration(mean=mean, std=std, chance_mean=chance_mean, chance_std=chance_std)
+    mean, std, most, chance_mean, chance_std = (float(f"{number:.6g}") for number in numbers)
+    return Calibration(
+        mean=mean, std=std, most=most, chance_mean=chance_mean, chance_std=chance_std
+    )

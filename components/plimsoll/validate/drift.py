@@ -27,6 +27,7 @@ LEAST = {
 matter. A threshold that is given may be."""
 LEAST_EFFECT = {"t_test": 0.1, "anova": 0.1, "chi_squared": 0.05}
 """The same of tests: Cohen's d of means, Cramér's V of categories."""
+UNBOUNDED = ("psi", "wasserstein")
 TELLING = 4.0
 """Chunks that differ by so many standard errors more than shuffled ones differ in truth."""
 
@@ -228,9 +229,11 @@ def line(
             spread = math.sqrt(max(seen.std**2 - seen.chance_std**2, 0.0))
             told = f"from {reference.chunks} chunks of {name}"
             scale = _to_size(reference, current, seen.decay)
-            lines.append(((seen.mean + 3 * seen.std) * scale, told))
             excess = seen.mean - seen.chance_mean + 3 * spread
-            lines.append((by_chance + excess * scale, told))
+            found = max((seen.mean + 3 * seen.std) * scale, by_chance + excess * scale)
+            # Nothing is past 1; what lies past all that was seen by half of the way there, is.
+            cap = math.inf if distance in UNBOUNDED else (1 + seen.most) / 2
+            lines.append((min(found, cap), told))
     return max(lines, key=lambda item: item[0])
 
 
