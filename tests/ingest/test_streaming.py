@@ -128,6 +128,15 @@ def test_types_do_not_depend_on_where_blocks_end(tmp_path, rows, size):
     assert parts.inferred == whole.inferred
 
 
+@pytest.mark.parametrize("first", ["", "3"])
+def test_a_block_of_infinities_alone_is_of_numbers(write, run, monkeypatch, first):
+    rows = [f"{first if n < 30 else 'inf'},{n / 7:.3f},{n % 2}" for n in range(60)]
+    monkeypatch.setattr(text_streams, "BLOCK_BYTES", 100)
+    result = run(write(table("a,n,y", rows)))
+    assert result.dataset.type_of("a") == "float"
+    assert told(result, "column a: 30 infinite values taken as missing")
+
+
 def test_where_texts_begin_among_numbers_is_told(write, run):
     rows = [f"{n if n != 45 else 'about 5'},{n / 4},{n % 2}" for n in range(60)]
     result = run(write(table("t,f,y", rows)))

@@ -48,12 +48,12 @@ class ColumnType:
             DataError: if no type holds them and those before, and a file declares its type.
         """
         kind = values.type
-        if pa.types.is_null(kind) or values.null_count == len(values):
+        if pa.types.is_null(kind):
             return
         told = type_name(kind)
         if declared and not self._declared:
             self._declared = file
-        if kind == INT and self.bits:
+        if kind == INT and self.bits and values.null_count < len(values):
             ends = pc.min_max(values).as_py()
             self.bits = ends["min"] >= 0 and ends["max"] <= 1
         common = self._common(kind, zoned)
