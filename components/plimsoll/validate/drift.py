@@ -28,6 +28,8 @@ matter. A threshold that is given may be."""
 LEAST_EFFECT = {"t_test": 0.1, "anova": 0.1, "chi_squared": 0.05}
 """The same of tests: Cohen's d of means, Cramér's V of categories."""
 UNBOUNDED = ("psi", "wasserstein")
+EVERYTHING = 0.98
+"""A chunk that lies so far from the rest shares nothing with it, as of a column that only grows."""
 TELLING = 4.0
 """Chunks that differ by so many standard errors more than shuffled ones differ in truth."""
 
@@ -232,7 +234,8 @@ def line(
             excess = seen.mean - seen.chance_mean + 3 * spread
             found = max((seen.mean + 3 * seen.std) * scale, by_chance + excess * scale)
             # Nothing is past 1; what lies past all that was seen by half of the way there, is.
-            cap = math.inf if distance in UNBOUNDED else (1 + seen.most) / 2
+            capped = distance not in UNBOUNDED and seen.most < EVERYTHING
+            cap = (1 + seen.most) / 2 if capped else math.inf
             lines.append((min(found, cap), told))
     return max(lines, key=lambda item: item[0])
 
