@@ -113,6 +113,7 @@ def test_the_kind_is_told_by_the_content_before_the_name(put, found, name, conte
         ("a.zip", zipped(a__csv=CSV, b__csv=CSV), "is a zip archive of 2 files"),
         ("a.zip", zipped(), "is a zip archive of 0 files"),
         ("a.zip", zipped(b__csv=CSV)[:-9], "is not a whole zip archive"),
+        ("a.zip", zipped(b__csv="x").replace(b"x", b"y", 1), "is not a whole zip archive"),
         ("a.xlsx", zipped(**{"[Content_Types].xml": "", "x": ""}), "is an Excel workbook"),
         ("a.csv.gz", gzip.compress(CSV)[:5], "is not a whole gzip archive"),
         ("a.gz", gzip.compress(gzip.compress(CSV)), "an archive inside an archive"),

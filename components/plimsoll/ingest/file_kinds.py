@@ -91,7 +91,7 @@ def recognised(path: Path, name: str) -> tuple[str, str]:
         with opened_zip(path, name) as (member, inner):
             # What is in the archive may have no suffix of its own.
             told = member if known_kind(member) else unpacked_name(name)
-            return _packed_kind(inner.read(START_BYTES), told, name), "zip"
+            return _packed_kind(_zip_start(inner, name), told, name), "zip"
     return _kind(start, name, name), ""
 
 
@@ -202,6 +202,14 @@ def _check_not_twice(names: Sequence[str]) -> None:
 
 def _packing_of(name: str) -> str:
     return PACKINGS.get(PurePosixPath(name.casefold()).suffix, "")
+
+
+def _zip_start(member: IO[bytes], name: str) -> bytes:
+    try:
+        return member.read(START_BYTES)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        # The checksum of a member that is this short is checked at once.
+        raise _damaged(name, "zip", error) from error
 
 
 def _gzip_start(path: Path, name: str) -> bytes:
