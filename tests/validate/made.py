@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from plimsoll.artifacts.dataset import Dataset, write_dataset
 from plimsoll.artifacts.statistics import Statistics, open_statistics, read_schema
+from plimsoll.errors import GateError
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.validate import core
 
@@ -86,7 +87,7 @@ def ran(
     asked = core.asked_of(schema, mode, json.dumps(config or {}), str(baseline), str(serving))
     try:
         verdict = core.validate(dataset.folder, outputs, asked)
-    except core.GateError as stopped:
+    except GateError as stopped:
         return Ran(outputs, [], stopped)
     return Ran(outputs, list(verdict.notes), None, verdict)
 

@@ -76,6 +76,8 @@ def test_mode_warn_lets_through_and_says_so(tmp_path):
     result = ran(data, tmp_path, mode="warn")
     assert result.error is None
     assert any(note.startswith("LET THROUGH") for note in result.notes)
+    assert result.verdict.passed
+    assert result.verdict.reason.startswith("1 anomaly")
     assert not result.statistics.anomalies()["passed"]
 
 
@@ -206,3 +208,14 @@ def test_an_unreadable_schema_leaves_nothing_behind(tmp_path):
 )
 def test_shares_never_round_to_nothing_or_everything(share, text):
     assert share_text(share) == text
+
+
+def test_what_several_splits_have_alike_is_told_once(tmp_path):
+    texts = pa.array(["new" if row % 20 == 0 else "old" for row in range(ROWS)])
+    data = made(tmp_path / "data", {"kind": texts, "x": numbers(), "y": label(ROWS)})
+    schema = 'feature { name: "kind" type: BYTES string_domain { value: "old" } }'
+    schema += ' feature { name: "x" type: FLOAT } feature { name: "y" type: INT }'
+    result = ran(data, tmp_path, schema=schema)
+    told = [line for line in str(result.error).splitlines() if "column 'kind'" in line]
+    assert len(told) == 1
+    assert told[0].endswith("; likewise in eval, test")

@@ -48,7 +48,7 @@ class Statistics:
     dataset_id: str
     """The data set that was measured."""
     rows: Mapping[str, int]
-    """Rows by split, as the statistics counted them."""
+    """Rows by split; of a sample rate below 1 the statistics count fewer."""
 
     def serialized(self, split: str) -> bytes:
         """Returns a split's ``DatasetFeatureStatisticsList`` as it was serialised.

@@ -79,6 +79,7 @@ class Check:
             "found": self.found,
             "against": self.against,
             "values": values,
+            "said": self.said,
         }
         return {name: value for name, value in fields.items() if value not in ("", None, [])}
 

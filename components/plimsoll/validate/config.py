@@ -79,7 +79,7 @@ class ValidateConfig:
     """Columns by whose values statistics are made apart."""
     high_cardinality: int = 1000
     """A text column with more different values than this is told of as one of many values."""
-    processes: int = 1
+    processes: int = 0
     """Processes that measure side by side; 0: as many as pay off."""
     beam_runner: str = ""
     """Apache Beam's runner, such as ``DataflowRunner``; empty: this process."""

@@ -14,13 +14,13 @@ from plimsoll.artifacts.distributions import CATEGORICAL, NUMERIC
 from plimsoll.artifacts.files import write_text
 from plimsoll.artifacts.statistics import write_schema, write_statistics
 from plimsoll.artifacts.witness import METADATA_KEY
-from plimsoll.errors import ConfigError, GateError, nearest
+from plimsoll.errors import ConfigError, nearest
 from plimsoll.problem import SPLITS
 from plimsoll.validate import config as configs
 from plimsoll.validate import schema as schemas
-from plimsoll.validate import validator
+from plimsoll.validate import validator, words
 from plimsoll.validate.arrays import Shape, shape_of
-from plimsoll.validate.check import ERROR, WARNING, Check, Context, grouped
+from plimsoll.validate.check import ERROR, WARNING, Check, Context
 from plimsoll.validate.checks import check_split
 from plimsoll.validate.comparing import check_asked, compared, serving_checks
 from plimsoll.validate.config import ValidateConfig
@@ -33,9 +33,6 @@ from plimsoll.validate.row_checks import reference_missing, who_asks, whole_chec
 
 MODES = ("fail", "warn", "branch")
 FORMAT = "plimsoll.anomalies/2"
-MOST_TOLD = 20
-MOST_NOTED = 3
-LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +54,8 @@ class Asked:
     given_schema: str = ""
     """A schema as the text of its ``.pbtxt``; empty: inferred from train."""
     mode: str = "fail"
-    """``fail`` stops at anomalies; ``warn`` and ``branch`` go on, and say that it did not pass."""
+    """``fail`` stops at anomalies; ``warn`` tells of them and lets the data pass; ``branch`` goes
+    on, and says that it did not pass."""
     config: ValidateConfig = field(default_factory=ValidateConfig)
     """What is measured, and where the lines are."""
     baseline: str = ""
@@ -71,9 +69,9 @@ class Verdict:
     """What the gate found."""
 
     passed: bool
-    """If there are no anomalies; warnings do not matter."""
+    """If the data may go on: there are no anomalies, or the mode is ``warn``."""
     reason: str
-    """What did not pass, in a line; empty if all did."""
+    """What is wrong, in a line; empty without anomalies."""
     notes: tuple[str, ...]
     """What was inferred, measured and let through."""
     witnesses: tuple[dict[str, Any], ...] = ()
@@ -116,16 +114,17 @@ def validate(dataset_folder: Path, outputs: Outputs, asked: Asked = DEFAULT) -> 
         else schemas.to_text(context.schema, "" if context.is_given else schemas.HEADER)
     )
     measured = [note for split in SPLITS for note in context.measured[split].notes]
-    verdict = Verdict(
-        passed=all(check.level != ERROR for check in checks),
-        reason=_reason(checks),
-        notes=(_schema_note(context), *notes, *measured, *_verdict_notes(context, checks, asked)),
+    _write(outputs, context, checks, text, asked.mode)
+    anomalies = [check for check in checks if check.level == ERROR]
+    if anomalies and asked.mode == "fail":
+        raise words.stopped(anomalies, outputs.report)
+    found = words.of_verdict(context, checks, asked.mode)
+    return Verdict(
+        passed=not anomalies or asked.mode == "warn",
+        reason=words.reason(anomalies),
+        notes=(words.of_schema(context), *notes, *measured, *found),
         witnesses=tuple(witnesses),
     )
-    _write(outputs, context, checks, text, asked.mode)
-    if not verdict.passed and asked.mode == "fail":
-        raise _stopped([check for check in checks if check.level == ERROR], outputs.report)
-    return verdict
 
 
 def asked_of(given_schema: str, mode: str, config: str, baseline: str, serving: str) -> Asked:
@@ -174,7 +173,13 @@ def _checked(
     checks += whole_checks(context, references.get(BASELINE))
     checks += _absent(context, asked, references)
     context, found = compared(context, references)
-    checks += found
+    # What the schema misses already need not be missed in comparison with the last span too.
+    wrong = {(check.column, check.kind) for check in checks if check.level == ERROR}
+    checks += [
+        check
+        for check in found
+        if check.against != BASELINE or (check.column, check.kind) not in wrong
+    ]
     if SERVING in references:
         told = {(check.column, check.kind) for check in found if check.against == SERVING}
         checks += [
@@ -316,60 +321,3 @@ def _write(
         distributions=formats.to_text(context.distributions),
     )
     write_text(Path(outputs.report), report_html(context, checks, mode))
-
-
-def _schema_note(context: Context) -> str:
-    columns = len(context.schema.feature)
-    if context.is_given:
-        return f"schema given: {columns} columns, enforced as written"
-    return f"schema inferred from train: {columns} columns"
-
-
-def _verdict_notes(context: Context, checks: Sequence[Check], asked: Asked) -> list[str]:
-    anomalies = [check for check in checks if check.level == ERROR]
-    warnings = [check for check in checks if check.level == WARNING]
-    found = _counted(anomalies, "anomaly", "anomalies")
-    notes = [f"{len(checks)} checks: {found}, {_counted(warnings, 'warning', 'warnings')}"]
-    if context.drift:
-        columns = {item.column for item in context.drift}
-        drifted = {item.column for item in context.drift if item.level != "pass"}
-        notes.append(
-            f"drift measured of {len(columns)} columns, {len(drifted) or 'none'} past the line"
-        )
-    if anomalies and asked.mode == "warn":
-        notes.append(f"LET THROUGH in mode warn: {found}")
-    if anomalies and asked.mode == "branch":
-        notes.append(f"NOT PASSED in mode branch, the pipeline decides: {found}")
-    told = grouped([*anomalies, *warnings])
-    notes += [check.sentence() for check in told[:MOST_NOTED]]
-    if len(told) > MOST_NOTED:
-        notes.append(f"{len(told) - MOST_NOTED} more in the report")
-    return notes
-
-
-def _reason(checks: Sequence[Check]) -> str:
-    anomalies = [check for check in checks if check.level == ERROR]
-    if not anomalies:
-        return ""
-    text = f"{_counted(anomalies, 'anomaly', 'anomalies')}: {grouped(anomalies)[0].sentence()}"
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
-
-
-def _counted(items: Sequence[Check], one: str, several: str) -> str:
-    return f"{len(items) or 'no'} {one if len(items) == 1 else several}"
-
-
-def _stopped(anomalies: Sequence[Check], report: Path) -> GateError:
-    columns = sorted({check.column for check in anomalies if check.column})
-    where = f" in {len(columns)} column{'' if len(columns) == 1 else 's'}" if columns else ""
-    told = grouped(anomalies)
-    lines = [check.sentence() for check in told[:MOST_TOLD]]
-    if len(told) > MOST_TOLD:
-        lines.append(f"{len(told) - MOST_TOLD} more in the report")
-    return GateError(
-        f"the data gate found {_counted(anomalies, 'anomaly', 'anomalies')}{where}",
-        cause="\n".join(lines),
-        hint=f"look at {report}; then correct the data, drop the column in the problem file, "
-        "or edit the schema and give its text as given_schema; mode=warn goes on regardless",
-    )

@@ -1,0 +1,94 @@
+"""The gate's verdict in words: the notes of a run, and why it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from plimsoll.errors import GateError
+from plimsoll.validate.check import ERROR, LEVELS, WARNING, Check, Context
+from plimsoll.validate.drift import BASELINE
+
+MOST_TOLD = 20
+MOST_NOTED = 3
+LONGEST_REASON = 300
+
+
+def of_schema(context: Context) -> str:
+    """Returns which schema was enforced."""
+    columns = len(context.schema.feature)
+    if context.is_given:
+        return f"schema given: {columns} columns, enforced as written"
+    return f"schema inferred from train: {columns} columns"
+
+
+def of_verdict(context: Context, checks: Sequence[Check], mode: str) -> list[str]:
+    """Returns how much was checked and measured, and the gravest of what was found."""
+    anomalies = [check for check in checks if check.level == ERROR]
+    warnings = [check for check in checks if check.level == WARNING]
+    found = _counted(anomalies, "anomaly", "anomalies")
+    notes = [f"{len(checks)} checks: {found}, {_counted(warnings, 'warning', 'warnings')}"]
+    if context.drift:
+        columns = {item.column for item in context.drift}
+        drifted = {item.column for item in context.drift if item.level != "pass"}
+        notes.append(
+            f"drift measured of {len(columns)} columns, {len(drifted) or 'none'} past the line"
+        )
+    if anomalies and mode == "warn":
+        notes.append(f"LET THROUGH in mode warn: {found}")
+    if anomalies and mode == "branch":
+        notes.append(f"NOT PASSED in mode branch, the pipeline decides: {found}")
+    told = _sentences([*anomalies, *warnings])
+    notes += told[:MOST_NOTED]
+    if len(told) > MOST_NOTED:
+        notes.append(f"{len(told) - MOST_NOTED} more in the report")
+    return notes
+
+
+def reason(anomalies: Sequence[Check]) -> str:
+    """Returns what is wrong in a line; empty without anomalies."""
+    if not anomalies:
+        return ""
+    text = f"{_counted(anomalies, 'anomaly', 'anomalies')}: {_sentences(anomalies)[0]}"
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
+
+
+def _counted(items: Sequence[Check], one: str, several: str) -> str:
+    return f"{len(items) or 'no'} {one if len(items) == 1 else several}"
+
+
+def stopped(anomalies: Sequence[Check], report: Path) -> GateError:
+    """Returns the error that stops a run."""
+    columns = sorted({check.column for check in anomalies if check.column})
+    where = f" in {len(columns)} column{'' if len(columns) == 1 else 's'}" if columns else ""
+    told = _sentences(anomalies)
+    lines = told[:MOST_TOLD]
+    if len(told) > MOST_TOLD:
+        lines.append(f"{len(told) - MOST_TOLD} more in the report")
+    return GateError(
+        f"the data gate found {_counted(anomalies, 'anomaly', 'anomalies')}{where}",
+        cause="\n".join(lines),
+        hint=f"look at {report}; then correct the data, drop the column in the problem file, "
+        "or let the schema accept it: plimsoll schema accept last SCHEMA; "
+        "mode warn goes on regardless",
+    )
+
+
+def _sentences(checks: Iterable[Check]) -> list[str]:
+    """Returns a sentence a column and kind, the gravest first and of those what is new.
+
+    What is the same kind of thing in several splits is told of the first, and the others named.
+    """
+    groups: dict[tuple[str, ...], list[Check]] = {}
+    ordered = sorted(
+        checks, key=lambda check: (-LEVELS.index(check.level), check.against != BASELINE)
+    )
+    for check in ordered:
+        same = (check.column, check.kind, check.level, check.against)
+        groups.setdefault(same if check.column else (*same, check.split), []).append(check)
+    told = []
+    for first, *others in groups.values():
+        also = f"; likewise in {', '.join(check.split for check in others)}" if others else ""
+        told.append(first.sentence() + also)
+    return told
