@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from plimsoll.errors import GateError
-from plimsoll.validate.check import ERROR, LEVELS, WARNING, Check, Context
+from plimsoll.errors import GateError, shortened
+from plimsoll.validate.check import ERROR, LEVELS, PASS, WARNING, Check, Context
 from plimsoll.validate.drift import BASELINE
 
 MOST_TOLD = 20
@@ -30,10 +30,9 @@ def of_verdict(context: Context, checks: Sequence[Check], mode: str) -> list[str
     notes = [f"{len(checks)} checks: {found}, {_counted(warnings, 'warning', 'warnings')}"]
     if context.drift:
         columns = {item.column for item in context.drift}
-        drifted = {item.column for item in context.drift if item.level != "pass"}
-        notes.append(
-            f"drift measured of {len(columns)} columns, {len(drifted) or 'none'} past the line"
-        )
+        drifted = dict.fromkeys(item.column for item in context.drift if item.level != PASS)
+        named = f"{len(drifted)} past the line: {shortened(list(drifted))}" if drifted else ""
+        notes.append(f"drift measured of {len(columns)} columns, {named or 'none past the line'}")
     if anomalies and mode == "warn":
         notes.append(f"LET THROUGH in mode warn: {found}")
     if anomalies and mode == "branch":
