@@ -117,7 +117,7 @@ def validate(dataset_folder: Path, outputs: Outputs, asked: Asked = DEFAULT) -> 
     _write(outputs, context, checks, text, asked.mode)
     anomalies = [check for check in checks if check.level == ERROR]
     if anomalies and asked.mode == "fail":
-        raise words.stopped(anomalies, outputs.report)
+        raise words.stopped(anomalies)
     found = words.of_verdict(context, checks, asked.mode)
     return Verdict(
         passed=not anomalies or asked.mode == "warn",

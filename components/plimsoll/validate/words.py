@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from plimsoll.errors import GateError, shortened
 from plimsoll.validate.check import ERROR, LEVELS, PASS, WARNING, Check, Context
@@ -57,7 +56,7 @@ def _counted(items: Sequence[Check], one: str, several: str) -> str:
     return f"{len(items) or 'no'} {one if len(items) == 1 else several}"
 
 
-def stopped(anomalies: Sequence[Check], report: Path) -> GateError:
+def stopped(anomalies: Sequence[Check]) -> GateError:
     """Returns the error that stops a run."""
     columns = sorted({check.column for check in anomalies if check.column})
     where = f" in {len(columns)} column{'' if len(columns) == 1 else 's'}" if columns else ""
@@ -68,7 +67,7 @@ def stopped(anomalies: Sequence[Check], report: Path) -> GateError:
     return GateError(
         f"the data gate found {_counted(anomalies, 'anomaly', 'anomalies')}{where}",
         cause="\n".join(lines),
-        hint=f"look at {report}; then correct the data, drop the column in the problem file, "
+        hint="look at this step's report; then correct the data, drop the column in the problem file, "
         "or let the schema accept it: plimsoll schema accept last SCHEMA; "
         "mode warn goes on regardless",
     )
