@@ -67,8 +67,8 @@ def stopped(anomalies: Sequence[Check]) -> GateError:
     return GateError(
         f"the data gate found {_counted(anomalies, 'anomaly', 'anomalies')}{where}",
         cause="\n".join(lines),
-        hint="look at this step's report; then correct the data, drop the column in the problem file, "
-        "or let the schema accept it: plimsoll schema accept last SCHEMA; "
+        hint="look at this step's report; then correct the data, drop the column in the problem "
+        "file, or let the schema accept it: plimsoll schema accept last SCHEMA; "
         "mode warn goes on regardless",
     )
 
