@@ -16,6 +16,7 @@ from validate.made import hourly, label, made, ran
         ('feature {\n  name: "a"\n  type: INTEGER\n}', 3, 9, "did you mean 'INT'?"),
         ('feature {\n  name: "a"', 2, 9, ""),
         ("my/schema.pbtxt", 1, 1, "not its path"),
+        ("my own schema.pbtxt", 1, 1, "not its path"),
     ],
 )
 def test_an_unreadable_schema_is_told_by_line_and_column(text, line, column, hint):
@@ -34,6 +35,39 @@ def test_an_unreadable_schema_is_told_by_line_and_column(text, line, column, hin
             'feature { name: "a" type: BYTES domain: "citys" } string_domain { name: "city" }',
             "domain 'citys'",
         ),
+        ('feature { name: "a" } feature { type: INT }', "feature 2 has no name"),
+        (
+            'feature { name: "a" } string_domain { name: "b" } string_domain { name: "b" }',
+            "the domain 'b' twice",
+        ),
+        ('feature { name: "a" } sparse_feature { name: "b" }', "sparse_feature"),
+        ('feature { name: "a" int_domain { min: 5 max: 1 } }', "min in int_domain of column 'a'"),
+        ('feature { name: "a" float_domain { max: nan } }', "max in float_domain of column 'a'"),
+        ('feature { name: "a" presence { min_fraction: -1 } }', "min_fraction of column 'a'"),
+        ('feature { name: "a" presence { min_count: -1 } }', "min_count of column 'a'"),
+        ('feature { name: "a" value_count { min: 3 max: 1 } }', "min in value_count"),
+        (
+            'feature { name: "a" distribution_constraints { min_domain_mass: -1 } }',
+            "min_domain_mass of column 'a'",
+        ),
+        (
+            'feature { name: "a" } dataset_constraints { min_examples_count: 2 max_examples_count: 1 }',
+            "min_examples_count in dataset_constraints of the data set",
+        ),
+        (
+            'feature { name: "a" domain: "b" } float_domain { name: "b" min: 2 max: 1 }',
+            "min in the domain 'b'",
+        ),
+        ('feature { name: "a" drift_comparator {} }', "drift_comparator of column 'a'"),
+        (
+            'feature { name: "a" skew_comparator { infinity_norm {} } }',
+            "threshold of infinity_norm of column 'a'",
+        ),
+        (
+            'feature { name: "a" in_environment: "TRAINING" not_in_environment: "TRAINING" }',
+            "column 'a' is said to be in 'TRAINING'",
+        ),
+        ('feature { name: "a" in_environment: "TRAINING" }', "'a' is in the environment"),
     ],
 )
 def test_a_schema_that_does_not_hold_together_is_refused(text, says):
@@ -160,3 +194,15 @@ def test_an_inferred_schema_given_back_passes_on_the_same_data(inferred, tmp_pat
     again = ran(open_dataset(data), tmp_path, schema=text)
     assert again.error is None
     assert (again.outputs.schema / "schema.pbtxt").read_text("utf-8") == text
+
+
+def test_a_schema_of_other_environments_is_enforced_without_one(tmp_path):
+    data = made(tmp_path / "data", {"x": [float(row) for row in range(100)], "y": label(100)})
+    given = """
+    default_environment: "NIGHTLY"
+    feature { name: "x" type: FLOAT not_in_environment: "TRAINING" not_in_environment: "SERVING" }
+    feature { name: "y" type: INT }
+    """
+    assert ran(data, tmp_path, schema=given).error is None
+    with pytest.raises(ConfigError, match="no environment SERVING"):
+        ran(data, tmp_path, schema=given, serving=data.folder)

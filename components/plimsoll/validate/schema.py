@@ -13,6 +13,7 @@ from plimsoll.errors import ConfigError, nearest
 from plimsoll.problem import Problem
 from plimsoll.validate.arrays import Shape, bool_words, feature_type
 from plimsoll.validate.measure import Measured
+from plimsoll.validate.schema_rules import check_rules
 from plimsoll.validate.summary import LARGE, Summary
 
 PRESENCE_SLACK = 0.1
@@ -33,8 +34,8 @@ def parse(text: str) -> Any:
     """Reads a ``Schema`` from the text of a ``.pbtxt`` file.
 
     Raises:
-        ConfigError: with line and column, if it is not a schema; or if it names no column, a
-            column twice, or a domain that it does not define.
+        ConfigError: with line and column, if it is not a schema; or if it holds a rule that no data
+            can be held to, such as a domain that it does not define.
     """
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
@@ -43,17 +44,7 @@ def parse(text: str) -> Any:
         schema = text_format.Parse(text, schema_pb2.Schema())
     except text_format.ParseError as error:
         raise _parse_error(text, error) from error
-    names = [feature.name for feature in schema.feature]
-    if not names:
-        raise ConfigError(
-            "the given schema names no columns",
-            hint="start from the schema.pbtxt that a run without given_schema writes",
-        )
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ConfigError(f"the given schema names column {repeated[0]!r} twice")
-    _check_domains(schema)
-    _check_environments(schema)
+    check_rules(schema)
     return schema
 
 
@@ -157,11 +148,8 @@ def environment_of(schema: Any) -> str:
 
 
 def is_known_environment(schema: Any, environment: str) -> bool:
-    """Says if a schema names an environment anywhere."""
-    named = set(schema.default_environment)
-    for feature in schema.feature:
-        named |= set(feature.in_environment) | set(feature.not_in_environment)
-    return environment in named
+    """Says if data can be held to a schema in an environment: TFDV knows the default ones."""
+    return environment in schema.default_environment
 
 
 def is_enforced(schema: Any, feature: Any, environment: str) -> bool:
@@ -253,39 +241,6 @@ def _remove(schema: Any, name: str) -> None:
     schema.string_domain.extend(left)
 
 
-def _check_domains(schema: Any) -> None:
-    named = [
-        domain.name
-        for kind in (schema.string_domain, schema.int_domain, schema.float_domain)
-        for domain in kind
-    ]
-    for feature in schema.feature:
-        if feature.WhichOneof("domain_info") == "domain" and feature.domain not in named:
-            raise ConfigError(
-                f"the given schema: column {feature.name!r} has the domain {feature.domain!r}, "
-                "which is not defined",
-                cause=nearest(feature.domain, named),
-                choices=named,
-                hint=f'add string_domain {{ name: "{feature.domain}" value: "..." }}',
-            )
-
-
-def _check_environments(schema: Any) -> None:
-    """Refuses a name that is one letter off: its column would be expected nowhere, in silence."""
-    known = sorted({*schema.default_environment, *ENVIRONMENTS})
-    for feature in schema.feature:
-        for name in (*feature.in_environment, *feature.not_in_environment):
-            suggestion = nearest(name, known)
-            if name not in known and suggestion:
-                raise ConfigError(
-                    f"the given schema: column {feature.name!r} names the environment {name!r}, "
-                    "which is not defined",
-                    cause=suggestion,
-                    choices=known,
-                    hint=f'add default_environment: "{name}" if it is meant',
-                )
-
-
 def _parse_error(text: str, error: Any) -> ConfigError:
     line, column = error.GetLine() or 1, error.GetColumn() or 1
     lines = text.splitlines()
@@ -296,7 +251,7 @@ def _parse_error(text: str, error: Any) -> ConfigError:
     if 0 < len(shown) <= 200:
         cause += [shown, " " * (column - 1) + "^"]
     choices, suggestion = _alternatives(message)
-    if "\n" not in text.strip() and re.fullmatch(r"\S+\.(pbtxt|txt|pb)", text.strip()):
+    if "\n" not in text.strip() and re.fullmatch(r".+\.(pbtxt|txt|pb)", text.strip()):
         suggestion = "given_schema is the text of the file, not its path"
     return ConfigError(
         f"the given schema cannot be read: line {line}, column {column}",
