@@ -104,6 +104,26 @@ def test_a_date_out_of_range_is_refused_by_column(tmp_path, run):
         run(parquet(tmp_path, x=far))
 
 
+def test_a_time_beyond_the_calendar_is_refused_by_column(tmp_path, run):
+    far = repeated(2**62, of=pa.int64()).cast(pa.timestamp("us"))
+    with pytest.raises(DataError, match="column 'x' of type timestamp"):
+        run(parquet(tmp_path, x=far))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_text_that_is_no_utf8_is_refused(tmp_path, run, packed):
+    texts = repeated(b"\xff1", b"\xff2").view(pa.string())
+    with pytest.raises(DataError, match=r"data.parquet is not a whole Parquet file") as caught:
+        run(parquet(tmp_path, x=texts.dictionary_encode() if packed else texts))
+    assert "UTF8" in caught.value.cause
+
+
+def test_keys_beyond_an_integers_range_are_refused_for_that(tmp_path, run):
+    keys = pa.array([2**63 + n for n in range(ROWS)], pa.uint64())
+    with pytest.raises(DataError, match="key column 'k' holds fractions, or numbers"):
+        run(parquet(tmp_path, k=keys), problem="label: y\nkeys: [k]")
+
+
 @pytest.mark.parametrize("keep", [0, 3, 100, -1, -9])
 def test_a_cut_off_file_is_refused_by_name(tmp_path, run, keep):
     path = parquet(tmp_path)

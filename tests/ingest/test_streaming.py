@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ingest.data import everything, forty, table, told
 from plimsoll.artifacts.files import digest_tree
 from plimsoll.errors import DataError
-from plimsoll.ingest import content_split, moments, sidecar, store, text_streams
+from plimsoll.ingest import content_split, csv_files, moments, sidecar, store, text_streams
 from plimsoll.ingest.core import ingest
 from plimsoll.ingest.distinct import Distinct
 from plimsoll.ingest.key_spread import KeySpread
@@ -135,6 +135,21 @@ def test_a_block_of_infinities_alone_is_of_numbers(write, run, monkeypatch, firs
     result = run(write(table("a,n,y", rows)))
     assert result.dataset.type_of("a") == "float"
     assert told(result, "column a: 30 infinite values taken as missing")
+
+
+def test_a_negative_zero_is_zero_in_whatever_block(write, run, monkeypatch):
+    data = write(table("a,n,y", [f"{-0.5 if n > 50 else '-0'},{n / 7},{n % 2}" for n in range(60)]))
+    whole = run(data).dataset
+    monkeypatch.setattr(text_streams, "BLOCK_BYTES", 200)
+    assert run(data).dataset == whole
+
+
+@pytest.mark.parametrize("size", range(40, 50))
+def test_a_quoted_line_break_is_kept_wherever_the_parsers_blocks_end(write, run, monkeypatch, size):
+    rows = [f'"k\r\n{n % 3}",{n / 7:.3f},{n % 2}' for n in range(60)]
+    monkeypatch.setattr(csv_files, "PARSED_AT_ONCE", size)
+    found = everything(run(write(table("a,n,y", rows))))["a"]
+    assert set(found) == {"k\r\n0", "k\r\n1", "k\r\n2"}
 
 
 def test_where_texts_begin_among_numbers_is_told(write, run):

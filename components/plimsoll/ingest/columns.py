@@ -12,13 +12,15 @@ from plimsoll.errors import DataError
 
 INT, FLOAT, TEXT = ARROW_TYPES["int"], ARROW_TYPES["float"], ARROW_TYPES["string"]
 TIMESTAMP = ARROW_TYPES["timestamp"]
+EARLIEST, LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The years 1 to 9999, which Python's datetime holds, in microseconds from the epoch."""
 
 
 def settled(table: pa.Table, file: str) -> pa.Table:
     """Returns the table with each column as int, float, bool, string, timestamp or null.
 
     Decimals and durations (seconds) become floats, dates and zoned times become timestamps in
-    UTC, times of day and dictionaries become what they say.
+    UTC, times of day and dictionaries become what they say. There is one zero.
 
     Args:
         table: Columns of any flat Arrow type.
@@ -30,7 +32,7 @@ def settled(table: pa.Table, file: str) -> pa.Table:
     columns = []
     for field, column in zip(table.schema, table.columns, strict=True):
         try:
-            columns.append(_settled(column))
+            columns.append(_plain(_settled(column)))
         except (pa.ArrowException, OverflowError) as error:
             raise DataError(
                 f"{file}: column {field.name!r} of type {field.type} cannot be kept",
@@ -76,6 +78,17 @@ def _settled(column: pa.ChunkedArray) -> pa.ChunkedArray:
         if is_one(kind):
             return convert(column)
     raise pa.ArrowNotImplementedError(str(kind))
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if column.type == FLOAT:
+        # A whole -0 has lost its sign already, if it stood among whole numbers.
+        return pc.add(column, 0.0)
+    if column.type == TIMESTAMP:
+        ends = pc.min_max(column.cast(INT)).as_py()
+        if ends["min"] is not None and not EARLIEST <= ends["min"] <= ends["max"] <= LATEST:
+            raise pa.ArrowInvalid("a moment is out of the calendar's range")
+    return column
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:

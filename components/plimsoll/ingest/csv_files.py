@@ -80,7 +80,7 @@ class CsvFile:
         self, block: bytes, skip_rows: int, names: list[str], texts: Collection[str]
     ) -> pa.Table:
         try:
-            return self._arrow_table(block, skip_rows, names, texts, PARSED_AT_ONCE)
+            return self._arrow_table(block, skip_rows, names, texts, _parsed_at_once(block))
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error) or "file is too short" in str(error):
                 return pa.table({name: pa.nulls(0) for name in names})
@@ -115,6 +115,17 @@ class CsvFile:
                 column_types={name: TEXT for name in names if name in texts},
             ),
         )
+
+
+def _parsed_at_once(block: bytes) -> int:
+    """Returns how many bytes to parse at a time, so that no line break of two signs is cut.
+
+    Arrow takes the second sign for a line break of its own and drops it, also inside quotes.
+    """
+    size = PARSED_AT_ONCE
+    while any(block[end - 1 : end + 1] == b"\r\n" for end in range(size, len(block), size)):
+        size += 1
+    return size
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:

@@ -27,9 +27,9 @@ def check_keys(rows: Rows, problem: Problem) -> None:
     for name in problem.keys:
         if pa.types.is_floating(rows.types[name]):
             raise DataError(
-                f"the key column {name!r} holds fractions",
+                f"the key column {name!r} holds fractions, or numbers of more than 63 bits",
                 cause="floats are compared by their last digit, which no key should depend on",
-                hint="write the key as whole numbers or as text",
+                hint="write the key as smaller whole numbers or as text",
             )
         missing = rows.missing(name)
         if not missing:

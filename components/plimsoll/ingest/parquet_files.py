@@ -57,6 +57,7 @@ class ParquetFile:
         del texts
         with self._opened() as file:
             for batch in file.iter_batches(batch_size=self._batch_rows, columns=self._read):
+                batch.validate(full=True)
                 yield chosen(batch, self._read)
 
     @contextmanager
