@@ -46,6 +46,8 @@ def test_what_is_nested_is_left_out_and_told(write, run):
         ("PQR", "Expecting value"),
         ('{"a": 1, "a": 2}', "two values under one key: a"),
         ('{"a": "\udcff"}', "not UTF-8"),
+        (r'{"a": "PQR\ud800"}', "half of a surrogate pair"),
+        (r'{"\udc00": 1}', "half of a surrogate pair"),
     ],
 )
 @pytest.mark.parametrize("place", [1, 17, 41])

@@ -146,6 +146,8 @@ class JsonLines:
     def _object(self, written: bytes, line: int) -> dict[str, Any]:
         try:
             value = json.loads(written.decode(), object_pairs_hook=_without_doubles)
+            if b"\\u" in written:
+                json.dumps(value, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"{self.source.name} line {line:,} is not JSON",
@@ -183,6 +185,8 @@ def _why(error: Exception) -> str:
         return f"{error.msg} at column {error.colno}"
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
+    if isinstance(error, UnicodeEncodeError):
+        return "it holds half of a surrogate pair, which is no text"
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
