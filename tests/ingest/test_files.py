@@ -1,5 +1,6 @@
 import bz2
 import itertools
+import os
 import shutil
 
 import pytest
@@ -170,6 +171,16 @@ def test_files_that_are_not_there(write, run, name, message):
     base = write(forty()).parent
     with pytest.raises(DataError, match=message):
         run(name if "://" in name else base / name)
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "device.csv"])
+def test_what_has_no_end_is_refused(write, run, name):
+    folder = write(forty()).parent
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "device.csv").symlink_to("/dev/zero")
+    with pytest.raises(DataError, match=f"{name} is a pipe or a device"):
+        run(folder / name)
+    assert run(folder).dataset.rows("train") == 32
 
 
 def test_a_name_nearby_is_suggested(write, run):

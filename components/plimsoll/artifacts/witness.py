@@ -84,7 +84,8 @@ def matching(pattern: str, *, folders: bool = False) -> list[Path]:
     if path.is_dir():
         return _below(path)
     if path.exists():
-        return [path]
+        # A pipe or a device has no end to read to.
+        return [path] if path.is_file() else []
     found = [Path(name) for name in glob.glob(pattern)]
     files = [item for item in found if item.is_file()]
     if folders:

@@ -131,6 +131,10 @@ def _nothing_there(data: str, pattern: str) -> DataError:
         return DataError(
             f"no {SPOKEN} file is in {data}", cause="the folder has no files", hint=hint
         )
+    if path.exists():
+        return DataError(
+            f"{data} is a pipe or a device", cause="it can be read once only", hint=hint
+        )
     if glob.has_magic(pattern):
         return DataError(f"no file matches {data}", hint="quote the pattern, and check its folder")
     beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
