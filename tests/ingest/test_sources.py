@@ -139,6 +139,13 @@ def test_a_members_hostile_name_is_told_and_no_path(put, found, tmp_path):
     assert not list(tmp_path.rglob("up*"))
 
 
+def test_an_archive_of_hidden_files_is_not_called_empty(put, found):
+    path = put("a.zip", zipped(**{"../up.csv": CSV}))
+    with pytest.raises(DataError, match="is a zip archive of 0 files") as caught:
+        found(path)
+    assert caught.value.cause == "files that are hidden or lie outside it do not count: ../up.csv"
+
+
 def test_a_folder_takes_every_kind_and_tells_what_it_leaves(put, found):
     for name, content in {
         "1.csv": CSV,

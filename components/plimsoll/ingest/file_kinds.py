@@ -131,19 +131,23 @@ class opened_zip:  # noqa: N801
         self._archive.close()
 
     def _only_member(self) -> zipfile.ZipInfo:
+        files = [item for item in self._archive.infolist() if not item.is_dir()]
         members = [
             item
-            for item in self._archive.infolist()
-            if not item.is_dir()
-            and not any(part.startswith((".", "__MACOSX")) for part in item.filename.split("/"))
+            for item in files
+            if not any(part.startswith((".", "__MACOSX")) for part in item.filename.split("/"))
         ]
         names = sorted(printable(item.filename) for item in members)
         if OFFICE_MEMBER in names:
             raise _not_readable(self._name, "an Excel workbook")
         if len(members) != 1:
+            cause = f"it holds {shortened(names, 6)}" if names else "it is empty"
+            if files and not names:
+                hidden = shortened([printable(item.filename) for item in files], 6)
+                cause = f"files that are hidden or lie outside it do not count: {hidden}"
             raise DataError(
                 f"{self._name} is a zip archive of {len(members)} files",
-                cause=f"it holds {shortened(names, 6)}" if names else "it is empty",
+                cause=cause,
                 hint="unpack it to a folder and give that, or pack each file on its own",
             )
         if members[0].flag_bits & 1:
