@@ -51,7 +51,7 @@ def test_an_unreadable_schema_is_told_by_line_and_column(text, line, column, hin
             "min_domain_mass of column 'a'",
         ),
         (
-            'feature { name: "a" } dataset_constraints { min_examples_count: 2 max_examples_count: 1 }',
+            "dataset_constraints {min_examples_count: 2 max_examples_count: 1} feature {name: 'a'}",
             "min_examples_count in dataset_constraints of the data set",
         ),
         (

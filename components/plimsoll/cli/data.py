@@ -75,8 +75,9 @@ def _show(options: argparse.Namespace) -> int:
         print(json.dumps(found))
         return 0
     from plimsoll.cli.data_tables import print_version
+    from plimsoll.local.printable import all_printable
 
-    print_version(found)
+    print_version(all_printable(found))
     return 0
 
 
@@ -93,6 +94,7 @@ def _diff(options: argparse.Namespace) -> int:
         print(json.dumps(found))
         return 0
     from plimsoll.cli.data_tables import print_difference
+    from plimsoll.local.printable import all_printable
 
-    print_difference(found)
+    print_difference(all_printable(found))
     return 0

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from plimsoll.artifacts.versions import SHORT, Version
+from plimsoll.local.printable import printable
 from plimsoll.problem import SPLITS
 
 LONGEST_VALUE = 24
@@ -32,7 +33,7 @@ def print_versions(found: Sequence[Version], store: Path) -> None:
             f"{len(version.columns):,}",
             size(version.bytes),
             _when(last),
-            _sources(last) or "-",
+            printable(_sources(last)) or "-",
         )
     console.print(table)
 

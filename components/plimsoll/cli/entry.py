@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from plimsoll import __version__
 from plimsoll.cli import caches, data, environments, pipelines, runs, schema
 from plimsoll.errors import PlimsollError
+from plimsoll.local.printable import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _complain(text: str, options: argparse.Namespace) -> None:
-    headline, _, rest = text.partition("\n")
+    headline, *rest = (printable(line) for line in text.split("\n"))
     red, plain = ("\033[31;1m", "\033[0m") if sys.stderr.isatty() else ("", "")
-    print(f"{red}error:{plain} {headline}" + (f"\n{rest}" if rest else ""), file=sys.stderr)
+    print("\n".join([f"{red}error:{plain} {headline}", *rest]), file=sys.stderr)
     if getattr(options, "json", False):
         print(json.dumps({"status": "failed", "error": text}))

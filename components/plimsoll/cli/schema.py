@@ -115,8 +115,9 @@ def _infer(options: argparse.Namespace) -> int:
         print(json.dumps({**found, "path": str(target)}))
         return 0
     from plimsoll.cli.schema_lines import print_inferred
+    from plimsoll.local.printable import all_printable
 
-    print_inferred(found, target)
+    print_inferred(all_printable(found), target)
     return 0
 
 
@@ -131,8 +132,9 @@ def _diff(options: argparse.Namespace) -> int:
         print(json.dumps(found))
     else:
         from plimsoll.cli.schema_lines import print_differences
+        from plimsoll.local.printable import all_printable
 
-        print_differences(found["differences"])
+        print_differences(all_printable(found["differences"]))
     return 1 if found["differences"] else 0
 
 
@@ -153,8 +155,9 @@ def _check(options: argparse.Namespace) -> int:
         print(json.dumps(found))
     else:
         from plimsoll.cli.schema_lines import print_check
+        from plimsoll.local.printable import all_printable
 
-        print_check(found, options.report or "")
+        print_check(all_printable(found), options.report or "")
     return 1 if found["anomalies"] and options.mode == "fail" else 0
 
 
@@ -170,8 +173,9 @@ def _accept(options: argparse.Namespace) -> int:
         print(json.dumps({**found, "path": str(target)}))
     else:
         from plimsoll.cli.schema_lines import print_accepted
+        from plimsoll.local.printable import all_printable
 
-        print_accepted(found, target)
+        print_accepted(all_printable(found), target)
     return 1 if found["left"] else 0
 
 

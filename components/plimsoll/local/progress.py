@@ -15,6 +15,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from plimsoll.local.printable import printable
 from plimsoll.local.record import FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED, Step
 
 _MARKS = {
@@ -73,14 +74,14 @@ class Progress:
             with self._lock:
                 self._console.print(self._line(step))
                 for note in step.notes if not step.cached else []:
-                    self._console.print(Text(f"      {note}", style="dim"))
+                    self._console.print(Text(f"      {printable(note)}", style="dim"))
 
     def _render(self) -> RenderableType:
         rows = Table.grid(padding=(0, 1))
         for step in list(self._steps.values()):
             rows.add_row(self._mark(step), self._line(step, mark=False))
             for note in step.notes if step.state == SUCCEEDED and not step.cached else []:
-                rows.add_row("", Text(f"    {note}", style="dim"))
+                rows.add_row("", Text(f"    {printable(note)}", style="dim"))
         return Group(rows, Text(f"  {self._message}", style="dim")) if self._message else rows
 
     def _mark(self, step: Step) -> RenderableType:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plimsoll.local.environments import Announce
+from plimsoll.local.printable import printable
 from plimsoll.local.record import FAILED, STOPPED, SUCCEEDED, Failure, Run, Step
 
 MOST_METRICS = 5
@@ -27,7 +28,7 @@ def print_failures(record: Run) -> None:
     for step, error in failed:
         _print_failure(console, step, error)
     if record.reason and not failed:
-        first, *rest = record.reason.splitlines()
+        first, *rest = (printable(line) for line in record.reason.splitlines())
         console.print(Text(f"{record.status}: ", style="red bold").append(first, style="not bold"))
         for line in rest:
             console.print(Text(line))
@@ -53,14 +54,15 @@ def print_summary(record: Run) -> None:
 
 
 def _print_failure(console: Console, step: Step, error: Failure) -> None:
-    first, *rest = error.text.splitlines() or [error.headline]
+    lines = error.text.splitlines() or [error.headline]
+    first, *rest = (printable(line) for line in lines)
     console.print(Text(f"error: {step.name}: ", style="red bold").append(first, style="not bold"))
     for line in rest:
         console.print(Text(f"  {line.strip()}" if error.ours else line))
     if not error.ours:
         console.print(Text("last lines of the log:", style="dim"))
         for line in error.log_tail:
-            console.print(Text(f"  | {line}", style="dim"))
+            console.print(Text(f"  | {printable(line)}", style="dim"))
     if step.log:
         console.print(Text(f"  log: {step.log}", style="dim"))
 
@@ -138,7 +140,7 @@ def _short_command(command: str) -> str:
 
 
 def _value(value: Any) -> str:
-    return "-" if value is None else str(value)
+    return "-" if value is None else printable(str(value))
 
 
 def _console() -> Console:
