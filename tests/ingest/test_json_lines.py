@@ -61,6 +61,12 @@ def test_a_broken_line_is_named_by_its_number(write, run, line, why, place):
     assert "PQR" not in str(caught.value)
 
 
+def test_keys_inside_a_value_are_not_told(write, run):
+    twice = '{"a": 1, "b": {"k1": 1, "k1": 2}, "y": 1}'
+    result = run(write(lines(ROWS) + twice, "data.jsonl"))
+    assert result.dataset.column_names() == ("a", "y")
+
+
 @pytest.mark.parametrize("line", ["5", "[1]", '"x"'])
 def test_a_line_that_is_no_object_is_named_by_its_number(write, run, line):
     with pytest.raises(DataError, match=r"data.jsonl line 41 is JSON, but no object"):

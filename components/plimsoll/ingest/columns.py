@@ -33,12 +33,13 @@ def settled(table: pa.Table, file: str) -> pa.Table:
     for field, column in zip(table.schema, table.columns, strict=True):
         try:
             columns.append(_plain(_settled(column)))
-        except (pa.ArrowException, OverflowError) as error:
+        except (pa.ArrowException, OverflowError):
+            # Arrow's own message quotes the value, which may be private.
             raise DataError(
                 f"{file}: column {field.name!r} of type {field.type} cannot be kept",
                 cause="a value is out of range, or Arrow knows no way to convert the type",
                 hint="convert the column, or leave it out of the file",
-            ) from error
+            ) from None
     return pa.Table.from_arrays(columns, names=table.column_names)
 
 

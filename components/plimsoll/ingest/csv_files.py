@@ -86,10 +86,10 @@ class CsvFile:
                 return pa.table({name: pa.nulls(0) for name in names})
         try:
             return self._arrow_table(block, skip_rows, names, texts, BLOCK_BYTES * 2)
-        except pa.ArrowInvalid as error:
+        except pa.ArrowInvalid:
             # Arrow's own message quotes the row, which may hold a private value.
             ragged = ragged_row(self.source, self._layout)
-            raise ragged or unreadable(self.source.name) from error
+            raise ragged or unreadable(self.source.name) from None
 
     def _arrow_table(
         self,

@@ -138,28 +138,29 @@ class JsonLines:
         for name in names:
             values = [row.get(name) for row in rows]
             for value in values:
-                if isinstance(value, list | dict):
+                if isinstance(value, list | tuple):
                     self._nested[name] = "list" if isinstance(value, list) else "object"
             columns.append(_column(values, name in texts or name in self._texts))
         return pa.RecordBatch.from_arrays(columns, names=list(names))
 
     def _object(self, written: bytes, line: int) -> dict[str, Any]:
         try:
-            value = json.loads(written.decode(), object_pairs_hook=_without_doubles)
+            # An object becomes a tuple of its pairs, a list stays one.
+            value = json.loads(written.decode(), object_pairs_hook=tuple)
             if b"\\u" in written:
                 json.dumps(value, ensure_ascii=False).encode()
+            if isinstance(value, tuple):
+                return _without_doubles(value)
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"{self.source.name} line {line:,} is not JSON",
                 cause=_why(error),
                 hint="mend the line; each one holds one object",
             ) from error
-        if not isinstance(value, dict):
-            raise DataError(
-                f"{self.source.name} line {line:,} is JSON, but no object",
-                hint='each line holds one object, such as {"a": 1, "b": "x"}',
-            )
-        return value
+        raise DataError(
+            f"{self.source.name} line {line:,} is JSON, but no object",
+            hint='each line holds one object, such as {"a": 1, "b": "x"}',
+        )
 
 
 def _is_utf8(block: bytes) -> bool:
@@ -170,7 +171,7 @@ def _is_utf8(block: bytes) -> bool:
     return True
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_doubles(pairs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
