@@ -9,7 +9,7 @@ from ingest.data import forty, told
 from plimsoll.artifacts.dataset import open_dataset
 from plimsoll.artifacts.files import digest_file, digest_tree
 from plimsoll.artifacts.versions import versions_in
-from plimsoll.errors import ConfigError
+from plimsoll.errors import ConfigError, DataError
 from plimsoll.ingest.core import ingest
 
 
@@ -57,6 +57,14 @@ def test_the_same_content_is_kept_once(write, tmp_path):
     assert version.id == first.dataset.id
     assert len(version.ingested) == 2
     assert open_dataset(tmp_path / "first").folder.is_dir()
+
+
+def test_an_output_or_a_store_that_cannot_be_made_is_told(write, tmp_path):
+    data = str(write(forty()))
+    (tmp_path / "file").touch()
+    for name, folder, store in (("out", "file/out", ""), ("store", "out", "file/store")):
+        with pytest.raises(DataError, match=f"{name} cannot be written"):
+            ingest(data, "y", "", tmp_path / folder, "{}", store and str(tmp_path / store))
 
 
 def test_private_columns_are_in_no_lineage_and_no_store(write, tmp_path):

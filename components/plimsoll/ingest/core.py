@@ -22,7 +22,7 @@ from plimsoll.ingest import config as configs
 from plimsoll.ingest import label as labels
 from plimsoll.ingest.ahead import ahead
 from plimsoll.ingest.config import IngestConfig
-from plimsoll.ingest.disk import told_if_full
+from plimsoll.ingest.disk import told_if_unwritable
 from plimsoll.ingest.facts import Facts, gather
 from plimsoll.ingest.formats import open_files
 from plimsoll.ingest.reading import read_files
@@ -85,7 +85,7 @@ def ingest(
     asked = problems.parse(problem, label=label)
     settings = configs.parse(config)
     way(asked)
-    with told_if_full(folder), scratch_beside(folder) as scratch:
+    with told_if_unwritable(folder), scratch_beside(folder) as scratch:
         ingested = _ingested(data, asked, settings, folder, scratch)
         replace_folder(ingested.dataset.folder, folder)
     dataset = dataclasses.replace(ingested.dataset, folder=folder)
@@ -262,5 +262,6 @@ def _kept(ingested: Ingested, store: Path) -> Ingested:
         ],
     }
     notes: list[str] = []
-    keep(dataset.folder, store, record, notes)
+    with told_if_unwritable(store):
+        keep(dataset.folder, store, record, notes)
     return dataclasses.replace(ingested, notes=tuple(notes))
