@@ -75,6 +75,12 @@ def test_a_config_may_be_a_file(pipeline, tmp_path):
         arguments.parse(["--ingest_config", "none.json"], pipeline)
 
 
+def test_a_byte_order_mark_is_no_part_of_a_text(pipeline, tmp_path):
+    path = tmp_path / "gate.json"
+    path.write_text('{"min_rows": 5}', "utf-8-sig")
+    assert arguments.parse(["--gate_config", str(path)], pipeline)["gate_config"].startswith("{")
+
+
 @pytest.mark.parametrize("name", ["gate_config", "ingest_config"])
 def test_a_config_is_read_before_anything_runs(pipeline, tmp_path, name):
     with pytest.raises(ConfigError, match="there is no field 'nothing'"):

@@ -261,6 +261,9 @@ def test_what_is_no_schema_is_refused_by_name(tmp_path):
     broken.write_text('feature { name: "a" tipe: INT }')
     data = made(tmp_path / "data", columns())
 
+    marked = tmp_path / "marked.pbtxt"
+    marked.write_text('feature { name: "a" }', "utf-8-sig")
+    assert commands.diff(str(marked), str(marked)) == {"differences": []}
     with pytest.raises(ConfigError, match=r"broken\.pbtxt.*line 1"):
         commands.diff(str(broken), str(broken))
     with pytest.raises(DataError, match=r"none\.pbtxt cannot be read"):

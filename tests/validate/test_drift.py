@@ -171,12 +171,40 @@ def test_a_baseline_that_is_something_else_is_refused(tmp_path, before):
     data = span(tmp_path / "data")
     with pytest.raises(ArtifactError, match="manifest"):
         ran(data, tmp_path, baseline=before / "schema")
+    with pytest.raises(ArtifactError, match=r"train\.pb is a file"):
+        ran(data, tmp_path, baseline=before / "statistics" / "train.pb")
     other = tmp_path / "other"
     other.mkdir()
     (other / "manifest.json").write_text('{"format": "plimsoll.statistics/1"}')
     with pytest.raises(ArtifactError, match="neither statistics nor a data set") as caught:
         ran(data, tmp_path, baseline=other)
     assert "made again" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["baseline", "serving"])
+def test_data_without_rows_are_nothing_to_compare_with(tmp_path, name):
+    empty = made(
+        tmp_path / "empty", {"temp": pa.array([], pa.float64()), "y": pa.array([], pa.int64())}
+    )
+    with pytest.raises(ArtifactError, match=f"the {name} .* has no rows"):
+        ran(span(tmp_path / "data"), tmp_path, **{name: empty.folder})
+
+
+def test_data_without_rows_do_not_lack_their_columns_too(tmp_path, before):
+    empty = {"temp": pa.array([], pa.float64()), "y": pa.array([], pa.int64())}
+    result = ran(made(tmp_path / "data", empty), tmp_path, baseline=before / "statistics")
+    assert {item[2] for item in result.found()} == {"rows"}
+
+
+@pytest.mark.parametrize("by", ["temp", "carrier"])
+def test_a_baseline_in_order_of_a_column_is_told_to_be_blind_there(tmp_path, by):
+    data = span(tmp_path / "a")
+    rows = data.read("train").sort_by(by)
+    first = made(tmp_path / "b", dict(zip(rows.column_names, rows.columns, strict=True)))
+    ran(first, tmp_path / "first")
+    result = ran(data, tmp_path, baseline=tmp_path / "first" / "statistics")
+    (note,) = [note for note in result.notes if "can hardly be seen" in note]
+    assert f"seen in {by}:" in note
 
 
 def test_distributions_that_were_edited_are_refused(tmp_path, before):
@@ -202,6 +230,8 @@ def test_distributions_that_were_edited_are_refused(tmp_path, before):
         ({"new_columns": "warn"}, "new_columns is 'warn'"),
         ({"min_rows_share": 2}, "from 0 to 1"),
         ({"first_run": "yes"}, "true or false"),
+        ({"weight": 5}, "weight must be a name"),
+        ({"beam_runner": ["x"]}, "beam_runner must be a name"),
     ],
 )
 def test_a_config_that_does_not_hold_is_refused_before_anything_is_written(tmp_path, config, says):

@@ -218,6 +218,17 @@ def test_uniqueness_value_counts_and_presence_are_held_to(tmp_path, text, column
     assert {item[1] for item in result.found()} == {column}
 
 
+def test_two_objections_of_one_kind_to_a_column_are_both_told(tmp_path):
+    data = made(tmp_path / "data", {"city": ["Paris", "Rome"] * 50, "y": label(100)})
+    given = """
+    feature { name: "city" type: BYTES value_count { min: 2 } unique_constraints { min: 3 max: 3 } }
+    feature { name: "y" type: INT }
+    """
+    cause = ran(data, tmp_path, schema=given).error.cause
+    assert "Some examples have fewer values than expected; likewise in eval, test" in cause
+    assert "at least 3 unique values but found only 2; likewise in eval, test" in cause
+
+
 def test_golden_anomalies(tmp_path, before):
     """All of it at once, as written down: a change of words or of numbers shows here."""
     data = span(

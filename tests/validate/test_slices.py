@@ -130,6 +130,15 @@ def test_a_weight_that_is_none_is_refused(bad, tmp_path):
     assert "16 of 48 rows" in caught.value.cause
 
 
+def test_values_that_all_weigh_nothing_are_refused(tmp_path):
+    columns = {
+        "w": pa.array([0.0, 1.0] * 30), "x": pa.array([1.5, None] * 30), "y": label(60)
+    }  # fmt: skip
+    with pytest.raises(DataError, match="weights in column 'w' cannot be used") as caught:
+        measured(made(tmp_path / "data", columns), weight="w")
+    assert "weigh 0" in caught.value.cause
+
+
 @pytest.mark.parametrize(
     ("config", "match", "hint"),
     [

@@ -115,9 +115,8 @@ def _infer(options: argparse.Namespace) -> int:
         print(json.dumps({**found, "path": str(target)}))
         return 0
     from plimsoll.cli.schema_lines import print_inferred
-    from plimsoll.local.printable import all_printable
 
-    print_inferred(all_printable(found), target)
+    print_inferred(found, target)
     return 0
 
 
@@ -132,9 +131,8 @@ def _diff(options: argparse.Namespace) -> int:
         print(json.dumps(found))
     else:
         from plimsoll.cli.schema_lines import print_differences
-        from plimsoll.local.printable import all_printable
 
-        print_differences(all_printable(found["differences"]))
+        print_differences(found["differences"])
     return 1 if found["differences"] else 0
 
 
@@ -155,9 +153,8 @@ def _check(options: argparse.Namespace) -> int:
         print(json.dumps(found))
     else:
         from plimsoll.cli.schema_lines import print_check
-        from plimsoll.local.printable import all_printable
 
-        print_check(all_printable(found), options.report or "")
+        print_check(found, options.report or "")
     return 1 if found["anomalies"] and options.mode == "fail" else 0
 
 
@@ -173,9 +170,8 @@ def _accept(options: argparse.Namespace) -> int:
         print(json.dumps({**found, "path": str(target)}))
     else:
         from plimsoll.cli.schema_lines import print_accepted
-        from plimsoll.local.printable import all_printable
 
-        print_accepted(all_printable(found), target)
+        print_accepted(found, target)
     return 1 if found["left"] else 0
 
 

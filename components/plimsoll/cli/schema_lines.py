@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from plimsoll.local.printable import printable
+
 _TYPES = {
     "INT": "whole numbers",
     "FLOAT": "numbers",
@@ -23,14 +25,14 @@ def print_inferred(found: Mapping[str, Any], target: Path) -> None:
     """Prints what a schema that was inferred says, and where it is."""
     console = _console()
     for note in found["notes"]:
-        console.print(Text(f"  {note}", style="dim"))
+        console.print(Text(f"  {printable(note)}", style="dim"))
     table = Table(box=None, pad_edge=False)
     for name in ("column", "type", "with a value", "one of", "not in"):
         table.add_column(name)
     for column in found["columns"]:
         present = column["present"]
         table.add_row(
-            Text(column["name"]),
+            Text(printable(column["name"])),
             _TYPES.get(column["domain"]) or _TYPES.get(column["type"], column["type"]),
             f"{present * 100:.0f}% at least" if present else "-",
             "-" if column["values"] is None else f"{column['values']:,} values",
@@ -51,7 +53,7 @@ def print_differences(found: Sequence[Mapping[str, str]]) -> None:
     for item in found:
         column = f"column {item['column']!r}: " if item["column"] else ""
         line = f"{marks[item['kind']]} {column}{item['said']}"
-        console.print(Text(line, style=styles.get(item["kind"], "")))
+        console.print(Text(printable(line), style=styles.get(item["kind"], "")))
 
 
 def print_check(found: Mapping[str, Any], page: str) -> None:
@@ -60,7 +62,9 @@ def print_check(found: Mapping[str, Any], page: str) -> None:
     for level, style in (("anomalies", "red"), ("warnings", "yellow")):
         name = {"anomalies": "anomaly", "warnings": "warning"}[level]
         for sentence in found[level]:
-            console.print(Text(f"{name}: ", style=style).append(sentence, style="not bold"))
+            console.print(
+                Text(f"{name}: ", style=style).append(printable(sentence), style="not bold")
+            )
     counts = f"{_counted(found['anomalies'], 'anomaly', 'anomalies')}, "
     counts += _counted(found["warnings"], "warning", "warnings")
     console.print(f"{found['checks']:,} checks: {counts}")
@@ -80,9 +84,11 @@ def print_accepted(found: Mapping[str, Any], target: Path) -> None:
     if lost:
         console.print(f"{lost} comment{'' if lost == 1 else 's'} of what was replaced went with it")
     for sentence in found["left"]:
-        console.print(Text("not accepted: ", style="red").append(sentence, style="not bold"))
+        console.print(
+            Text("not accepted: ", style="red").append(printable(sentence), style="not bold")
+        )
     if found["retyped"]:
-        names = " ".join(f"--column {name}" for name in found["retyped"])
+        names = printable(" ".join(f"--column {name}" for name in found["retyped"]))
         console.print(Text(f"  next    a changed type is accepted where it is named: {names}"))
 
 

@@ -231,7 +231,7 @@ def _schema_of(path: str) -> Any:
 
 def _text_of(path: str) -> str:
     try:
-        return Path(path).read_text("utf-8")
+        return Path(path).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"the schema {path} cannot be read", cause=str(error)) from error
 

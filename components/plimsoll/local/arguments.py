@@ -140,7 +140,8 @@ def text_of(name: str, value: str) -> str:
     if path is None:
         return value
     try:
-        return path.read_text("utf-8")
+        # An editor of Windows may begin a file with a byte order mark.
+        return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"--{name}: {path} cannot be read",

@@ -91,6 +91,9 @@ class ValidateConfig:
             object.__setattr__(self, name, _nested(name, getattr(self, name), kind))
         for name in ("slices", "beam_options"):
             object.__setattr__(self, name, _texts(name, getattr(self, name)))
+        for name in ("weight", "beam_runner"):
+            if not isinstance(value := getattr(self, name), str):
+                raise ConfigError(f"{NAME}: {name} must be a name", cause=f"it is {value!r}")
         check_whole(NAME, "min_rows", self.min_rows, 0)
         check_whole(NAME, "high_cardinality", self.high_cardinality, 1)
         check_whole(NAME, "processes", self.processes, 0)

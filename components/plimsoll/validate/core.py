@@ -134,7 +134,7 @@ def asked_of(given_schema: str, mode: str, config: str, baseline: str, serving: 
         ConfigError: if the config is not JSON, or does not hold.
     """
     return Asked(
-        given_schema=given_schema,
+        given_schema=given_schema.removeprefix("\ufeff"),
         mode=mode,
         config=configs.parse(config),
         baseline=baseline.strip(),

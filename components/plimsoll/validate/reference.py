@@ -60,7 +60,7 @@ def open_reference(
         which a later run can tell if that still is so.
 
     Raises:
-        ArtifactError: if it is something else, or damaged.
+        ArtifactError: if it is something else, damaged, or has no rows.
         DataError: if a bucket cannot be read.
     """
     if path.startswith(REMOTE):
@@ -68,6 +68,12 @@ def open_reference(
     folder, seen = Path(path), witness.observe(path)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None, seen
+    if not folder.is_dir():
+        raise ArtifactError(
+            f"the {name} {folder} is a file, neither statistics nor a data set",
+            hint="give the folder of an earlier run's output: statistics of validate, or dataset "
+            "of ingest",
+        )
     return _opened(name, folder, categorical), seen
 
 
@@ -120,6 +126,11 @@ def _of_statistics(name: str, statistics: Statistics) -> Reference:
 def _of_dataset(name: str, dataset: Dataset, categorical: Collection[str]) -> Reference:
     rows = {split: dataset.rows(split) for split in SPLITS}
     split = _chosen(rows)
+    if not rows[split]:
+        raise ArtifactError(
+            f"the {name} {dataset.folder} has no rows to compare with",
+            hint="give data with rows" if name == "serving" else "give the last span that has rows",
+        )
     return Reference(
         name=name,
         dataset_id=dataset.id,

@@ -15,6 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from plimsoll.errors import DataError
+
 QUANTILES = 20
 QUANTILES_WHEN_WIDE = 10
 WIDE = 100
@@ -69,6 +71,7 @@ class Statistician:
         quantiles = QUANTILES if columns <= WIDE else QUANTILES_WHEN_WIDE
         self._generators = _generators(quantiles, categorical, weight)
         self._categorical = tuple(categorical)
+        self._weight = weight
 
     def start(self) -> list[Any]:
         """Returns the partial of no rows."""
@@ -114,16 +117,30 @@ class Statistician:
                 list is named as TFDV names the whole.
         """
         from tensorflow_data_validation import constants
-        from tensorflow_data_validation.statistics import stats_impl
 
-        statistics = stats_impl.extract_statistics_output(partial, self._generators)
+        statistics = self._extracted(partial)
         for name, part in (slices or {}).items():
             statistics.datasets[0].name = constants.DEFAULT_SLICE_KEY
-            made = stats_impl.extract_statistics_output(part, self._generators)
+            made = self._extracted(part)
             if made.datasets:
                 made.datasets[0].name = name
                 statistics.datasets.append(made.datasets[0])
         return without_chance(statistics)
+
+    def _extracted(self, partial: list[Any]) -> Any:
+        from tensorflow_data_validation.statistics import stats_impl
+
+        try:
+            return stats_impl.extract_statistics_output(partial, self._generators)
+        except AssertionError as error:
+            # There is no median of values that all weigh nothing.
+            if not self._weight:
+                raise
+            raise DataError(
+                f"the weights in column {self._weight!r} cannot be used",
+                cause="all rows that have a value of some column weigh 0",
+                hint="correct the column, or measure without weights",
+            ) from error
 
 
 class _WrittenLengths:

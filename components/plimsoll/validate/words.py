@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from plimsoll.errors import GateError, shortened
 from plimsoll.validate.check import ERROR, LEVELS, PASS, WARNING, Check, Context
-from plimsoll.validate.drift import BASELINE
+from plimsoll.validate.config import TESTS
+from plimsoll.validate.drift import BASELINE, UNBOUNDED, Measurement
 
 MOST_TOLD = 20
 MOST_NOTED = 3
 LONGEST_REASON = 300
+BLIND = 0.5
+"""A distance of 0 to 1 whose line is here lets most changes of a column pass."""
 
 
 def of_schema(context: Context) -> str:
@@ -32,6 +36,7 @@ def of_verdict(context: Context, checks: Sequence[Check], mode: str) -> list[str
         drifted = dict.fromkeys(item.column for item in context.drift if item.level != PASS)
         named = f"{len(drifted)} past the line: {shortened(list(drifted))}" if drifted else ""
         notes.append(f"drift measured of {len(columns)} columns, {named or 'none past the line'}")
+        notes += _of_blind(context.drift)
     if anomalies and mode == "warn":
         notes.append(f"LET THROUGH in mode warn: {found}")
     if anomalies and mode == "branch":
@@ -41,6 +46,19 @@ def of_verdict(context: Context, checks: Sequence[Check], mode: str) -> list[str
     if len(told) > MOST_NOTED:
         notes.append(f"{len(told) - MOST_NOTED} more in the report")
     return notes
+
+
+def _of_blind(measurements: Sequence[Measurement]) -> list[str]:
+    """Tells of columns whose lines since the last span are so high that hardly anything is past."""
+    lines: dict[str, list[float]] = {}
+    for item in measurements:
+        if item.against == BASELINE and item.distance not in (*UNBOUNDED, *TESTS):
+            lines.setdefault(item.column, []).append(item.threshold)
+    blind = [column for column, found in lines.items() if min(found) > BLIND]
+    if not blind:
+        return []
+    where = "as where the baseline's rows are in order of a column, or few"
+    return [f"drift can hardly be seen in {shortened(blind)}: the line is past {BLIND}, {where}"]
 
 
 def reason(anomalies: Sequence[Check]) -> str:
@@ -78,13 +96,17 @@ def _sentences(checks: Iterable[Check]) -> list[str]:
 
     What is the same kind of thing in several splits is told of the first, and the others named.
     """
-    groups: dict[tuple[str, ...], list[Check]] = {}
+    groups: dict[tuple[str | int, ...], list[Check]] = {}
     ordered = sorted(
         checks, key=lambda check: (-LEVELS.index(check.level), check.against != BASELINE)
     )
+    seen: Counter[tuple[str, ...]] = Counter()
     for check in ordered:
         same = (check.column, check.kind, check.level, check.against)
-        groups.setdefault(same if check.column else (*same, check.split), []).append(check)
+        # Of one split two are not the same thing: each is told.
+        number = seen[(*same, check.split)]
+        seen[(*same, check.split)] += 1
+        groups.setdefault((*same, "" if check.column else check.split, number), []).append(check)
     told = []
     for first, *others in groups.values():
         also = f"; likewise in {', '.join(check.split for check in others)}" if others else ""
