@@ -369,8 +369,10 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
         program = """
             import resource, sys
             from pathlib import Path
-            from plimsoll.ingest import content_split, sidecar, store
+            from plimsoll.ingest import content_split, sidecar, store, text_streams
             from plimsoll.ingest.core import ingest
+            # Small beside the smaller file too, which else is not yet as much as is read ahead.
+            text_streams.BLOCK_BYTES = 1 << 22
             content_split.MOST_DEALT = store.IN_MEMORY = sidecar.IN_MEMORY = 1 << 18
             ingest(sys.argv[1], "y", "", Path(sys.argv[2]))
             print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
