@@ -13,8 +13,8 @@ from plimsoll.validate.drift import BASELINE, UNBOUNDED, Measurement
 MOST_TOLD = 20
 MOST_NOTED = 3
 LONGEST_REASON = 300
-BLIND = 0.5
-"""A distance of 0 to 1 whose line is here lets most changes of a column pass."""
+BLIND = 0.75
+"""A distance of 0 to 1 whose line is past this lets nearly all changes of a column through."""
 
 
 def of_schema(context: Context) -> str:
@@ -49,12 +49,16 @@ def of_verdict(context: Context, checks: Sequence[Check], mode: str) -> list[str
 
 
 def _of_blind(measurements: Sequence[Measurement]) -> list[str]:
-    """Tells of columns whose lines since the last span are so high that hardly anything is past."""
-    lines: dict[str, list[float]] = {}
+    """Tells of columns whose lines since the last span hardly anything could pass."""
+    lines: dict[str, list[Measurement]] = {}
     for item in measurements:
         if item.against == BASELINE and item.distance not in (*UNBOUNDED, *TESTS):
-            lines.setdefault(item.column, []).append(item.threshold)
-    blind = [column for column, found in lines.items() if min(found) > BLIND]
+            lines.setdefault(item.column, []).append(item)
+    blind = [
+        column
+        for column, items in lines.items()
+        if all(item.threshold > BLIND and item.level == PASS for item in items)
+    ]
     if not blind:
         return []
     where = "as where the baseline's rows are in order of a column, or few"
