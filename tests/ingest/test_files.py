@@ -173,6 +173,25 @@ def test_files_that_are_not_there(write, run, name, message):
         run(name if "://" in name else base / name)
 
 
+@pytest.mark.parametrize("out", [".", "data.csv"])
+def test_an_output_never_replaces_the_data_it_is_made_of(write, out):
+    path = write(forty())
+    with pytest.raises(ConfigError, match="would replace the data that it is made of"):
+        ingest(str(path), "y", "", path.parent / out)
+    assert path.read_text() == forty()
+
+
+def test_what_an_earlier_run_wrote_into_the_folder_is_no_data(write):
+    folder = write(forty()).parent
+    write("{}", "manifest.json")
+    ingest(str(folder), "y", "", folder / "runs/1/dataset")
+    with pytest.raises(DataError, match="holds data sets that were made by ingest") as caught:
+        ingest(str(folder), "y", "", folder / "runs/2/dataset")
+    assert caught.value.cause == "runs/1/dataset"
+    again = ingest(str(folder / "runs/1/dataset/train"), "y", "", folder / "again").dataset
+    assert again.rows("train") + again.rows("eval") + again.rows("test") == 32
+
+
 @pytest.mark.parametrize("name", ["pipe.csv", "device.csv"])
 def test_what_has_no_end_is_refused(write, run, name):
     folder = write(forty()).parent

@@ -75,7 +75,8 @@ def ingest(
         store: A folder in which each version is kept once; empty: none.
 
     Raises:
-        ConfigError: if the problem or the config does not hold together.
+        ConfigError: if the problem or the config does not hold together, or the folder is the
+            data's own.
         DataError: if the data cannot be read, or cannot be what the problem asks of it.
     """
     if not data:
@@ -98,6 +99,7 @@ def _ingested(
 ) -> Ingested:
     notes: list[str] = []
     found = find(data, _below(scratch, "fetched"), notes, settings)
+    _check_apart(found, folder)
     rows = _read(found, asked, _below(scratch, "rows"), notes)
     check_time(rows, asked)
     rows = labels.labelled(rows, asked.label, notes)
@@ -142,6 +144,17 @@ def _read(found: Found, problem: Problem, scratch: Path, notes: list[str]) -> Ro
     check_unchanged(found)
     check_named(problem, read.names, read.left_out)
     return read.rows
+
+
+def _check_apart(found: Found, folder: Path) -> None:
+    target = folder.resolve()
+    inside = [item.name for item in found.sources if item.path.resolve().is_relative_to(target)]
+    if inside:
+        raise ConfigError(
+            f"the output {folder.name} would replace the data that it is made of",
+            cause=shortened(inside),
+            hint="write to another folder",
+        )
 
 
 def _below(folder: Path, name: str) -> Path:

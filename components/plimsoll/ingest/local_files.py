@@ -5,12 +5,13 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from plimsoll.artifacts import witness as witnesses
-from plimsoll.errors import DataError, nearest, shortened
+from plimsoll.artifacts.versions import read_manifest
+from plimsoll.errors import ArtifactError, DataError, nearest, shortened
 from plimsoll.ingest import dvc, spans
 from plimsoll.ingest.config import IngestConfig
 from plimsoll.ingest.file_kinds import SPOKEN, of_known_kind, printable, recognised
@@ -41,6 +42,7 @@ def find_files(data: str, notes: list[str], config: IngestConfig) -> Found:
         names = {path: path.relative_to(base).as_posix() for path in paths}
         kept = set(of_known_kind(data, list(names.values()), notes))
         paths = [path for path in paths if names[path] in kept]
+        _check_not_made(data, paths, base)
     if not paths:
         raise _nothing_there(data, pattern)
     tracked = dvc.check(paths, base, notes)
@@ -110,6 +112,26 @@ def _source(
         sha256=str(seen["sha256"]),
         version={"modified_ns": seen["modified_ns"], **version},
     )
+
+
+def _check_not_made(data: str, paths: Sequence[Path], base: Path) -> None:
+    """Checks that a folder holds no output of ours, which would count its own rows again."""
+    folders = {above for path in paths for above in path.relative_to(base).parents} - {Path()}
+    made = sorted(str(folder) for folder in folders if _is_dataset(base / folder))
+    if made:
+        raise DataError(
+            f"{data} holds data sets that were made by ingest",
+            cause=shortened(made),
+            hint="give a folder that no run writes to, or a pattern of the files themselves",
+        )
+
+
+def _is_dataset(folder: Path) -> bool:
+    try:
+        read_manifest(folder)
+    except ArtifactError:
+        return False
+    return True
 
 
 def _base(pattern: str) -> Path:
