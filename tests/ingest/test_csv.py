@@ -187,6 +187,19 @@ def test_a_column_may_turn_to_text_a_long_way_down(write, run):
     assert told(result, "column a: text, because 10 values are no numbers, such as 'x'")
 
 
+@pytest.mark.parametrize("digits", ["123", "123456", "123456789"])
+@pytest.mark.parametrize("zone", ["", "Z"])
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_year_far_away_is_kept_beside_fractions_of_a_second(write, run, digits, zone, year):
+    dates = [f"{year if n % 4 else 2013}-12-31 23:59:59.{digits}{zone}" for n in range(40)]
+    found = everything(
+        run(write(table("t,a,y", [f"{t},{n},{n % 2}" for n, t in enumerate(dates)])))
+    )
+    assert {str(moment) for moment in found["t"]} == {
+        f"{each}-12-31 23:59:59.{digits[:6]:0<6}" for each in (year, 2013)
+    }
+
+
 def test_a_row_longer_than_a_block_is_refused_by_name(write, run):
     with pytest.raises(DataError, match=r"data.csv cannot be read as CSV"):
         run(write(forty() + '1,"' + "x" * 40_000_000 + '",0\n' + forty().partition("\n")[2]))

@@ -68,12 +68,12 @@ class CsvFile:
 
     def _parsed(self, block: bytes, skip_rows: int, texts: Collection[str]) -> pa.Table:
         table = self._table(block, skip_rows, self._read, texts)
-        odd = [field.name for field in table.schema if pa.types.is_time(field.type)]
+        odd = {field.name: field.type for field in table.schema if _is_odd(field.type)}
         if odd:
-            others = self._table(block, skip_rows, odd, odd)
-            for name in odd:
+            others = self._table(block, skip_rows, list(odd), odd)
+            for name, kind in odd.items():
                 place = table.schema.get_field_index(name)
-                table = table.set_column(place, name, others.column(name))
+                table = table.set_column(place, name, _meant(others.column(name), kind))
         return table
 
     def _table(
@@ -115,6 +115,24 @@ class CsvFile:
                 column_types={name: TEXT for name in names if name in texts},
             ),
         )
+
+
+def _is_odd(kind: pa.DataType) -> bool:
+    """Says if Arrow's inference is no good: times of day, and moments that overflow unseen.
+
+    Nanoseconds hold the years 1678 to 2261 only.
+    """
+    return bool(pa.types.is_time(kind) or (pa.types.is_timestamp(kind) and kind.unit == "ns"))
+
+
+def _meant(texts: pa.ChunkedArray, inferred: pa.DataType) -> pa.ChunkedArray:
+    """Returns moments in microseconds; times of day and finer moments as the texts they are."""
+    if pa.types.is_time(inferred):
+        return texts
+    try:
+        return texts.cast(pa.timestamp("us", inferred.tz))
+    except pa.ArrowInvalid:
+        return texts
 
 
 def _parsed_at_once(block: bytes) -> int:
