@@ -121,6 +121,17 @@ def test_statistics_that_were_removed_are_no_baseline(pipeline, tmp_path):
     assert completed(pipeline, tmp_path, baseline="last")["baseline"] == kept
 
 
+def test_a_step_without_statistics_has_not_those_of_the_working_folder(
+    pipeline, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(ran(tmp_path / "elsewhere"))
+    run = new_run("gated", {"label": "late", "problem": ""}, tmp_path / "runs")
+    run.steps = {"ingest": Step(name="ingest", state="succeeded")}
+    run.write()
+    with pytest.raises(UsageError, match="no earlier run"):
+        completed(pipeline, tmp_path / "runs", baseline="last")
+
+
 def test_without_an_earlier_run_the_first_has_to_be_said(pipeline, tmp_path):
     with pytest.raises(UsageError, match="no earlier run of gated for late") as refused:
         completed(pipeline, tmp_path, baseline="last")

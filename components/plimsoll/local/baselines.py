@@ -71,7 +71,10 @@ def _passed(out: Path) -> Iterator[tuple[dict[str, Any], Path]]:
     """Yields the runs whose data passed the gate, the newest first, with their statistics."""
     for record in reversed(list(runs_in(out))):
         for step in record["steps"].values():
-            folder = Path(step["artifacts"].get("statistics", {}).get("path", ""))
+            place = step["artifacts"].get("statistics", {}).get("path")
+            if not place:
+                continue
+            folder = Path(place)
             let_by = step["outputs"].get("passed") is not False or _warns(record)
             if step["state"] == SUCCEEDED and let_by and _is_statistics(folder):
                 yield record, folder
