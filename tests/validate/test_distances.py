@@ -163,6 +163,21 @@ def test_a_column_without_values_has_no_distance_and_equals_another():
         assert chance.bound(name, empty, full, 0.01) == math.inf
 
 
+@pytest.mark.parametrize("scale", [2.0**1010, 2.0**-900])
+def test_tests_and_bounds_do_not_depend_on_the_unit(scale):
+    rng = np.random.default_rng(0)
+    values = (rng.normal(size=200), rng.normal(0.3, 1.5, size=300))
+    plain = [column(side) for side in values]
+    scaled = [column(side * scale) for side in values]
+    for name in ("t_test", "anova"):
+        test = distances.TESTS[name]
+        assert test(*scaled) == pytest.approx(test(*plain))
+        assert distances.effect(name, *scaled) == pytest.approx(distances.effect(name, *plain))
+    assert chance.bound("wasserstein", *scaled, 1e-6) == pytest.approx(
+        chance.bound("wasserstein", *plain, 1e-6)
+    )
+
+
 def test_numbers_near_the_ends_of_what_a_float_holds():
     one, other = column([-1.7e308, 0.0, 1.7e308] * 9), column([1e-300, 5e-324, 1.7e308] * 9)
     for name in NUMERIC:

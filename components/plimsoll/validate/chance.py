@@ -77,12 +77,16 @@ def _wasserstein(reference: Distribution, current: Distribution, alpha: float) -
     # Between two points the spread is at most the larger of the two ends'.
     area = 2 * float(np.sum(np.maximum(spread[:-1], spread[1:]) * np.diff(grid / 2)))
     middle = reference.mean * first + current.mean * second
-    variance = sum(
-        share * (one.std**2 + (one.mean - middle) ** 2)
-        for share, one in ((first, reference), (second, current))
+    # Huge numbers have no square.
+    spread_of_both = math.hypot(
+        *(
+            math.sqrt(share) * part
+            for share, one in ((first, reference), (second, current))
+            for part in (one.std, one.mean - middle)
+        )
     )
     precision = math.sqrt(_precision(reference, current))
-    found = (math.sqrt(2 / math.pi) * area + _sigmas(alpha) * math.sqrt(variance)) * precision
+    found = (math.sqrt(2 / math.pi) * area + _sigmas(alpha) * spread_of_both) * precision
     return found / scale if math.isfinite(found / scale) else math.inf
 
 

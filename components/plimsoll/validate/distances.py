@@ -138,10 +138,11 @@ def t_test(reference: Distribution, current: Distribution) -> float:
     """Returns the p-value of Welch's t-test of equal means, two-sided."""
     if min(reference.values, current.values) < 2:
         return math.nan
-    parts = [one.std**2 / (one.values - 1) for one in (reference, current)]
+    means, stds = _moments(reference, current)
+    parts = [std**2 / (one.values - 1) for std, one in zip(stds, (reference, current), strict=True)]
     if not sum(parts):
         return 1.0 if reference.mean == current.mean else 0.0
-    statistic = abs(reference.mean - current.mean) / math.sqrt(sum(parts))
+    statistic = abs(means[0] - means[1]) / math.sqrt(sum(parts))
     freedom = sum(parts) ** 2 / sum(
         part**2 / (one.values - 1) for part, one in zip(parts, (reference, current), strict=True)
     )
@@ -153,9 +154,13 @@ def anova(*groups: Distribution) -> float:
     total = sum(one.values for one in groups)
     if len(groups) < 2 or min(one.values for one in groups) < 1 or total <= len(groups):
         return math.nan
-    mean = sum(one.mean * (one.values / total) for one in groups)
-    between = sum(one.values * (one.mean - mean) ** 2 for one in groups) / (len(groups) - 1)
-    within = sum(one.values * one.std**2 for one in groups) / (total - len(groups))
+    means, stds = _moments(*groups)
+    sizes = [one.values for one in groups]
+    mean = sum(own * (size / total) for own, size in zip(means, sizes, strict=True))
+    squares = sum(size * (own - mean) ** 2 for own, size in zip(means, sizes, strict=True))
+    between = squares / (len(groups) - 1)
+    within = sum(size * std**2 for std, size in zip(stds, sizes, strict=True))
+    within /= total - len(groups)
     if not within:
         return 1.0 if not between else 0.0
     return float(special.fdtrc(len(groups) - 1, total - len(groups), between / within))
@@ -169,9 +174,20 @@ def effect(test: str, reference: Distribution, current: Distribution) -> float:
     if test == "chi_squared":
         statistic, _, total = _pearson(reference, current)
         return math.sqrt(statistic / total) if total else 0.0
-    scale = math.sqrt((reference.std**2 + current.std**2) / 2)
-    gap = abs(reference.mean - current.mean)
+    means, stds = _moments(reference, current)
+    scale = math.sqrt((stds[0] ** 2 + stds[1] ** 2) / 2)
+    gap = abs(means[0] - means[1])
     return gap / scale if scale else (math.inf if gap else 0.0)
+
+
+def _moments(*groups: Distribution) -> tuple[list[float], list[float]]:
+    """Returns means and standard deviations in a unit of their size, a power of two.
+
+    The squares of huge numbers are none, and those of tiny ones are zero.
+    """
+    greatest = max(max(abs(one.mean), one.std) for one in groups)
+    unit = math.ldexp(0.5, math.frexp(greatest)[1])
+    return [one.mean / unit for one in groups], [one.std / unit for one in groups]
 
 
 DISTANCES: Mapping[str, Distance] = MappingProxyType(
