@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -9,6 +10,7 @@ from ingest.data import forty, told
 from plimsoll.artifacts.dataset import open_dataset
 from plimsoll.artifacts.files import digest_file, digest_tree
 from plimsoll.artifacts.versions import versions_in
+from plimsoll.artifacts.witness import holds
 from plimsoll.errors import ConfigError, DataError
 from plimsoll.ingest.core import ingest
 
@@ -57,6 +59,15 @@ def test_the_same_content_is_kept_once(write, tmp_path):
     assert version.id == first.dataset.id
     assert len(version.ingested) == 2
     assert open_dataset(tmp_path / "first").folder.is_dir()
+
+
+def test_a_version_that_was_removed_from_the_store_is_kept_again(write, tmp_path):
+    data, store = str(write(forty(), "here.csv")), tmp_path / "store"
+    done = ingest(data, "y", "", tmp_path / "out", "{}", str(store))
+    (version,) = versions_in(store)
+    assert all(holds(seen) for seen in done.metadata()["witnesses"])
+    shutil.rmtree(version.folder)
+    assert not all(holds(seen) for seen in done.metadata()["witnesses"])
 
 
 def test_an_output_or_a_store_that_cannot_be_made_is_told(write, tmp_path):

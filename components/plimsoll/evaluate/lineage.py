@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll import __version__
+from plimsoll.artifacts.code import code_digest
 from plimsoll.artifacts.dataset import Dataset
-from plimsoll.artifacts.files import digest_file, digest_json, digest_tree, files_below, read_json
+from plimsoll.artifacts.files import digest_tree, read_json
 
 LOCK_VARIABLE = "PLIMSOLL_LOCK_SHA256"
-_PACKAGE = Path(__file__).resolve().parents[1]
 _MAKERS = ("artifacts", "ingest", "validate", "transform", "train", "evaluate")
 
 
@@ -29,18 +29,6 @@ def lineage(dataset: Dataset, transform: Path, model: Path) -> dict[str, Any]:
         "dataset": dict(dataset.lineage),
         "transform": digest_tree(transform),
         "training": training,
-        "library": {"version": __version__, "code": code_digest()},
+        "library": {"version": __version__, "code": code_digest(_MAKERS)},
         "locks": {"train": os.environ.get(LOCK_VARIABLE, "")},
     }
-
-
-def code_digest() -> str:
-    """Returns the SHA-256 of the library's code that makes models."""
-    return digest_json(
-        {
-            f"{name}/{path.relative_to(_PACKAGE / name).as_posix()}": digest_file(path)
-            for name in _MAKERS
-            for path in files_below(_PACKAGE / name)
-            if path.suffix == ".py"
-        }
-    )

@@ -15,7 +15,8 @@ import pyarrow as pa
 from plimsoll import __version__
 from plimsoll import problem as problems
 from plimsoll.artifacts import witness as witnesses
-from plimsoll.artifacts.dataset import Dataset, write_batches
+from plimsoll.artifacts.code import code_digest
+from plimsoll.artifacts.dataset import MANIFEST, Dataset, write_batches
 from plimsoll.artifacts.files import digest_json
 from plimsoll.errors import ConfigError, DataError, shortened
 from plimsoll.ingest import config as configs
@@ -43,10 +44,11 @@ LONGEST_NAME = 40
 
 @dataclass(frozen=True)
 class Ingested:
-    """A dataset that was written, and a witness of the files it came from."""
+    """A dataset that was written, and what it came from."""
 
     dataset: Dataset
-    witness: Mapping[str, Any]
+    witnesses: tuple[Mapping[str, Any], ...]
+    """Of the files it came from, and of the version that the store keeps."""
     sources: tuple[Source, ...]
     notes: tuple[str, ...] = ()
     """What happened after the dataset was written."""
@@ -57,7 +59,7 @@ class Ingested:
             **{f"rows_{split}": self.dataset.rows(split) for split in SPLITS},
             "id": self.dataset.id,
             "notes": [*self.dataset.inferred, *self.notes],
-            witnesses.METADATA_KEY: [dict(self.witness)],
+            witnesses.METADATA_KEY: [dict(seen) for seen in self.witnesses],
         }
 
 
@@ -121,7 +123,7 @@ def _ingested(
         notes,
         lineage,
     )
-    return Ingested(dataset, found.witness, found.sources)
+    return Ingested(dataset, (found.witness,), found.sources)
 
 
 def safe_name(text: str) -> str:
@@ -250,13 +252,9 @@ def _lineage(found: Found, asked: Problem, settings: IngestConfig) -> dict[str, 
 
 
 def _told(source: Source) -> dict[str, Any]:
-    # A file's time of modification is no part of the data: a copy of it is the same data.
-    version = {
-        name: value
-        for name, value in source.version.items()
-        if name not in ("modified_ns", "bytes")
-    }
     told = {"name": source.name, "bytes": source.bytes, "sha256": source.sha256}
+    # A file's time of modification is no part of the data: a copy of it is the same data.
+    version = source.lasting_version
     return {
         **told,
         **({"uri": source.uri} if source.uri else {}),
@@ -270,11 +268,16 @@ def _kept(ingested: Ingested, store: Path) -> Ingested:
     dataset = ingested.dataset
     record = {
         **dataset.lineage,
+        "code": code_digest(("artifacts", "ingest")),
         "sources": [
             {**_told(source), "version": dict(source.version)} for source in ingested.sources
         ],
     }
     notes: list[str] = []
     with told_if_unwritable(store):
-        keep(dataset.folder, store, record, notes)
-    return dataclasses.replace(ingested, notes=tuple(notes))
+        kept = keep(dataset.folder, store, record, notes)
+    return dataclasses.replace(
+        ingested,
+        notes=tuple(notes),
+        witnesses=(*ingested.witnesses, witnesses.observe(str(kept / MANIFEST))),
+    )
