@@ -4,10 +4,10 @@ import argparse
 import io
 
 from plimsoll.cli import entry
-from plimsoll.local.printable import all_printable, printable
 from plimsoll.local.progress import Progress
 from plimsoll.local.record import FAILED, SUCCEEDED, Failure, Run, Step
 from plimsoll.local.summary import print_failures
+from plimsoll.printable import all_printable, printable
 
 HOSTILE = "\x1b]0;title\x07\x1b[2J\u202egone\r"
 SHOWN = "\\x1b]0;title\\x07\\x1b[2J\\u202egone\\r"

@@ -75,7 +75,7 @@ def _show(options: argparse.Namespace) -> int:
         print(json.dumps(found))
         return 0
     from plimsoll.cli.data_tables import print_version
-    from plimsoll.local.printable import all_printable
+    from plimsoll.printable import all_printable
 
     print_version(all_printable(found))
     return 0
@@ -94,7 +94,7 @@ def _diff(options: argparse.Namespace) -> int:
         print(json.dumps(found))
         return 0
     from plimsoll.cli.data_tables import print_difference
-    from plimsoll.local.printable import all_printable
+    from plimsoll.printable import all_printable
 
     print_difference(all_printable(found))
     return 0

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from plimsoll.artifacts.versions import SHORT, Version
-from plimsoll.local.printable import printable
+from plimsoll.printable import printable
 from plimsoll.problem import SPLITS
 
 LONGEST_VALUE = 24

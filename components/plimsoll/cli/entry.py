@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from plimsoll import __version__
 from plimsoll.cli import caches, data, environments, pipelines, runs, schema
 from plimsoll.errors import PlimsollError
-from plimsoll.local.printable import printable
+from plimsoll.printable import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from plimsoll.local.printable import printable
+from plimsoll.printable import printable
 
 _TYPES = {
     "INT": "whole numbers",

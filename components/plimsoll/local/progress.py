@@ -15,8 +15,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from plimsoll.local.printable import printable
 from plimsoll.local.record import FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED, Step
+from plimsoll.printable import printable
 
 _MARKS = {
     PENDING: ("·", "dim"),

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from plimsoll.local.environments import Announce
-from plimsoll.local.printable import printable
 from plimsoll.local.record import FAILED, STOPPED, SUCCEEDED, Failure, Run, Step
+from plimsoll.printable import printable
 
 MOST_METRICS = 5
 _STYLE = {SUCCEEDED: "green bold", STOPPED: "yellow bold", FAILED: "red bold"}
