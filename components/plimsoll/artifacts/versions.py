@@ -307,7 +307,9 @@ def _replace_by_link(source: Path, target: Path, *, or_copy: bool = False) -> No
 def _told(record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Returns the file name and the content of an ingestion record."""
     told = finite({name: value for name, value in record.items() if name != "when"})
-    when = record.get("when") or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    # Fine enough to tell the order of two small ingests.
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
+    when = record.get("when") or now
     return f"{digest_json(told)[:32]}.json", {"format": FORMAT, **told, "when": str(when)}
 
 
