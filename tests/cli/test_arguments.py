@@ -99,10 +99,19 @@ def test_last_is_the_newest_run_whose_data_passed(pipeline, tmp_path, capsys):
     assert f"baseline: {newest.split('/')[-3]}" in capsys.readouterr().err
 
 
-def test_a_gate_that_only_warns_lets_its_data_be_a_baseline(pipeline, tmp_path):
-    folder = ran(tmp_path, passed=False, gate="warn")
+def test_other_data_of_an_unnamed_problem_is_no_baseline(pipeline, tmp_path):
+    ran(tmp_path, data="other.csv")
 
-    assert completed(pipeline, tmp_path, baseline="last")["baseline"] == folder
+    with pytest.raises(UsageError, match="no earlier run"):
+        completed(pipeline, tmp_path, baseline="last")
+
+
+def test_a_run_is_a_baseline_by_its_id_and_by_its_folder(pipeline, tmp_path):
+    folder = ran(tmp_path, data="other.csv")
+    (record,) = tmp_path.glob("*/run.json")
+
+    for name in (record.parent.name, str(record.parent), folder):
+        assert completed(pipeline, tmp_path, baseline=name)["baseline"] == folder
 
 
 def test_problems_are_told_apart_by_name(pipeline, tmp_path):

@@ -144,7 +144,12 @@ def _check(options: argparse.Namespace) -> int:
     more = {
         "schema": options.schema,
         "config": text_of("config", options.config),
-        "baseline": statistics_named(options.baseline, runs_folder(options.out)),
+        "baseline": statistics_named(
+            options.baseline,
+            runs_folder(options.out),
+            label=options.label,
+            problem_text=text_of("problem", options.problem),
+        ),
     }
     found = _asked(
         "schema check", options, more, f"checking {options.data}", page=options.report or ""

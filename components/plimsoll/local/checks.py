@@ -16,13 +16,14 @@ from plimsoll.validate import config as gate_config
 
 # The library's own inputs whose text can be read without the data.
 _READERS: Mapping[str, Callable[[str], object]] = {
-    "train_config": train_config.parse,
-    "transform_config": transform_config.parse,
-}
-_MORE_READERS: Mapping[str, Callable[[str], object]] = {
     "ingest_config": ingest_config.parse,
+    "gate": gate_config.check_mode,
     "gate_config": gate_config.parse,
+    "transform_config": transform_config.parse,
+    "train_config": train_config.parse,
 }
+_OURS = ({"ingest_config", "gate_config"}, {"transform_config", "train_config"})
+"""Inputs by which a pipeline shows that it is one of ours, or made like one."""
 
 
 def check_texts(arguments: Mapping[str, Any]) -> None:
@@ -35,8 +36,8 @@ def check_texts(arguments: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: if a text does not hold.
     """
-    if {"label", "problem", *_READERS} <= arguments.keys():
+    if any({"label", "problem", *names} <= arguments.keys() for names in _OURS):
         problem.parse(arguments["problem"], label=arguments["label"])
-        for name, read in {**_READERS, **_MORE_READERS}.items():
+        for name, read in _READERS.items():
             if name in arguments:
                 read(arguments[name])

@@ -12,6 +12,7 @@ from plimsoll.errors import ConfigError, nearest
 
 NAME = "validate config"
 LEVELS = ("off", "warning", "error")
+MODES = ("fail", "warn", "branch")
 NUMERIC_DISTANCES = ("ks", "rank_shift", "jensen_shannon", "jensen_shannon_distance", "psi",
                      "wasserstein")  # fmt: skip
 CATEGORICAL_DISTANCES = ("jensen_shannon", "jensen_shannon_distance", "l_infinity", "psi")
@@ -115,6 +116,22 @@ def parse(text: str) -> ValidateConfig:
         ConfigError: if it is not a JSON object, or a field is unknown or does not hold.
     """
     return from_json(ValidateConfig, text, NAME)
+
+
+def check_mode(mode: str) -> None:
+    """Checks that a mode is ``fail``, ``warn`` or ``branch``.
+
+    Raises:
+        ConfigError: if it is not.
+    """
+    if mode not in MODES:
+        raise ConfigError(
+            f"the data gate has no mode {mode!r}",
+            cause=nearest(mode, MODES),
+            choices=MODES,
+            hint="fail stops the run at anomalies; warn tells of them and goes on; branch goes on "
+            "and lets the pipeline decide",
+        )
 
 
 def _nested(name: str, value: Any, kind: type[Comparison]) -> Comparison:

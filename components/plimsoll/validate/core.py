@@ -14,7 +14,6 @@ from plimsoll.artifacts.distributions import CATEGORICAL, NUMERIC
 from plimsoll.artifacts.files import write_text
 from plimsoll.artifacts.statistics import write_schema, write_statistics
 from plimsoll.artifacts.witness import METADATA_KEY
-from plimsoll.errors import ConfigError, nearest
 from plimsoll.problem import SPLITS
 from plimsoll.validate import config as configs
 from plimsoll.validate import schema as schemas
@@ -31,7 +30,6 @@ from plimsoll.validate.reference import Reference, open_reference
 from plimsoll.validate.report import report_html
 from plimsoll.validate.row_checks import reference_missing, who_asks, whole_checks
 
-MODES = ("fail", "warn", "branch")
 FORMAT = "plimsoll.anomalies/2"
 
 
@@ -100,7 +98,7 @@ def validate(dataset_folder: Path, outputs: Outputs, asked: Asked = DEFAULT) -> 
         ArtifactError: if the data set or what it is compared with is damaged or something else.
         GateError: in mode ``fail``, if there are anomalies.
     """
-    check_mode(asked.mode)
+    configs.check_mode(asked.mode)
     given = schemas.parse(asked.given_schema) if asked.given_schema.strip() else None
     dataset = open_dataset(Path(dataset_folder))
     notes: list[str] = []
@@ -140,22 +138,6 @@ def asked_of(given_schema: str, mode: str, config: str, baseline: str, serving: 
         baseline=baseline.strip(),
         serving=serving.strip(),
     )
-
-
-def check_mode(mode: str) -> None:
-    """Checks that a mode is ``fail``, ``warn`` or ``branch``.
-
-    Raises:
-        ConfigError: if it is not.
-    """
-    if mode not in MODES:
-        raise ConfigError(
-            f"the data gate has no mode {mode!r}",
-            cause=nearest(mode, MODES),
-            choices=MODES,
-            hint="fail stops the run at anomalies; warn tells of them and goes on; branch goes on "
-            "and lets the pipeline decide",
-        )
 
 
 def _checked(

@@ -89,9 +89,17 @@ def stopped(anomalies: Sequence[Check]) -> GateError:
     return GateError(
         f"the data gate found {_counted(anomalies, 'anomaly', 'anomalies')}{where}",
         cause="\n".join(lines),
-        hint="look at this step's report; then correct the data, drop the column in the problem "
-        "file, or let the schema accept it: plimsoll schema accept last SCHEMA; "
-        "mode warn goes on regardless",
+        hint=f"look at this step's report; then {_way_on(anomalies)}; mode warn goes on regardless",
+    )
+
+
+def _way_on(anomalies: Sequence[Check]) -> str:
+    """Returns what mends most: no schema accepts what other data did, only what its rules found."""
+    if all(check.against for check in anomalies):
+        return "correct the data, take another baseline, or set a threshold in the gate's config"
+    return (
+        "correct the data, drop the column in the problem file, "
+        "or let the schema accept it: plimsoll schema accept last SCHEMA"
     )
 
 
