@@ -208,7 +208,8 @@ def _error(record: Mapping[str, Any], frames: Frames) -> Html:
         return Html()
     headline, text = str(error.get("headline") or "failed"), str(error.get("text") or "")
     rest = textwrap.dedent(text.removeprefix(headline).strip("\n"))
-    tail = [str(line) for line in error.get("log_tail") or ()]
+    # Our own errors say all there is to say; a traceback below them would only repeat it.
+    tail = [] if error.get("ours") else [str(line) for line in error.get("log_tail") or ()]
     parts = [notice(headline, "", "bad")]
     if rest:
         parts.append(element("pre", rest, class_="wrap", tabindex="0"))
