@@ -155,6 +155,11 @@ def test_a_failure_is_shown_with_its_text_and_the_end_of_its_log(tmp_path):
     assert 'File "core.py", line 12' in page.text
     assert "./logs/train.log" in page.links
 
+    step.error["ours"] = True
+    own = page_of(record, tmp_path)
+    assert "did you mean 'fare_amount'?" in own.text
+    assert "Traceback" not in own.text, "our own errors say all there is to say"
+
 
 def test_every_step_of_the_graph_leads_to_its_section(tmp_path):
     page = page_of(a_run(tmp_path), tmp_path)

@@ -104,11 +104,6 @@ class Distribution:
         """The share of rows without a usable value, 0 to 1."""
         return self.missing / self.rows if self.rows else 0.0
 
-    @property
-    def cumulative(self) -> tuple[float, ...]:
-        """Of a number: the share of values at or below each point."""
-        return tuple(count / self.values for count in self.at_most)
-
 
 def name_of(text: str) -> str:
     """Returns what a text is kept as: itself, or of a long one its beginning and its checksum."""

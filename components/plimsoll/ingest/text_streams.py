@@ -21,6 +21,7 @@ from plimsoll.ingest.sources import Source
 
 BLOCK_BYTES = 1 << 24
 """Text is read so much at a time; a row cannot be longer."""
+BUFFER_BYTES = 1 << 20
 UTF8 = ("utf-8", "utf-8-sig")
 QUOTE, NEWLINE, RETURN = ord('"'), ord("\n"), ord("\r")
 
@@ -40,7 +41,7 @@ def unpacked(source: Source) -> Iterator[IO[bytes]]:
             with opened_zip(source.path, source.name) as (_, stream):
                 yield stream
         else:
-            with source.path.open("rb") as stream:
+            with source.path.open("rb", buffering=BUFFER_BYTES) as stream:
                 yield stream
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
         raise DataError(

@@ -9,28 +9,24 @@ content, the content's masked CRC-32C. See tensorflow/core/lib/io/record_writer.
 
 from __future__ import annotations
 
-import gzip
 import struct
-import zipfile
-import zlib
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from plimsoll.errors import DataError
-from plimsoll.ingest.file_kinds import masked, opened_zip
+from plimsoll.ingest.file_kinds import masked
 from plimsoll.ingest.sources import Source
+from plimsoll.ingest.text_streams import unpacked
 
 BATCH_RECORDS = 8192
 BATCH_BYTES = 1 << 24
 LONGEST_RECORD = (1 << 31) - 1
 """Of a protocol buffer."""
-BUFFER_BYTES = 1 << 20
 HEADER = struct.Struct("<QI")
 FOOTER = struct.Struct("<I")
 SEVERAL = "several values in a row"
@@ -160,7 +156,7 @@ def _records(source: Source) -> Iterator[_Record]:
 
     value: Any = google_crc32c.value
     number, offset = 0, 0
-    with _opened(source) as stream:
+    with unpacked(source) as stream:
         while header := stream.read(HEADER.size):
             number += 1
             if len(header) < HEADER.size:
@@ -176,26 +172,6 @@ def _records(source: Source) -> Iterator[_Record]:
                 raise _broken(source, number, offset, "content")
             yield _Record(number, offset, record)
             offset += HEADER.size + length + FOOTER.size
-
-
-@contextmanager
-def _opened(source: Source) -> Iterator[IO[bytes]]:
-    try:
-        if source.packed == "gzip":
-            with gzip.open(source.path, "rb") as stream:
-                yield stream  # type: ignore[misc]
-        elif source.packed == "zip":
-            with opened_zip(source.path, source.name) as (_, stream):
-                yield stream
-        else:
-            with source.path.open("rb", buffering=BUFFER_BYTES) as stream:
-                yield stream
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{source.name} is not a whole {source.packed} archive",
-            cause=str(error),
-            hint="copy or write it again",
-        ) from error
 
 
 def _kind(kind: pa.DataType) -> pa.DataType:
