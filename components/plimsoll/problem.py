@@ -99,6 +99,24 @@ class Threshold:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Features:
+    """The features of a Feast repository that rows are joined with, each as of the row's time."""
+
+    repo: str
+    """The repository: a folder, or its address (``gs://...``)."""
+    service: str
+    """The feature service, which says what is joined."""
+
+    def __post_init__(self) -> None:
+        if not self.repo or not self.service:
+            raise ConfigError(
+                "problem: features needs both a repo and a service",
+                cause=f"repo is {self.repo!r}, service is {self.service!r}",
+                hint="for example: features: {repo: feature_repo, service: flights_late_v1}",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """What is predicted, from what, and how good it has to be."""
 
@@ -124,6 +142,8 @@ class Problem:
     """Columns whose values are evaluated apart."""
     thresholds: Mapping[str, Threshold] = field(default_factory=dict)
     """Metric -> bounds on the test split; empty: no worse than a constant guess."""
+    features: Features | None = None
+    """What rows are joined with from a feature store; None: nothing is."""
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -144,6 +164,12 @@ class Problem:
                 )
         if self.time == self.label:
             raise ConfigError("problem: the label cannot be the time column too")
+        if self.features and not self.time:
+            raise ConfigError(
+                "problem: features need a time column",
+                cause="each row gets the values that were known as of its own time",
+                hint="say which column it is: time: COLUMN",
+            )
         for column in self.private:
             if column in self.slices:
                 raise ConfigError(
@@ -213,6 +239,8 @@ def from_dict(values: Mapping[str, Any]) -> Problem:
     for name in ("keys", "drop", "private", "slices"):
         if name in settled:
             settled[name] = _names(name, settled[name])
+    if "features" in settled:
+        settled["features"] = _features(settled["features"])
     if "split" in settled:
         split = _mapping("split", settled["split"])
         _check_fields("problem: split", split, Split)
@@ -224,6 +252,13 @@ def from_dict(values: Mapping[str, Any]) -> Problem:
         }
     settled.setdefault("label", "")
     return Problem(**settled)
+
+
+def _features(value: Any) -> Features:
+    values = _mapping("features", value)
+    _check_fields("problem: features", values, Features)
+    texts = {name: _text(f"features.{name}", item) for name, item in values.items()}
+    return Features(**{"repo": "", "service": "", **texts})
 
 
 def _loaded(text: str, source: str) -> Any:

@@ -2,11 +2,13 @@
 
 A folder of ``manifest.json`` and ``{split}/part-00000.parquet``. The id is the SHA-256 of the
 columns and the shards' digests: the same rows in the same splits have the same id, wherever
-they came from. Private columns are never in it.
+they came from. Private columns are never in it. Where features were joined, their plan lies in
+the folder ``features``.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -20,6 +22,7 @@ from plimsoll.artifacts.files import (
     checked_manifest,
     digest_file,
     digest_json,
+    digest_tree,
     folder_written_whole,
     write_json,
 )
@@ -29,6 +32,7 @@ from plimsoll.problem import SPLITS, Problem
 
 FORMAT = "plimsoll.dataset/1"
 MANIFEST = "manifest.json"
+FEATURES = "features"
 ROWS_PER_SHARD = 1 << 20
 ARROW_TYPES: Mapping[str, pa.DataType] = {
     "int": pa.int64(),
@@ -62,6 +66,13 @@ class Dataset:
     """What was inferred or changed on the way in, one sentence each."""
     lineage: Mapping[str, Any]
     """Where the rows came from: ``sources``, ``rows_read``, ``rows_without_label``, ``library``."""
+    features_sha256: str = ""
+    """Digest of the feature plan; empty: no features were joined."""
+
+    @property
+    def feature_plan(self) -> Path | None:
+        """Folder of the plan of the features that were joined; None: none were."""
+        return self.folder / FEATURES if self.features_sha256 else None
 
     def column_names(self) -> tuple[str, ...]:
         """Returns the names of all columns, in order."""
@@ -156,6 +167,12 @@ def open_dataset(folder: Path) -> Dataset:
     for shards in dataset.splits.values():
         for shard in shards:
             _check_shard(folder, shard)
+    plan = dataset.feature_plan
+    if plan is not None and digest_tree(plan) != dataset.features_sha256:
+        raise ArtifactError(
+            f"the feature plan of the dataset {folder} is not the one that was written",
+            hint="make the dataset again; its files must not be edited",
+        )
     found = _identity(dataset.columns, dataset.splits)
     if found != dataset.id:
         raise ArtifactError(
@@ -201,6 +218,7 @@ def write_batches(
     problem: Problem,
     inferred: Sequence[str],
     lineage: Mapping[str, Any],
+    plan: Path | None = None,
 ) -> Dataset:
     """Writes a dataset artifact whole, from rows that come in batches, in bounded memory.
 
@@ -212,6 +230,7 @@ def write_batches(
         problem: The resolved problem.
         inferred: What was inferred or changed, one sentence each.
         lineage: JSON values that say where the rows came from, without absolute paths.
+        plan: Folder of the plan of the features among the columns, if there are any.
 
     Raises:
         DataError: if a column has another type, or a private one is among them.
@@ -221,6 +240,9 @@ def write_batches(
     with folder_written_whole(folder) as aside:
         splits = _write_splits(aside, schema, pieces)
         identity = _identity(columns, splits)
+        if plan is not None:
+            shutil.copytree(plan, aside / FEATURES)
+        planned = "" if plan is None else digest_tree(plan)
         write_json(
             aside / MANIFEST,
             {
@@ -233,6 +255,7 @@ def write_batches(
                 "problem": problem.to_dict(),
                 "inferred": list(inferred),
                 "lineage": dict(lineage),
+                "features_sha256": planned,
             },
         )
     return Dataset(
@@ -243,6 +266,7 @@ def write_batches(
         problem=problem,
         inferred=tuple(inferred),
         lineage=dict(lineage),
+        features_sha256=planned,
     )
 
 
@@ -266,6 +290,7 @@ def _from_manifest(folder: Path, manifest: Mapping[str, Any]) -> Dataset:
         problem=problems.from_dict(manifest["problem"]),
         inferred=tuple(manifest["inferred"]),
         lineage=dict(manifest["lineage"]),
+        features_sha256=str(manifest.get("features_sha256", "")),
     )
 
 
