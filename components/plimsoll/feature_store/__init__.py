@@ -1,0 +1,1 @@
+"""Feast as Plimsoll uses it: repositories, point-in-time joins, online stores."""

@@ -1,0 +1,1 @@
+"""The component features: a dataset joined with a feature service, each row as of its own time."""

@@ -1,0 +1,1 @@
+"""The component ``materialize``: the latest feature values, from the offline to the online store."""
