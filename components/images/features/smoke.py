@@ -4,8 +4,12 @@ import importlib
 
 for name in (
     "duckdb",
+    "google.cloud.bigquery",
+    "google.cloud.storage",
     "feast",
     "kfp.dsl.executor_main",
-    "plimsoll.errors",
+    "plimsoll.feature_store",
+    "pyarrow",
+    "redis",
 ):
     importlib.import_module(name)

@@ -10,6 +10,7 @@ for name in (
     "plimsoll.infra_validate.core",
     "plimsoll.push.core",
     "plimsoll.serving.model",
+    "redis",
     "torch",
 ):
     importlib.import_module(name)
