@@ -1,9 +1,12 @@
-"""The training pipeline: from raw data to a pushed model, through every gate."""
+"""The training pipelines: from raw data to a pushed model, through every gate."""
+
+from typing import Any
 
 from kfp import dsl
 
 from plimsoll.components import (
     evaluate,
+    features,
     infra_validate,
     ingest,
     push,
@@ -11,6 +14,65 @@ from plimsoll.components import (
     transform,
     validate,
 )
+
+
+def checked_and_pushed(
+    dataset: Any,
+    *,
+    schema: str,
+    gate: str,
+    gate_config: str,
+    baseline: str,
+    serving: str,
+    transform_config: str,
+    train_config: str,
+    push_to: str,
+    force: bool,
+) -> None:
+    """Adds the steps from a dataset to a pushed model: every gate but that of the raw data.
+
+    Args:
+        dataset: The dataset that a step gives.
+        schema: As in the pipelines below, like all that follow.
+        gate: What anomalies in the data do.
+        gate_config: Settings of the data gate.
+        baseline: Statistics of an earlier span.
+        serving: What the model is asked.
+        transform_config: Settings of the transform.
+        train_config: Settings of the training.
+        push_to: The folder that models are pushed to.
+        force: Push without a blessing.
+    """
+    validated = validate(
+        dataset=dataset,
+        given_schema=schema,
+        mode=gate,
+        config=gate_config,
+        baseline=baseline,
+        serving=serving,
+    ).set_caching_options(False)
+    transformed = transform(
+        dataset=dataset, schema=validated.outputs["schema"], config=transform_config
+    )
+    trained = train(examples=transformed.outputs["examples"], config=train_config)
+    evaluated = evaluate(
+        dataset=dataset,
+        examples=transformed.outputs["examples"],
+        transform=transformed.outputs["transform"],
+        model=trained.outputs["model"],
+        schema=validated.outputs["schema"],
+        statistics=validated.outputs["statistics"],
+    )
+    checked = infra_validate(package=evaluated.outputs["package"])
+    # Leaves something outside, which a cluster's cache would skip.
+    push(
+        package=evaluated.outputs["package"],
+        blessed=evaluated.outputs["blessed"],
+        infra_blessed=checked.outputs["blessed"],
+        destination=push_to,
+        data_passed=validated.outputs["passed"],
+        force=force,
+    ).set_caching_options(False)
 
 
 @dsl.pipeline(name="training")
@@ -52,34 +114,74 @@ def training(
     ingested = ingest(
         data=data, label=label, problem=problem, config=ingest_config, store=store
     ).set_caching_options(False)
-    dataset = ingested.outputs["dataset"]
-    validated = validate(
-        dataset=dataset,
-        given_schema=schema,
-        mode=gate,
-        config=gate_config,
+    checked_and_pushed(
+        ingested.outputs["dataset"],
+        schema=schema,
+        gate=gate,
+        gate_config=gate_config,
         baseline=baseline,
         serving=serving,
-    ).set_caching_options(False)
-    transformed = transform(
-        dataset=dataset, schema=validated.outputs["schema"], config=transform_config
-    )
-    trained = train(examples=transformed.outputs["examples"], config=train_config)
-    evaluated = evaluate(
-        dataset=dataset,
-        examples=transformed.outputs["examples"],
-        transform=transformed.outputs["transform"],
-        model=trained.outputs["model"],
-        schema=validated.outputs["schema"],
-        statistics=validated.outputs["statistics"],
-    )
-    checked = infra_validate(package=evaluated.outputs["package"])
-    # Leaves something outside, which a cluster's cache would skip.
-    push(
-        package=evaluated.outputs["package"],
-        blessed=evaluated.outputs["blessed"],
-        infra_blessed=checked.outputs["blessed"],
-        destination=push_to,
-        data_passed=validated.outputs["passed"],
+        transform_config=transform_config,
+        train_config=train_config,
+        push_to=push_to,
         force=force,
+    )
+
+
+@dsl.pipeline(name="training-with-features")
+def training_with_features(
+    data: str,
+    problem: str,
+    label: str = "",
+    ingest_config: str = "{}",
+    store: str = "",
+    features_config: str = "{}",
+    schema: str = "",
+    gate: str = "fail",
+    gate_config: str = "{}",
+    baseline: str = "",
+    serving: str = "",
+    transform_config: str = "{}",
+    train_config: str = "{}",
+    push_to: str = "",
+    force: bool = False,
+) -> None:
+    """Does as training, of rows that are joined with a feature service as of their own time.
+
+    Args:
+        data: Files, a folder, a pattern ({SPAN}, {YYYY}{MM}{DD}), gs://..., or bigquery:...
+        problem: The problem file's text; its features: names the repository and the service.
+        label: The column to predict; may stand in the problem file instead.
+        ingest_config: Which span, how many, and how the data is fetched, JSON.
+        store: The folder that keeps versions of data, each once; empty: none is kept.
+        features_config: Settings of the join: least coverage and the like, JSON.
+        schema: A schema to hold the data to (.pbtxt text); inferred where empty.
+        gate: What anomalies in the data do: fail, warn, or branch: train, but do not push.
+        gate_config: Settings of the data gate, JSON.
+        baseline: Statistics of an earlier span, to measure drift against.
+        serving: What the model is asked, to measure skew against.
+        transform_config: Settings of the transform, JSON.
+        train_config: Settings of the training, JSON.
+        push_to: The folder that models are pushed to.
+        force: Push without a blessing; said loudly.
+    """
+    # Reads outside state, which a cluster's cache cannot see.
+    ingested = ingest(
+        data=data, label=label, problem=problem, config=ingest_config, store=store
     ).set_caching_options(False)
+    # Reads the feature store.
+    joined = features(
+        dataset=ingested.outputs["dataset"], config=features_config
+    ).set_caching_options(False)
+    checked_and_pushed(
+        joined.outputs["joined"],
+        schema=schema,
+        gate=gate,
+        gate_config=gate_config,
+        baseline=baseline,
+        serving=serving,
+        transform_config=transform_config,
+        train_config=train_config,
+        push_to=push_to,
+        force=force,
+    )

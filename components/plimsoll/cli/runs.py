@@ -66,7 +66,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.pipeline is None:
         options.parser.print_help()
         return 0 if options.help else 2
-    from plimsoll.local import api, arguments, library
+    from plimsoll.local import api, arguments, library, variants
     from plimsoll.local.record import runs_folder
 
     api.require_local_extra()
@@ -77,6 +77,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     out = runs_folder(options.out)
     given = arguments.parse(options.rest, pipeline)
+    pipeline = variants.fitting(pipeline, given)
     record = api.execute(
         pipeline, arguments.complete(given, pipeline, out), out, not options.no_cache
     )

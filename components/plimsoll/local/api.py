@@ -15,7 +15,7 @@ from typing import Any
 from plimsoll.artifacts.files import finite
 from plimsoll.errors import PlimsollError, StepError, UsageError
 from plimsoll.local import arguments as pipeline_arguments
-from plimsoll.local import code, library
+from plimsoll.local import code, library, variants
 from plimsoll.local.cache import StepCache
 from plimsoll.local.graph import Compiled
 from plimsoll.local.process import Processes
@@ -57,9 +57,11 @@ def run(
     Raises:
         UsageError: if there is no such pipeline, or its arguments do not fit it.
     """
+    given = arguments or {}
     found = library.find(pipeline) if isinstance(pipeline, str) else compiled(pipeline)
+    found = variants.fitting(found, given)
     root = runs_folder(out)
-    return execute(found, pipeline_arguments.complete(arguments or {}, found, root), root, cache)
+    return execute(found, pipeline_arguments.complete(given, found, root), root, cache)
 
 
 def compiled(pipeline: Any) -> Compiled:

@@ -20,9 +20,12 @@ TEXT_INPUTS = (
     "problem",
     "schema",
     "ingest_config",
+    "features_config",
     "gate_config",
     "transform_config",
     "train_config",
+    "materialize_config",
+    "push_config",
 )
 
 

@@ -6,9 +6,11 @@ An environment takes seconds to start; a misspelt field of the problem file is k
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from plimsoll import problem
+from plimsoll.errors import UsageError
 from plimsoll.ingest import config as ingest_config
 from plimsoll.train import config as train_config
 from plimsoll.transform import config as transform_config
@@ -37,7 +39,18 @@ def check_texts(arguments: Mapping[str, Any]) -> None:
         ConfigError: if a text does not hold.
     """
     if any({"label", "problem", *names} <= arguments.keys() for names in _OURS):
-        problem.parse(arguments["problem"], label=arguments["label"])
+        asked = problem.parse(arguments["problem"], label=arguments["label"])
+        if asked.features and "features_config" in arguments:
+            _check_repository(asked.features.repo)
         for name, read in _READERS.items():
             if name in arguments:
                 read(arguments[name])
+
+
+def _check_repository(repo: str) -> None:
+    if "://" not in repo and not Path(repo).exists():
+        raise UsageError(
+            f"there is no Feast repository {repo}",
+            cause=f"the problem's features: names it, as seen from {Path.cwd()}",
+            hint="run from the folder that it is in, or write its whole path",
+        )

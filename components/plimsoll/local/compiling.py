@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -85,5 +86,16 @@ def _digests(path: Path) -> dict[str, str]:
 
 
 def _of_checkout() -> list[str]:
+    """Returns every pipeline of the checkout, as ``file.py:function``."""
     folder = shipped.CHECKOUT / "pipelines"
-    return [str(path) for path in sorted(folder.glob("*.py")) if path.stem != "__init__"]
+    return [f"{path}:{name}" for path in sorted(folder.glob("*.py")) for name in _pipelines(path)]
+
+
+def _pipelines(path: Path) -> list[str]:
+    """Returns the functions of a file that are decorated with ``@dsl.pipeline(...)``."""
+    return [
+        item.name
+        for item in ast.parse(path.read_text("utf-8")).body
+        if isinstance(item, ast.FunctionDef)
+        and any(ast.unparse(made).startswith("dsl.pipeline(") for made in item.decorator_list)
+    ]

@@ -1,1 +1,1 @@
-"""The component ``materialize``: the latest feature values, from the offline to the online store."""
+"""The component ``materialize``: the newest feature values, from the offline store online."""

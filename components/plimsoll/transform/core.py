@@ -9,7 +9,7 @@ from plimsoll.artifacts.dataset import Dataset, open_dataset
 from plimsoll.artifacts.examples import Batch, Header, write_examples
 from plimsoll.artifacts.rows import columns_from_table
 from plimsoll.artifacts.transform import Transform, write_transform
-from plimsoll.errors import shortened
+from plimsoll.errors import DataError, shortened
 from plimsoll.problem import SPLITS
 from plimsoll.transform.apply import apply, encode_labels
 from plimsoll.transform.config import TransformConfig
@@ -38,6 +38,7 @@ def transform_dataset(
         ArtifactError: if the dataset or the schema is damaged.
     """
     source = open_dataset(dataset)
+    _check_features(source)
     fitted = fit(source, config, declared_categorical(schema))
     write_transform(transform, fitted)
     header = Header(
@@ -75,6 +76,17 @@ def notes(transform: Transform) -> list[str]:
         others = [column.name for column in dropped[8:]]
         said.append(f"{len(others)} more are left out: {shortened(others)}")
     return said
+
+
+def _check_features(dataset: Dataset) -> None:
+    wanted = dataset.problem.features
+    if wanted and dataset.feature_plan is None:
+        raise DataError(
+            f"the problem names the feature service {wanted.service!r}, and it was not joined",
+            cause="a model would be trained without its features",
+            hint="run the pipeline that joins them, training-with-features, or put the component "
+            "features before this step",
+        )
 
 
 def _transformed(dataset: Dataset, split: str, transform: Transform) -> Iterator[Batch]:
