@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from plimsoll import problem as problems
 from plimsoll.errors import ConfigError
-from plimsoll.problem import Problem, Split, Threshold, from_dict, parse, read
+from plimsoll.problem import Features, Problem, Split, Threshold, from_dict, parse, read
 
 FULL = """
 label: late
@@ -166,3 +166,35 @@ def test_a_file_is_named_in_its_errors(tmp_path):
         read(path)
     with pytest.raises(ConfigError, match=r"other.yaml cannot be read"):
         read(tmp_path / "other.yaml")
+
+
+SERVED = "label: y\ntime: t\nfeatures: {repo: feature_repo, service: late_v1}\n"
+
+
+def test_a_feature_service_is_read_and_travels():
+    found = parse(SERVED)
+
+    assert found.features == Features(repo="feature_repo", service="late_v1")
+    assert parse(found.to_json()) == found
+    assert parse("label: y").features is None
+    assert "features" not in parse("label: y").to_dict()
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        ("{repo: r}", "needs both a repo and a service"),
+        ("{service: s}", "needs both a repo and a service"),
+        ("{repo: r, servise: s}", "there is no field 'servise'"),
+        ("late_v1", "features must be a mapping"),
+        ("{repo: [r], service: s}", "features.repo must be one name"),
+    ],
+)
+def test_a_feature_service_that_does_not_hold_is_refused(features, said):
+    with pytest.raises(ConfigError, match=said):
+        parse(f"label: y\ntime: t\nfeatures: {features}")
+
+
+def test_features_need_a_time():
+    with pytest.raises(ConfigError, match="features need a time column"):
+        parse("label: y\nfeatures: {repo: r, service: s}")

@@ -271,3 +271,40 @@ def test_what_goes_wrong_while_rows_come_leaves_nothing(tmp_path):
             tmp_path / "d", TABLES["train"].select(PUBLIC).schema, pieces(), PROBLEM, [], {}
         )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def with_plan(tmp_path):
+    plan = tmp_path / "plan"
+    plan.mkdir()
+    (plan / "plan.json").write_text("{}")
+    batches = [("train", batch) for batch in rows(0, 10).select(PUBLIC).to_batches()]
+    schema = batches[0][1].schema
+    return write_batches(tmp_path / "dataset", schema, batches, PROBLEM, [], {}, plan)
+
+
+def test_a_plan_of_features_travels_with_the_rows(with_plan):
+    opened = open_dataset(with_plan.folder)
+
+    assert opened == with_plan
+    assert opened.feature_plan == with_plan.folder / "features"
+    assert (opened.feature_plan / "plan.json").read_text() == "{}"
+
+
+def test_without_features_there_is_no_plan(written):
+    assert open_dataset(written.folder).feature_plan is None
+
+
+def test_a_changed_plan_is_refused(with_plan):
+    (with_plan.folder / "features" / "plan.json").write_text("{ }")
+
+    with pytest.raises(ArtifactError, match="feature plan of the dataset"):
+        open_dataset(with_plan.folder)
+
+
+def test_a_dataset_of_before_there_were_plans_opens(written):
+    manifest = json.loads((written.folder / "manifest.json").read_text())
+    del manifest["features_sha256"]
+    (written.folder / "manifest.json").write_text(json.dumps(manifest))
+
+    assert open_dataset(written.folder) == written

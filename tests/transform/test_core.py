@@ -11,7 +11,7 @@ from plimsoll.artifacts.files import digest_tree
 from plimsoll.artifacts.rows import rows_from_table
 from plimsoll.artifacts.transform import read_transform
 from plimsoll.errors import ArtifactError, DataError
-from plimsoll.problem import SPLITS, Problem
+from plimsoll.problem import SPLITS, Features, Problem
 from plimsoll.transform.apply import apply, columns_from_rows
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.core import transform_dataset
@@ -147,3 +147,14 @@ def test_many_left_out_are_said_in_one_sentence(tmp_path):
     assert said[0] == "1 column became 1 numeric and 0 categorical inputs"
     assert "c0 is left out: it is always 1 in the train split" in said
     assert said[-1] == "4 more are left out: c8, c9, c10, c11"
+
+
+def test_features_that_were_never_joined_are_missed(tmp_path):
+    wanted = Features(repo="feature_repo", service="late_v1")
+    problem = Problem(label="y", task="binary", positive="1", time="at", features=wanted)
+    train = {"x": [1.0, 2.0], "at": times("2013-01-01", "2013-01-02")}
+    made = make(tmp_path / "dataset", train, problem=problem)
+
+    with pytest.raises(DataError, match="'late_v1', and it was not joined") as caught:
+        run(made.folder, tmp_path)
+    assert "training-with-features" in caught.value.hint
