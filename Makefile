@@ -12,8 +12,9 @@ VENV ?= .venv
 CACHE ?= .cache
 BIN := $(VENV)/bin
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements-dev.lock)
-ROLES := data train serve
+ROLES := data features train serve
 FLIGHTS := examples/flights/data/flights.csv
+HISTORIES := feature_repo/data/.whole
 
 # Where pip takes wheels from a folder (a build of torch for CPUs, say), uv takes them too.
 ifndef UV_FIND_LINKS
@@ -29,7 +30,7 @@ export VIRTUAL_ENV := $(abspath $(VENV))
 # A virtual environment that is active in the caller's shell is not ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup envs data months run test newer quick lint style types format bench lock compile wheel clean
+.PHONY: help setup envs data months features run test newer quick lint style types format bench lock compile wheel clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -59,10 +60,18 @@ $(FLIGHTS): examples/flights/make_data.py | $(VENV)/.whole
 months: data ## Cut the flights into months, for the data gate; one has a column renamed
 	@python examples/flights/make_months.py
 
-run: setup data envs ## Take the flights from raw data to a pushed model
+features: data envs $(HISTORIES) ## Make the feature store's tables: what was known of flights, and when
+
+# The stamp is made last, so what was cut off is begun again.
+$(HISTORIES): feature_repo/make_sources.py $(FLIGHTS) | $(VENV)/.whole envs
+	@PYTHONPATH=components "$$(plimsoll env path features)" feature_repo/make_sources.py --data $(dir $(FLIGHTS)) --to $(@D)
+	@touch $@
+
+run: setup data envs features ## Take the flights from raw data to a pushed model
+	@plimsoll run features --repo feature_repo --until 2013-12-31T23:00:00
 	@plimsoll run training --data $(FLIGHTS) --problem examples/flights/problem.yaml
 
-test: setup data envs $(CACHE)/test-tools/.whole ## Run every test in the environments it belongs to
+test: setup data envs features $(CACHE)/test-tools/.whole ## Run every test in the environments it belongs to
 	@python tests/run.py --tools $(CACHE)/test-tools
 
 $(CACHE)/newer-test-tools/.whole: PYTHON_OF_TOOLS := 3.13
@@ -92,7 +101,7 @@ format: setup ## Put the code into its format, and fix what ruff can fix
 	@ruff check --fix-only .
 	@ruff format .
 
-bench: setup data envs ## Print the benchmarks
+bench: setup data envs features ## Print the benchmarks
 	@python -m benchmarks
 
 lock: setup ## Resolve all requirements.in again; UPGRADE=1 takes the newest versions allowed
@@ -110,5 +119,5 @@ wheel: setup ## Build the wheel, and install it into an environment of its own
 	@ls dist/*.whl
 
 clean: ## Remove what make made here; the roles' environments stay (see plimsoll env prune)
-	rm -rf $(VENV) $(CACHE) build dist runs components/*.egg-info examples/flights/data
+	rm -rf $(VENV) $(CACHE) build dist runs components/*.egg-info examples/flights/data feature_repo/data
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
