@@ -1,0 +1,210 @@
+"""An online store in Redis that an older value never gets into: Feast's layout, and one rule.
+
+``online_store: {type: plimsoll.feature_store.redis.NewestRedisOnlineStore, ...}``, with the
+options of Feast's own. A key's values are replaced, by a script that Redis runs alone, only if
+the event timestamp is the same or later: writers at once cannot pass each other between a look
+and a write. ``skip_dedup`` has no effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+from feast.infra.online_stores.helpers import _mmh3, compute_versioned_name
+from feast.infra.online_stores.redis import (
+    RedisOnlineStore,
+    RedisOnlineStoreConfig,
+    RedisType,
+)
+from google.protobuf.timestamp_pb2 import Timestamp
+from redis.exceptions import NoScriptError
+
+from plimsoll.feature_store.encoding import SECOND_US, EncodedRows, encoded_protos
+
+ROWS_A_SCRIPT = 64
+"""Redis answers nobody else while a script runs."""
+SCRIPTS_A_TRIP = 16
+CONNECT_S = 5
+ANSWER_S = 10
+"""Where the connection string says nothing else, nothing waits longer."""
+NEWEST_WINS = """
+local function varint(text, at)
+  local low, scale, complement = 0, 1, 0
+  for group = 1, 10 do
+    local byte = text:byte(at + group - 1)
+    if group == 10 then
+      return -(complement + 1), at + group
+    end
+    low = low + (byte % 128) * scale
+    complement = complement + (127 - byte % 128) * scale
+    scale = scale * 128
+    if byte < 128 then
+      return low, at + group
+    end
+  end
+end
+
+local function moment(text)
+  local seconds, nanos, at = 0, 0, 1
+  while at <= #text do
+    local tag = text:byte(at)
+    local value
+    value, at = varint(text, at + 1)
+    if tag == 8 then seconds = value else nanos = value end
+  end
+  return seconds, nanos
+end
+
+local function older(one, other)
+  local seconds, nanos = moment(one)
+  local other_seconds, other_nanos = moment(other)
+  return seconds < other_seconds or (seconds == other_seconds and nanos < other_nanos)
+end
+
+local ttl, field, count = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local at, written = 3 + count, 0
+for _, key in ipairs(KEYS) do
+  local event = ARGV[at + 1]
+  local kept = redis.call('HGET', key, field)
+  if not (kept and kept ~= event and older(event, kept)) then
+    local command = {'HSET', key, field, event}
+    for feature = 1, count do
+      command[2 * feature + 3] = ARGV[3 + feature]
+      command[2 * feature + 4] = ARGV[at + 1 + feature]
+    end
+    redis.call(unpack(command))
+    if ttl > 0 then redis.call('EXPIRE', key, ttl) end
+    written = written + 1
+  end
+  at = at + 1 + count
+end
+return written
+"""
+
+
+class NewestRedisOnlineStoreConfig(RedisOnlineStoreConfig):
+    """Configuration of ``NewestRedisOnlineStore``."""
+
+    type: Literal["plimsoll.feature_store.redis.NewestRedisOnlineStore"] = (
+        "plimsoll.feature_store.redis.NewestRedisOnlineStore"
+    )
+    """The class."""
+
+
+class NewestRedisOnlineStore(RedisOnlineStore):
+    """Feast's Redis store, with the newest value winning, whoever writes at the same time."""
+
+    _sha = ""
+
+    def online_write_batch(
+        self,
+        config: Any,
+        table: Any,
+        data: list[Any],
+        progress: Callable[[int], Any] | None,
+    ) -> None:
+        """Writes rows as Feast hands them over.
+
+        Args:
+            config: Feast's configuration.
+            table: The feature view.
+            data: Entity key, values, event and created timestamp a row.
+            progress: Is told how many rows were written.
+        """
+        for rows in encoded_protos(data, key_version=config.entity_key_serialization_version):
+            self.write_rows(config, table, rows)
+            if progress:
+                progress(len(rows))
+
+    async def online_write_batch_async(
+        self,
+        config: Any,
+        table: Any,
+        data: list[Any],
+        progress: Callable[[int], Any] | None,
+    ) -> None:
+        """Writes rows as Feast hands them over, without holding up the event loop.
+
+        Args:
+            config: Feast's configuration.
+            table: The feature view.
+            data: Entity key, values, event and created timestamp a row.
+            progress: Is told how many rows were written.
+        """
+        client = await self._get_client_async(config.online_store)
+        for rows in encoded_protos(data, key_version=config.entity_key_serialization_version):
+            for keys, arguments in _calls(config, table, rows):
+                await client.eval(NEWEST_WINS, len(keys), *keys, *arguments)
+            if progress:
+                progress(len(rows))
+
+    def write_rows(self, config: Any, table: Any, rows: EncodedRows) -> None:
+        """Writes encoded rows, each key whole or not at all.
+
+        Args:
+            config: Feast's configuration.
+            table: The feature view.
+            rows: The rows.
+        """
+        client = self._get_client(config.online_store)
+        if config.online_store.redis_type == RedisType.redis_cluster:
+            for keys, arguments in _calls(config, table, rows, rows_a_script=1):
+                client.eval(NEWEST_WINS, 1, *keys, *arguments)
+            return
+        self._sha = self._sha or client.script_load(NEWEST_WINS)
+        trip: list[tuple[list[bytes], list[Any]]] = []
+        for call in _calls(config, table, rows):
+            trip.append(call)
+            if len(trip) == SCRIPTS_A_TRIP:
+                self._sent(client, trip)
+                trip = []
+        if trip:
+            self._sent(client, trip)
+
+    def _sent(self, client: Any, trip: list[tuple[list[bytes], list[Any]]]) -> None:
+        try:
+            self._pipelined(client, trip)
+        except NoScriptError:
+            # The server was started anew; what was written is written again, to no effect.
+            self._sha = client.script_load(NEWEST_WINS)
+            self._pipelined(client, trip)
+
+    def _pipelined(self, client: Any, trip: list[tuple[list[bytes], list[Any]]]) -> None:
+        with client.pipeline(transaction=False) as pipe:
+            for keys, arguments in trip:
+                pipe.execute_command("EVALSHA", self._sha, len(keys), *keys, *arguments)
+            pipe.execute()
+
+    @staticmethod
+    def _parse_connection_string(connection_string: str) -> tuple[Any, dict[str, Any]]:
+        nodes, options = RedisOnlineStore._parse_connection_string(connection_string)
+        options.setdefault("socket_connect_timeout", CONNECT_S)
+        options.setdefault("socket_timeout", ANSWER_S)
+        return nodes, options
+
+
+def _calls(
+    config: Any, table: Any, rows: EncodedRows, rows_a_script: int = ROWS_A_SCRIPT
+) -> Iterator[tuple[list[bytes], list[Any]]]:
+    """Yields the keys and the arguments of each call of the script."""
+    view = compute_versioned_name(table, config.registry.enable_online_feature_view_versioning)
+    project = config.project.encode()
+    events = _timestamps(rows.event_us)
+    head: list[Any] = [config.online_store.key_ttl_seconds or 0, f"_ts:{view}"]
+    head += [len(rows.features), *(_mmh3(f"{view}:{name}") for name in rows.features)]
+    by_row = list(zip(events, *rows.values, strict=True))
+    for start in range(0, len(rows), rows_a_script):
+        part = slice(start, start + rows_a_script)
+        arguments = list(head)
+        for values in by_row[part]:
+            arguments.extend(values)
+        yield [key + project for key in rows.keys[part]], arguments
+
+
+def _timestamps(moments: Any) -> list[bytes]:
+    known: dict[int, bytes] = {}
+    for us in set(moments):
+        seconds, rest = divmod(us, SECOND_US)
+        known[us] = Timestamp(seconds=seconds, nanos=rest * 1000).SerializeToString()
+    return [known[us] for us in moments]
