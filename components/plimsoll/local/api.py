@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from plimsoll import problem
 from plimsoll.artifacts.files import finite
 from plimsoll.errors import PlimsollError, StepError, UsageError
 from plimsoll.local import arguments as pipeline_arguments
@@ -177,11 +178,19 @@ def _by_split(metadata: Mapping[str, Any], target: dict[str, dict[str, float]]) 
 
 def _next_commands(record: Run) -> list[str]:
     if record.pushed and record.model_path:
-        return [shlex.join(["plimsoll", "serve", str(Path(record.model_path).parent)])]
+        served = ["plimsoll", "serve", str(Path(record.model_path).parent)]
+        return [shlex.join([*served, *_features_of(record)])]
     failed = [step for step in record.steps.values() if step.state == FAILED and step.log]
     if failed and record.status == FAILED:
         return [shlex.join(["less", failed[0].log])]
     return [shlex.join(["plimsoll", "report", record.folder])]
+
+
+def _features_of(record: Run) -> list[str]:
+    """Returns the option that names the feature store, if the model was trained with one."""
+    text = str(record.arguments.get("problem", ""))
+    features = problem.parse(text, label=str(record.arguments["label"])).features if text else None
+    return ["--features", features.repo] if features else []
 
 
 def _of_the_disk(error: OSError, out: Path) -> PlimsollError:
