@@ -1,0 +1,132 @@
+"""A Feast repository's definitions: its Python files, run quietly, and what they define.
+
+The files are trusted as a pipeline's are: reading them runs them. They are imported under their
+own names, with the repository first on the path, and forgotten again, so that two repositories
+in one process do not see each other's modules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from plimsoll.errors import ConfigError
+
+# The working folder and the modules are the process's: one repository at a time.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def definitions_of(folder: Path, project: str) -> Any:
+    """Runs a repository's Python files and returns what they define.
+
+    Args:
+        folder: The repository.
+        project: The project that its configuration names.
+
+    Returns:
+        Feast's ``RepoContents``, with one project; None if the files define no view and no
+        service.
+
+    Raises:
+        ConfigError: if a file cannot be run, or they define another project.
+    """
+    from feast.project import Project
+    from feast.repo_operations import parse_repo
+
+    folder = folder.resolve()
+    with _ONE_AT_A_TIME, quiet(), _imports_from(folder):
+        _check_names(folder)
+        try:
+            contents = parse_repo(folder)
+        except ConfigError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise ConfigError(
+                f"the definitions of the feature repository {folder.name} cannot be loaded",
+                cause=_told(error, folder),
+                hint="run the file that is named, or feast plan, in the repository's folder",
+            ) from error
+    if not contents.feature_views and not contents.feature_services:
+        return None
+    named = sorted({item.name for item in contents.projects} - {project})
+    if named:
+        raise ConfigError(
+            f"the feature repository {folder.name} defines the project {named[0]!r}",
+            cause=f"its configuration names {project!r}",
+            hint="let the two agree",
+        )
+    if not contents.projects:
+        contents.projects.append(Project(name=project))
+    return contents
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps what Feast prints and warns of from the reader."""
+    # Feast's import sets a filter of its own, which would come before ours.
+    import feast.feature_store  # noqa: F401
+
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _imports_from(folder: Path) -> Iterator[None]:
+    # Feast names modules relative to the working folder.
+    before, written = Path.cwd(), sys.dont_write_bytecode
+    sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True
+    os.chdir(folder)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        sys.dont_write_bytecode = written
+        sys.path.remove(str(folder))
+        for name in [name for name, module in sys.modules.items() if _lies_in(module, folder)]:
+            del sys.modules[name]
+
+
+def _lies_in(module: Any, folder: Path) -> bool:
+    # Of a package without __init__.py there is only its path.
+    places = [getattr(module, "__file__", None), *list(getattr(module, "__path__", ()) or ())]
+    return any(place and Path(place).is_relative_to(folder) for place in places)
+
+
+def _check_names(folder: Path) -> None:
+    from feast.repo_operations import get_repo_files
+
+    for path in get_repo_files(folder):
+        top = path.relative_to(folder).parts[0].removesuffix(".py")
+        loaded = sys.modules.get(top)
+        if loaded is not None and not _lies_in(loaded, folder):
+            raise ConfigError(
+                f"the feature repository's {path.relative_to(folder)} has a name that is taken",
+                cause=f"a module {top!r} from elsewhere is loaded already",
+                hint="rename it, or leave it out by a line in .feastignore",
+            )
+
+
+def _told(error: BaseException, folder: Path) -> str:
+    """Returns what went wrong, and the line of the repository in which it did."""
+    told = f"{type(error).__name__}: {error}"
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(folder)
+    ]
+    if isinstance(error, SyntaxError) or not own:
+        return told
+    path = Path(own[-1].filename).relative_to(folder)
+    return f"{path}, line {own[-1].lineno}: {told}"
