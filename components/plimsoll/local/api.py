@@ -187,9 +187,11 @@ def _next_commands(record: Run) -> list[str]:
 
 
 def _features_of(record: Run) -> list[str]:
-    """Returns the option that names the feature store, if the model was trained with one."""
-    text = str(record.arguments.get("problem", ""))
-    features = problem.parse(text, label=str(record.arguments["label"])).features if text else None
+    """Returns the option that names the feature store, if the run joined features from one."""
+    given = record.arguments
+    if not {"problem", "label", "features_config"} <= given.keys():
+        return []
+    features = problem.parse(given["problem"], label=given["label"]).features
     return ["--features", features.repo] if features else []
 
 
