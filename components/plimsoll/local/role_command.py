@@ -1,7 +1,7 @@
-"""Runs a command in the environment of the data role, and brings its answer back as JSON.
+"""Runs a command in the environment of a role, and brings its answer back as JSON.
 
-What reads data needs packages that the author's environment has not. The command's process
-writes its answer to a file: what the packages print cannot garble it.
+What reads data or feature stores needs packages that the author's environment has not. The
+command's process writes its answer to a file: what the packages print cannot garble it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from plimsoll.errors import PlimsollError, StepError
 from plimsoll.local import code, environments, failure, process
 from plimsoll.local.summary import building
 
-ROLE = "data"
+DATA = "data"
+FEATURES = "features"
 MODULE = "plimsoll.commands"
 REQUEST, ANSWER, LOG = "request.json", "answer.json", "log"
 SCRATCH_PREFIX = ".command-"
@@ -59,14 +60,24 @@ def scratch(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def ask(command: str, parameters: Mapping[str, Any], folder: Path, doing: str) -> dict[str, Any]:
-    """Runs a command in the data role's environment, which is built if it is missing.
+def ask(
+    command: str,
+    parameters: Mapping[str, Any],
+    folder: Path,
+    doing: str,
+    *,
+    role: str = DATA,
+    variables: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Runs a command in a role's environment, which is built if it is missing.
 
     Args:
         command: One of ``plimsoll.commands``: ``data show``.
         parameters: JSON values, its function's arguments.
         folder: A scratch folder.
         doing: What to show meanwhile.
+        role: The role whose packages the command needs.
+        variables: Environment variables that it gets beside those of any step.
 
     Returns:
         The command's result.
@@ -77,12 +88,14 @@ def ask(command: str, parameters: Mapping[str, Any], folder: Path, doing: str) -
         EnvironmentBuildError: if the environment cannot be built.
     """
     write_json(folder / REQUEST, {"command": command, "parameters": dict(parameters)})
-    with building(ROLE) as announce:
-        environment = environments.ensure(ROLE, announce)
+    with building(role) as announce:
+        environment = environments.ensure(role, announce)
     with Console(stderr=True, highlight=False, markup=False).status(doing):
         ended = _run(
             [str(environment.python), "-m", MODULE, str(folder)],
-            process.step_environment(import_root(), environment.folder, environment.digest, {}),
+            process.step_environment(
+                import_root(), environment.folder, environment.digest, variables or {}
+            ),
             folder / LOG,
         )
     if not (folder / ANSWER).is_file():

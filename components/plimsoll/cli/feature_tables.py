@@ -1,0 +1,134 @@
+"""What commands say of feature stores, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_STYLES = {
+    "fresh": "green",
+    "stale": "yellow",
+    "ahead": "yellow",
+    "missing": "red",
+    "unavailable": "red",
+    "ok": "green",
+    "warning": "yellow",
+    "error": "red",
+}
+_MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
+_UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def print_listed(found: Mapping[str, Any]) -> None:
+    """Prints the services and the views of a repository."""
+    console = _console()
+    console.print(Text(f"project {found['project']} in {found['repo']}", style="bold"))
+    table = _table("service", "features", "from")
+    for service in found["services"]:
+        views = ", ".join(view["name"] for view in service["views"])
+        count = sum(len(view["features"]) for view in service["views"])
+        table.add_row(Text(service["name"]), f"{count}", Text(views))
+    console.print(table if found["services"] else Text("no feature services"))
+    console.print()
+    table = _table("view", "keys", "TTL", "features")
+    for view in found["views"]:
+        kind = "" if view["kind"] == "batch" else f" ({view['kind']})"
+        table.add_row(
+            Text(view["name"] + kind),
+            Text(", ".join(view["keys"]) or "-"),
+            duration(view["ttl_seconds"]) if view["ttl_seconds"] else "-",
+            Text(", ".join(f"{item['name']} {item['type']}" for item in view["features"])),
+        )
+    console.print(table)
+
+
+def print_row(found: Mapping[str, Any]) -> None:
+    """Prints one row's features as of then, beside what the online store holds now."""
+    console = _console()
+    console.print(Text(f"{found['service']} of {found['project']}", style="bold"))
+    row = ", ".join(f"{name} {_value(value)}" for name, value in found["row"].items())
+    said = {"row": row, "then": _moment(found["at"]), "now": _moment(found["now"])}
+    for name, value in said.items():
+        console.print(Text(f"  {name:<5} {value}"))
+    table = _table("feature", "then", "of", "now", "of", "age", "", right=(1, 3, 5))
+    for view, features in groupby(found["features"], key=lambda item: str(item["view"])):
+        listed = list(features)
+        table.add_row(Text(f"{view}{_counts_for(listed)}", style="bold"))
+        for item in listed:
+            then, now = item["then"], item["now"]
+            table.add_row(
+                Text(f"  {item['name']}"),
+                Text(_value(then["value"])),
+                Text(_moment(then["event_time"]), style="dim"),
+                Text(_value(now["value"])),
+                Text(_moment(now["event_time"]), style="dim"),
+                "" if now["age_seconds"] is None else duration(now["age_seconds"]),
+                Text(now["status"], style=_STYLES.get(now["status"], "dim")),
+            )
+    console.print(table)
+    for note in found["notes"]:
+        console.print(Text(f"  {note}", style="dim"))
+    if found["trouble"]:
+        console.print(Text(found["trouble"], style="red"))
+
+
+def print_checks(found: Mapping[str, Any]) -> None:
+    """Prints a line for each thing that was checked of a repository."""
+    console = _console()
+    console.print(Text(f"project {found['project']} in {found['repo']}", style="bold"))
+    for item in found["checks"]:
+        line = Text(f"  {_MARKS[item['level']]} ", style=_STYLES[item["level"]])
+        console.print(line.append(f"{item['name']}: {item['said']}", style="default"))
+        if item["hint"]:
+            console.print(Text(f"      next: {item['hint']}"))
+    levels = [item["level"] for item in found["checks"]]
+    failed, warnings = levels.count("error"), levels.count("warning")
+    console.print(f"{len(levels):,} checks: {failed} failed, {warnings} warnings")
+
+
+def duration(seconds: float) -> str:
+    """Returns a length of time for people, in its two greatest units: ``2 h 5 min``."""
+    sign, left = ("-" if seconds < 0 else ""), abs(seconds)
+    if left < 1:
+        return f"{sign}{left:.3g} s"
+    parts: list[str] = []
+    for name, size in _UNITS:
+        count, left = divmod(left, size)
+        if count or parts:
+            parts.append(f"{count:,.0f} {name}" if count else "")
+    return sign + " ".join(filter(None, parts[:2]))
+
+
+def _counts_for(features: Sequence[Mapping[str, Any]]) -> str:
+    ttl = features[0]["ttl_seconds"]
+    return f", counts for {duration(ttl)}" if ttl else ""
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _moment(text: str | None) -> str:
+    """Returns a moment in UTC without what says so: every moment here is in UTC."""
+    return "" if text is None else text.removesuffix("+00:00").removesuffix("Z").replace("T", " ")
+
+
+def _table(*names: str, right: Sequence[int] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for place, name in enumerate(names):
+        table.add_column(name, justify="right" if place in right else "left", overflow="fold")
+    return table
+
+
+def _console() -> Console:
+    # What users name may hold brackets and colons, which are neither markup nor emoji.
+    return Console(highlight=False, soft_wrap=False, markup=False, emoji=False)

@@ -1,0 +1,1 @@
+"""What the commands for feature stores do, in the environment of the features role."""

@@ -1,0 +1,105 @@
+"""The row that a command is given: as of when, its keys, its values as the store types them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from plimsoll.artifacts.feature_plan import FeaturePlan, Key
+from plimsoll.errors import UsageError, nearest, shortened
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
+"""How a value of a row begins that can say when the row is; a bare date or year cannot."""
+_INTEGERS = {"INT32": 31, "INT64": 63}
+
+
+def moment_of(text: str, what: str) -> datetime:
+    """Reads a moment.
+
+    Args:
+        text: ISO 8601; UTC where it names no zone.
+        what: What to call it in errors.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{what} is {text!r}, which is no moment",
+            cause=str(error),
+            hint="2013-07-01T10:00:00Z",
+        ) from error
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def time_of(row: Mapping[str, Any], at: str) -> tuple[str, datetime]:
+    """Returns the row's column that says as of when features are wanted, and that moment.
+
+    Args:
+        row: Column -> value.
+        at: A moment, or the name of a column; empty: the row's only value that is a moment.
+
+    Returns:
+        The column, empty if the moment is not the row's; and the moment in UTC.
+
+    Raises:
+        UsageError: if there is none, or there are several.
+    """
+    if at in row:
+        return at, moment_of(str(row[at]), f"the row's {at}")
+    if at:
+        if not at[0].isdigit():
+            raise UsageError(
+                f"the row has no column {at!r}", cause=nearest(at, row), choices=[*row]
+            )
+        return "", moment_of(at, "--at")
+    moments = [
+        name for name, value in row.items() if isinstance(value, str) and _MOMENT.match(value)
+    ]
+    if len(moments) != 1:
+        raise UsageError(
+            "as of when are the row's features wanted?",
+            cause=f"{shortened(moments)} are moments" if moments else "no value is a moment",
+            choices=moments,
+            hint="--at TIME, or --at COLUMN",
+        )
+    return moments[0], moment_of(str(row[moments[0]]), f"the row's {moments[0]}")
+
+
+def check_columns(row: Mapping[str, Any], plan: FeaturePlan) -> None:
+    """Refuses a row that lacks a key, an on-demand input, or gives a key of the wrong type.
+
+    Raises:
+        UsageError: naming what is missing or wrong.
+    """
+    for name in plan.request_columns:
+        if name not in row and name != plan.time:
+            raise UsageError(
+                f"the row has no {name!r}, which the features of {plan.service} need",
+                cause=nearest(name, row),
+                choices=[column for column in plan.request_columns if column != plan.time],
+                hint="give it in --row; null where there is no value",
+            )
+    for view in plan.views:
+        for key in view.keys:
+            if key.column and row[key.column] is not None:
+                _check_key(row[key.column], key, view.name)
+
+
+def _check_key(value: Any, key: Key, view: str) -> None:
+    fits = isinstance(value, str)
+    if key.type in _INTEGERS:
+        fits = type(value) is int and abs(value) < 2 ** _INTEGERS[key.type]
+    elif key.type == "BOOL":
+        fits = isinstance(value, bool)
+    elif key.type in ("FLOAT", "DOUBLE"):
+        fits = type(value) in (int, float)
+    if not fits:
+        raise UsageError(
+            f"the row's {key.column!r} is {value!r}",
+            cause=f"the view {view} is looked up by {key.join_key}, {key.type}",
+        )

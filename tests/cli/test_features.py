@@ -1,0 +1,135 @@
+"""`plimsoll features`, as a user types it."""
+
+from pathlib import Path
+
+import pytest
+
+from local.commands import command
+from plimsoll.cli.feature_tables import duration, print_checks, print_row
+
+TESTS = Path(__file__).parents[1]
+MAKE = """
+import sys
+from pathlib import Path
+from commands.made_repository import made_repository, materialised
+materialised(made_repository(Path(sys.argv[1])))
+"""
+ROW = {"station": "park", "bicycle": 7, "kilometres": 12.5, "hired": "2026-07-01T10:30:00Z"}
+
+
+def written(folder, text="project: bicycles\n"):
+    """A folder that is a repository as far as the author's side can see."""
+    folder.mkdir()
+    (folder / "feature_store.yaml").write_text(text)
+    return folder
+
+
+def test_help_names_every_action():
+    helped = command("features", "--help")
+
+    assert helped.returncode == 0
+    for name in ("list", "show", "check"):
+        assert f"\n    {name} " in helped.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["features"], "usage: plimsoll features"),
+        (["features", "show", "late_v1"], "required: --row"),
+        (["features", "list"], "there is no feature repository feature_repo"),
+        (["features", "check", "--repo", "bicicles"], "did you mean 'bicycles'?"),
+        (["features", "list", "--repo", "empty"], "it holds no feature_store.yaml"),
+        (["features", "show", "v", "--repo", "bicycles", "--row", "{"], "--row is no JSON"),
+        (["features", "show", "v", "--repo", "bicycles", "--row", "[1]"], "must be a JSON object"),
+        (["features", "show", "v", "--repo", "bicycles", "--row", "{}"], "must be a JSON object"),
+        (
+            ["features", "show", "v", "--repo", "bicycles", "--row", '{"a": NaN}'],
+            "NaN is no",
+        ),
+        (["features", "show", "v", "--repo", "bicycles", "--row", '{"a": [1]}'], "'a' is not one"),
+        (["features", "show", "v", "--repo", "bicycles", "--row", "@none"], "none cannot be read"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_exits_with_2_before_any_environment_starts(tmp_path, words, said):
+    written(tmp_path / "bicycles")
+    (tmp_path / "empty").mkdir()
+
+    ran = command(*words, cwd=tmp_path, PLIMSOLL_CACHE_DIR="/dev/null/none")
+
+    assert ran.returncode == 2, ran.stderr
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (0.25, "0.25 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (7500, "2 h 5 min"),
+        (-90, "-1 min 30 s"),
+        (86_400, "1 d"),
+        (400_000_000, "4,629 d 15 h"),
+    ],
+)
+def test_a_length_of_time_is_told_in_its_greatest_units(seconds, said):
+    assert duration(seconds) == said
+
+
+def feature(name, then, now, status, view="weather", ttl=7200.0):
+    moment = "2026-07-01T10:00:00+00:00"
+    return {
+        "name": name,
+        "view": view,
+        "type": "FLOAT",
+        "ttl_seconds": ttl,
+        "then": {"value": then, "event_time": moment, "age_seconds": 60.0, "status": "present"},
+        "now": {"value": now, "event_time": moment, "age_seconds": 7500.0, "status": status},
+    }
+
+
+def test_a_row_is_printed_view_by_view_with_its_verdicts(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    print_row(
+        {
+            "repo": "bicycles",
+            "project": "bicycles",
+            "service": "late_v1",
+            "row": {"station": "[red]park", "dry": True, "note": None},
+            "at": "2026-07-01T10:01:00+00:00",
+            "now": "2026-07-01T12:05:00+00:00",
+            "features": [
+                feature("temperature", 21.123456789, None, "stale"),
+                feature("gears", 3, 3, "fresh", view="facts", ttl=None),
+            ],
+            "notes": ["a note"],
+            "trouble": "the online store is down",
+        }
+    )
+
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["row", "station", "[red]park,", "dry", "true,", "note", "-"] in lines
+    assert ["weather,", "counts", "for", "2", "h"] in lines
+    assert ["facts"] in lines
+    told = [line for line in lines if line[0] in ("temperature", "gears")]
+    of = ["2026-07-01", "10:00:00"]
+    late = ["2", "h", "5", "min", "stale"]
+    assert told[0] == ["temperature", "21.1235", *of, "-", *of, *late]
+    assert told[1][-1] == "fresh"
+    assert ["a", "note"] in lines
+    assert lines[-1] == ["the", "online", "store", "is", "down"]
+
+
+def test_checks_are_printed_with_what_to_do(capsys):
+    check = {"name": "registry", "level": "error", "said": "none", "hint": "feast apply"}
+    fine = {"name": "definitions", "level": "ok", "said": "3 views", "hint": ""}
+    print_checks({"repo": "r", "project": "p", "checks": [fine, check]})
+
+    out = capsys.readouterr().out
+    assert "✓ definitions: 3 views" in out
+    assert "✗ registry: none\n      next: feast apply" in out
+    assert "2 checks: 1 failed, 0 warnings" in out
