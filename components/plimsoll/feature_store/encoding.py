@@ -16,21 +16,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plimsoll.errors import DataError, shortened
+from plimsoll.artifacts.feature_plan import COLUMN_TYPES
+from plimsoll.errors import DataError
+from plimsoll.feature_store.types import KEY_COLUMNS, SECOND_US, as_declared
 
 EVENT_US = "__event_us"
 CREATED_US = "__created_us"
 KEY_VERSION = 3
-KEY_TYPES = ("STRING", "BYTES", "INT32", "INT64", "UNIX_TIMESTAMP")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-SECOND_US = 1_000_000
 GROUPS = 10
 """Of seven bits, in a varint of 64."""
 NO_VALUE = b""
 """An empty ValueProto: what Feast keeps for a null."""
 TYPE_NUMBERS: Mapping[str, int] = {
-    "BYTES": 1,
     "STRING": 2,
     "INT32": 3,
     "INT64": 4,
@@ -57,11 +56,11 @@ class Layout:
 
     def __post_init__(self) -> None:
         for name, kind in self.keys.items():
-            if kind not in KEY_TYPES:
+            if kind not in KEY_COLUMNS:
                 raise DataError(
-                    f"feature view {self.view}: the entity key {name!r} has the type {kind}",
-                    cause="Feast cannot serialize it into a key",
-                    choices=KEY_TYPES,
+                    f"the entity key {name!r} of {self.view!r} has the type {kind}",
+                    cause="it cannot be serialized into a key",
+                    choices=tuple(KEY_COLUMNS),
                 )
 
 
@@ -108,23 +107,53 @@ def layout_of(view: Any) -> Layout:
     )
 
 
-def encoded(batch: pa.RecordBatch, layout: Layout, *, texts: bool = False) -> EncodedRows:
-    """Serializes a batch of rows.
+def declared(batch: pa.RecordBatch, layout: Layout) -> dict[str, pa.Array]:
+    """Returns the columns of a view by name, in their declared types.
 
     Args:
-        batch: Columns of the layout's keys and features, each of its declared type (see
-            ``plimsoll.feature_store.conform``), ``EVENT_US`` and ``CREATED_US`` as integers.
+        batch: The view's keys and features, as a source has them.
+        layout: The view's columns.
+
+    Raises:
+        DataError: if a value does not fit its declared type, or a key is null.
+    """
+    found = {}
+    for name, kind in layout.keys.items():
+        found[name] = as_declared(
+            batch.column(name), kind, f"the entity key {name!r} of {layout.view!r}"
+        )
+        if found[name].null_count:
+            raise DataError(
+                f"the entity key {name!r} of {layout.view!r} is null",
+                cause=f"in {found[name].null_count} of {len(found[name])} rows",
+                hint="leave such rows out: nothing is found by a null",
+            )
+    for name, kind in layout.features.items():
+        column = batch.column(name)
+        if kind in COLUMN_TYPES:
+            column = as_declared(column, kind, f"the feature {name!r} of {layout.view!r}")
+        found[name] = column
+    return found
+
+
+def encoded(batch: pa.RecordBatch, layout: Layout, *, texts: bool = False) -> EncodedRows:
+    """Serializes a batch of rows, their values cast as they are declared.
+
+    Args:
+        batch: The view's keys and features, ``EVENT_US`` and ``CREATED_US`` as integers.
         layout: The view's columns.
         texts: Whether values are wanted as text too.
+
+    Raises:
+        DataError: if a value does not fit its declared type, or a key is null.
     """
-    features = {name: batch.column(name) for name in layout.features}
+    columns = declared(batch, layout)
+    kinds = layout.features.items()
     return EncodedRows(
-        features=tuple(features),
-        keys=key_bytes({name: batch.column(name) for name in layout.keys}, layout.keys),
-        values=[value_bytes(features[name], kind) for name, kind in layout.features.items()],
-        texts=[value_texts(features[name], kind) for name, kind in layout.features.items()]
-        if texts
-        else (),
+        features=tuple(layout.features),
+        keys=key_bytes({name: columns[name] for name in layout.keys}, layout.keys),
+        values=[value_bytes(columns[name], kind) for name, kind in kinds],
+        texts=[value_texts(columns[name], kind) for name, kind in kinds] if texts else (),
         event_us=batch.column(EVENT_US).to_pylist(),
         created_us=batch.column(CREATED_US).to_pylist(),
     )
@@ -134,7 +163,7 @@ def key_bytes(columns: Mapping[str, pa.Array], kinds: Mapping[str, str]) -> list
     """Serializes entity keys, version 3: names and values in the order of the names.
 
     Args:
-        columns: Join key -> a value a row, without nulls, of its declared type.
+        columns: Join key -> a value a row, none null, as ``as_declared`` gives them.
         kinds: Join key -> value type.
     """
     names = sorted(columns)
@@ -152,13 +181,10 @@ def _named(name: str) -> bytes:
 
 def _key_part(column: pa.Array, kind: str) -> list[bytes]:
     number = TYPE_NUMBERS[kind]
-    if kind in ("STRING", "BYTES"):
-        binary = column.cast(pa.binary()) if kind == "STRING" else column
-        return _by_value(
-            binary, lambda value: struct.pack("<II", number, len(value)) + value, "a key"
-        )
+    if kind == "STRING":
+        return _by_value(column, lambda text: struct.pack("<II", number, len(text)) + text)
     width = 4 if kind == "INT32" else 8
-    numbers = np.asarray(column.to_numpy(zero_copy_only=False)).astype(f"<i{width}")
+    numbers = _numbers(column, kind).astype(f"<i{width}")
     head = np.frombuffer(struct.pack("<II", number, width), np.uint8)
     return _side_by_side(head, numbers)
 
@@ -167,27 +193,27 @@ def value_bytes(column: pa.Array, kind: str) -> list[bytes]:
     """Serializes values as ValueProto; a null is an empty one.
 
     Args:
-        column: Values of the declared type.
+        column: Values as ``as_declared`` gives them; of lists and the like, as the source does.
         kind: The declared value type.
+
+    Raises:
+        DataError: if a value of a list, a map or the like does not fit.
     """
     if kind not in TYPE_NUMBERS:
         return _through_feast(column, kind)
     number = TYPE_NUMBERS[kind]
-    if kind in ("STRING", "BYTES"):
-        binary = column.cast(pa.binary()) if kind == "STRING" else column
+    if kind == "STRING":
         head = bytes([number << 3 | LENGTH])
-        return _by_value(binary, lambda value: head + _varint(len(value)) + value)
+        return _by_value(column, lambda text: head + _varint(len(text)) + text)
     return _with_nulls(column, _number_bytes(_numbers(column, kind), number, kind))
 
 
 def value_texts(column: pa.Array, kind: str) -> list[str | None]:
     """Returns values as the text that Feast keeps beside them, None for what has none."""
-    if kind not in TYPE_NUMBERS or kind in ("BYTES", "UNIX_TIMESTAMP"):
+    if kind not in TYPE_NUMBERS or kind == "UNIX_TIMESTAMP":
         return [None] * len(column)
     if kind == "STRING":
         return list(column.to_pylist())
-    if kind == "FLOAT":
-        column = column.cast(pa.float64())
     texts: list[str | None] = list(map(str, column.to_pylist()))
     for row in _null_rows(column):
         texts[row] = None
@@ -195,6 +221,8 @@ def value_texts(column: pa.Array, kind: str) -> list[str | None]:
 
 
 def _numbers(column: pa.Array, kind: str) -> Any:
+    if kind == "UNIX_TIMESTAMP":
+        column = pc.divide(column.cast(pa.int64()), SECOND_US)
     if column.null_count:
         column = pc.fill_null(column, pa.scalar(kind == "BOOL", column.type))
     return column.to_numpy(zero_copy_only=False)
@@ -253,13 +281,9 @@ def _varint(value: int) -> bytes:
     return bytes(groups)
 
 
-def _by_value(
-    column: pa.Array, serialized: Callable[[bytes], bytes], needed: str = ""
-) -> list[bytes]:
-    """Serializes each distinct value once; nulls are no value, or an error."""
-    if needed and column.null_count:
-        raise DataError(f"{needed} is null", cause=f"in {column.null_count} rows")
-    coded = column.dictionary_encode()
+def _by_value(column: pa.Array, serialized: Callable[[bytes], bytes]) -> list[bytes]:
+    """Serializes each distinct text once."""
+    coded = column.cast(pa.binary()).dictionary_encode()
     found = [serialized(value) for value in coded.dictionary.to_pylist()]
     found.append(NO_VALUE)
     indices = pc.fill_null(coded.indices, len(found) - 1).to_pylist()
@@ -350,9 +374,3 @@ def _or_none(created: datetime | None) -> int | None:
     if created is None or created != created:  # noqa: PLR0124
         return None
     return microseconds(created)
-
-
-def columns_missing(layout: Layout, names: Iterable[str]) -> str:
-    """Returns the layout's columns that are not among ``names``, for a message."""
-    there = set(names)
-    return shortened([name for name in (*layout.keys, *layout.features) if name not in there])
