@@ -7,7 +7,6 @@ standard library alone: a server runs this file without Feast.
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from math import isnan
 from typing import Any
 
 Columns = Mapping[str, Sequence[Any]]
@@ -82,7 +81,8 @@ def moment(value: Any) -> datetime | None:
 
 def missing(value: Any) -> bool:
     """Returns whether a value is None, NaN, or a time that is none."""
-    return value is None or value != value or (isinstance(value, float) and isnan(value))
+    # What is no value differs from itself: NaN, and the time that pandas has for none.
+    return value is None or value != value  # noqa: PLR0124
 
 
 def minutes_of_day(clock: Any) -> int | None:

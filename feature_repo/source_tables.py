@@ -204,12 +204,12 @@ def _columns(table: Rolling) -> list[str]:
             rows = _window(table, steps - 1, 0)
             count = f"sum({kind}) {rows}"
             end = f"{steps}{table.unit}"
+            late = f"sum({kind}_late) {rows} / nullif({count}, 0)"
+            minutes = f"sum({event}_minutes) {rows} / nullif({count}, 0)"
             made += [
                 f"({count})::BIGINT AS {table.prefix}_{kind}_{end}",
-                f"(sum({kind}_late) {rows} / nullif({count}, 0))::FLOAT"
-                f" AS {table.prefix}_{kind}_late_share_{end}",
-                f"(sum({event}_minutes) {rows} / nullif({count}, 0))::FLOAT"
-                f" AS {table.prefix}_{event}_delay_{end}",
+                f"({late})::FLOAT AS {table.prefix}_{kind}_late_share_{end}",
+                f"({minutes})::FLOAT AS {table.prefix}_{event}_delay_{end}",
             ]
     return made + (_congestion(table) if table.congestion else [])
 
