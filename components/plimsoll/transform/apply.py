@@ -30,7 +30,7 @@ from plimsoll.artifacts.transform import (
     Weekday,
 )
 from plimsoll.errors import DataError, RequestError, nearest
-from plimsoll.transform.instances import columns_from_lists, columns_from_rows
+from plimsoll.transform.instances import columns_from_lists, columns_from_rows, wrong_value
 
 __all__ = [
     "Columns",
@@ -39,6 +39,7 @@ __all__ = [
     "columns_from_lists",
     "columns_from_rows",
     "encode_labels",
+    "wrong_value",
 ]
 
 Columns = Mapping[str, NDArray[Any]]

@@ -121,13 +121,27 @@ def _column(name: str, kind: str, values: Sequence[Any]) -> NDArray[Any]:
     try:
         return _CONVERTERS[kind](values)
     except _RefusedError as refused:
-        value = values[refused.place]
-        cause = f"it must be {_WANTED[kind]}; it is {_shown(value)}"
-        raise RequestError(
-            f"instances[{refused.place}]: the column {name!r} has a wrong value",
-            cause=f"{cause} ({refused.because})" if refused.because else cause,
-            hint=_hint(kind, value),
+        raise wrong_value(
+            refused.place, name, kind, values[refused.place], refused.because
         ) from None
+
+
+def wrong_value(place: int, name: str, kind: str, value: Any, because: str = "") -> RequestError:
+    """Returns the error of a value that its column's type does not take.
+
+    Args:
+        place: The instance, counted from 0.
+        name: The column.
+        kind: Its type: int, float, bool, string or timestamp.
+        value: What was given.
+        because: What more there is to say.
+    """
+    cause = f"it must be {_WANTED[kind]}; it is {_shown(value)}"
+    return RequestError(
+        f"instances[{place}]: the column {name!r} has a wrong value",
+        cause=f"{cause} ({because})" if because else cause,
+        hint=_hint(kind, value),
+    )
 
 
 def _floats(values: Sequence[Any]) -> NDArray[Any]:

@@ -1,0 +1,79 @@
+"""An online store behind a deadline, a breaker and the metrics."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Mapping
+
+from plimsoll.serving.breaker import Breaker
+from plimsoll.serving.lookup_config import LookupConfig
+from plimsoll.serving.lookup_metrics import LookupMetrics
+from plimsoll.serving.online_store import DAMAGED, PAUSED, Asked, OnlineReader, Stored, StoreError
+
+_LOGGER = logging.getLogger("plimsoll.serving")
+
+
+class GuardedStore:
+    """Asks a reader within the time-out, and not at all for a while after a failure.
+
+    Args:
+        reader: The store.
+        config: Time-out and pause.
+        metrics: Where seconds and failures go.
+    """
+
+    def __init__(self, reader: OnlineReader, config: LookupConfig, metrics: LookupMetrics) -> None:
+        self._reader = reader
+        self._config = config
+        self._metrics = metrics
+        self._breaker = Breaker(config.pause_ms / 1000)
+
+    @property
+    def wait_seconds(self) -> float:
+        """Seconds until the store is asked again; 0 if it is now."""
+        return self._breaker.wait_seconds
+
+    def read(
+        self, asked: Mapping[int, Asked], views: Collection[int]
+    ) -> dict[int, list[Stored | None]]:
+        """Reads views for keys, as the reader does.
+
+        Raises:
+            StoreError: if the store did not answer, or failed a moment ago.
+        """
+        try:
+            return self._read(asked, views)
+        except StoreError as error:
+            self._metrics.failed(error.reason)
+            raise
+
+    def close(self) -> None:
+        """Lets go of the store's connections."""
+        self._reader.close()
+
+    def _read(
+        self, asked: Mapping[int, Asked], views: Collection[int]
+    ) -> dict[int, list[Stored | None]]:
+        if not self._breaker.admits():
+            raise StoreError(PAUSED, "the feature store failed a moment ago")
+        began = time.monotonic()
+        try:
+            found = self._reader.read(asked, views, began + self._config.timeout_ms / 1000)
+        except StoreError as error:
+            # Damaged bytes are one key's fault: the store did answer.
+            if error.reason == DAMAGED:
+                self._answered()
+            elif self._breaker.failed():
+                _LOGGER.warning(
+                    "%s; until it does, requests are met by: %s", error, self._config.fallback
+                )
+            raise
+        finally:
+            self._metrics.took(time.monotonic() - began)
+        self._answered()
+        return found
+
+    def _answered(self) -> None:
+        if self._breaker.succeeded():
+            _LOGGER.warning("the feature store answers again")
