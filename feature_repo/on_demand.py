@@ -45,7 +45,11 @@ calendar = OnDemandFeatureView(
 )
 plane_ages = OnDemandFeatureView(
     name="plane_ages",
-    sources=[scheduled_hour, plane_last_departure, plane_last_arrival],
+    sources=[
+        scheduled_hour,
+        plane_last_departure[["plane_departed_at"]],
+        plane_last_arrival[["plane_arrived_at"]],
+    ],
     schema=[
         Field(name="plane_minutes_since_departure", dtype=Int64),
         Field(name="plane_minutes_since_arrival", dtype=Int64),

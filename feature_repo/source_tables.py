@@ -149,6 +149,8 @@ class Rolling:
     """Windows over departures, in steps of the grid."""
     arrivals: tuple[int, ...] = ()
     """Windows over arrivals, in steps of the grid."""
+    counts: bool = True
+    """Whether the number of flights in a window is a column beside the share and the mean."""
     congestion: bool = False
     """Whether what is scheduled, what waits and what never left is counted too."""
     daily: bool = False
@@ -206,8 +208,9 @@ def _columns(table: Rolling) -> list[str]:
             end = f"{steps}{table.unit}"
             late = f"sum({kind}_late) {rows} / nullif({count}, 0)"
             minutes = f"sum({event}_minutes) {rows} / nullif({count}, 0)"
+            if table.counts:
+                made.append(f"({count})::BIGINT AS {table.prefix}_{kind}_{end}")
             made += [
-                f"({count})::BIGINT AS {table.prefix}_{kind}_{end}",
                 f"({late})::FLOAT AS {table.prefix}_{kind}_late_share_{end}",
                 f"({minutes})::FLOAT AS {table.prefix}_{event}_delay_{end}",
             ]
@@ -255,12 +258,20 @@ TABLES: dict[str, str] = {
     ),
     "carrier": rolling(
         Rolling(
-            keys=("carrier",), prefix="carrier", departures=(1, 3, 6, 24), arrivals=(1, 3, 6, 24)
+            keys=("carrier",),
+            prefix="carrier",
+            departures=(1, 3, 6, 24),
+            arrivals=(1, 3, 6, 24),
+            counts=False,
         )
     ),
     "destination": rolling(
         Rolling(
-            keys=("dest",), prefix="destination", departures=(1, 3, 6, 24), arrivals=(1, 3, 6, 24)
+            keys=("dest",),
+            prefix="destination",
+            departures=(1, 3, 6, 24),
+            arrivals=(1, 3, 6, 24),
+            counts=False,
         )
     ),
     "route": rolling(
@@ -269,6 +280,7 @@ TABLES: dict[str, str] = {
             prefix="route",
             departures=(7, 28),
             arrivals=(7, 28),
+            counts=False,
             daily=True,
         )
     ),

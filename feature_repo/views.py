@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import sources
 from entities import carrier, destination, origin, plane
-from feast import FeatureView, Field
+from feast import Entity, FeatureView, Field
 from feast.types import FeastType, Float32, Int64, String, UnixTimestamp
 
 HOURLY = timedelta(hours=2)
@@ -27,21 +27,26 @@ def fields(kind: FeastType, *names: str) -> list[Field]:
     return [Field(name=name, dtype=kind) for name in names]
 
 
+def keys(*entities: Entity) -> list[Field]:
+    """Returns the columns of a view's key: named, Feast need not look for them in the source."""
+    return [Field(name=entity.join_key, dtype=String) for entity in entities]
+
+
 def windows(prefix: str, kind: str, *ends: str) -> list[Field]:
-    """Returns the features of windows that end now: how many, the share late, the mean delay.
+    """Returns the features of windows that end now: the share of late flights, the mean delay.
 
     Args:
         prefix: Whose flights.
         kind: What became known of them: departure or arrival.
         ends: Each window's length.
     """
-    made = []
-    for end in ends:
-        made += fields(Int64, f"{prefix}_{kind}s_{end}")
-        made += fields(
-            Float32, f"{prefix}_{kind}s_late_share_{end}", f"{prefix}_{kind}_delay_{end}"
-        )
-    return made
+    made = ((f"{prefix}_{kind}s_late_share_{end}", f"{prefix}_{kind}_delay_{end}") for end in ends)
+    return fields(Float32, *(name for names in made for name in names))
+
+
+def counts(prefix: str, *ends: str) -> list[Field]:
+    """Returns the features of how many departures each window holds."""
+    return fields(Int64, *(f"{prefix}_departures_{end}" for end in ends))
 
 
 def congestion(prefix: str) -> list[Field]:
@@ -61,7 +66,7 @@ weather_at_origin = FeatureView(
     name="weather_at_origin",
     entities=[origin],
     ttl=OBSERVED,
-    schema=fields(Float32, *sources.weather.field_mapping.values()),
+    schema=[*keys(origin), *fields(Float32, *sources.weather.field_mapping.values())],
     source=sources.weather,
     description="The last weather observed at the airport",
     tags={"family": "weather"},
@@ -72,7 +77,9 @@ carrier_at_origin = FeatureView(
     entities=[carrier, origin],
     ttl=HOURLY,
     schema=[
+        *keys(carrier, origin),
         *windows("carrier_origin", "departure", "1h", "6h", "24h"),
+        *counts("carrier_origin", "1h", "6h", "24h"),
         *congestion("carrier_origin"),
     ],
     source=sources.carrier_at_origin,
@@ -84,7 +91,12 @@ origin_traffic = FeatureView(
     name="origin_traffic",
     entities=[origin],
     ttl=HOURLY,
-    schema=[*windows("origin", "departure", "1h", "6h", "24h"), *congestion("origin")],
+    schema=[
+        *keys(origin),
+        *windows("origin", "departure", "1h", "6h", "24h"),
+        *counts("origin", "1h", "6h", "24h"),
+        *congestion("origin"),
+    ],
     source=sources.origin,
     description="How the airport's departures went over the last 1, 6 and 24 h, and what waits",
     tags={"family": "behaviour"},
@@ -95,6 +107,7 @@ carrier_traffic = FeatureView(
     entities=[carrier],
     ttl=HOURLY,
     schema=[
+        *keys(carrier),
         *windows("carrier", "departure", "1h", "3h", "6h", "24h"),
         *windows("carrier", "arrival", "1h", "3h", "6h", "24h"),
     ],
@@ -108,6 +121,7 @@ destination_traffic = FeatureView(
     entities=[destination],
     ttl=HOURLY,
     schema=[
+        *keys(destination),
         *windows("destination", "departure", "1h", "3h", "6h", "24h"),
         *windows("destination", "arrival", "1h", "3h", "6h", "24h"),
     ],
@@ -120,7 +134,11 @@ route_history = FeatureView(
     name="route_history",
     entities=[origin, destination],
     ttl=DAILY,
-    schema=[*windows("route", "departure", "7d", "28d"), *windows("route", "arrival", "7d", "28d")],
+    schema=[
+        *keys(origin, destination),
+        *windows("route", "departure", "7d", "28d"),
+        *windows("route", "arrival", "7d", "28d"),
+    ],
     source=sources.route,
     description="How the route went over the last 7 and 28 days",
     tags={"family": "behaviour"},
@@ -131,6 +149,7 @@ plane_last_departure = FeatureView(
     entities=[plane],
     ttl=LAST_LEG,
     schema=[
+        *keys(plane),
         *fields(UnixTimestamp, "plane_departed_at"),
         *fields(Int64, "plane_departure_delay", "plane_distance"),
         *fields(String, "plane_destination"),
@@ -144,7 +163,11 @@ plane_last_arrival = FeatureView(
     name="plane_last_arrival",
     entities=[plane],
     ttl=LAST_LEG,
-    schema=[*fields(UnixTimestamp, "plane_arrived_at"), *fields(Int64, "plane_arrival_delay")],
+    schema=[
+        *keys(plane),
+        *fields(UnixTimestamp, "plane_arrived_at"),
+        *fields(Int64, "plane_arrival_delay"),
+    ],
     source=sources.plane_arrivals,
     description="The plane's last arrival at the end of a leg from New York",
     tags={"family": "previous leg"},
@@ -155,6 +178,7 @@ plane_register = FeatureView(
     entities=[plane],
     ttl=FOR_EVER,
     schema=[
+        *keys(plane),
         *fields(Int64, "plane_year", "plane_seats", "plane_engines"),
         *fields(String, "plane_manufacturer", "plane_type"),
     ],
