@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from plimsoll.feature_commands.online import join_keys
 from plimsoll.feature_store.repository import Repository, open_repository
 
 
@@ -50,14 +51,12 @@ def _service(service: Any) -> dict[str, Any]:
 def _view(opened: Repository, view: Any) -> dict[str, Any]:
     from feast.data_source import PushSource
 
-    known = opened.entities
-    keys = [known[name].join_key for name in view.entities if name in known]
     pushed = isinstance(view.stream_source, PushSource)
     return {
         "name": view.name,
         "kind": f"push source {view.stream_source.name}" if pushed else "batch",
         "description": view.description,
-        "keys": keys,
+        "keys": join_keys(opened, view),
         "ttl_seconds": view.ttl.total_seconds() if view.ttl else None,
         "online": bool(view.online),
         "source": view.batch_source.name if view.batch_source else "",

@@ -13,6 +13,7 @@ from plimsoll.errors import UsageError, nearest, shortened
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 """How a value of a row begins that can say when the row is; a bare date or year cannot."""
 _INTEGERS = {"INT32": 31, "INT64": 63}
+"""Type of a key -> the bits of its numbers, without the sign."""
 
 
 def moment_of(text: str, what: str) -> datetime:
@@ -70,34 +71,68 @@ def time_of(row: Mapping[str, Any], at: str) -> tuple[str, datetime]:
     return moments[0], moment_of(str(row[moments[0]]), f"the row's {moments[0]}")
 
 
-def check_columns(row: Mapping[str, Any], plan: FeaturePlan) -> None:
-    """Refuses a row that lacks a key, an on-demand input, or gives a key of the wrong type.
+def check_row(row: Mapping[str, Any], plan: FeaturePlan, types: Mapping[str, str]) -> None:
+    """Refuses a row that lacks what the features need, or gives it of the wrong type.
+
+    Args:
+        row: Column -> value.
+        plan: The features' plan.
+        types: On-demand input -> the column type that it is taken as.
 
     Raises:
         UsageError: naming what is missing or wrong.
     """
-    for name in plan.request_columns:
-        if name not in row and name != plan.time:
+    needed = [
+        *(key.column for view in plan.views for key in view.keys if key.column),
+        *(name for part in plan.on_demand for name in part.inputs if name in types),
+    ]
+    for name in dict.fromkeys(needed):
+        if name not in row:
             raise UsageError(
                 f"the row has no {name!r}, which the features of {plan.service} need",
                 cause=nearest(name, row),
-                choices=[column for column in plan.request_columns if column != plan.time],
+                choices=list(dict.fromkeys(needed)),
                 hint="give it in --row; null where there is no value",
             )
     for view in plan.views:
         for key in view.keys:
             if key.column and row[key.column] is not None:
                 _check_key(row[key.column], key, view.name)
+    for name, kind in types.items():
+        input_value(row[name], kind, name)
+
+
+def input_value(value: Any, kind: str, name: str) -> Any:
+    """Returns a value of a row as an on-demand function takes it.
+
+    Args:
+        value: As JSON has it.
+        kind: The dataset's column type.
+        name: The column.
+
+    Raises:
+        UsageError: if the value is of another type.
+    """
+    if value is None:
+        return None
+    if kind == "timestamp" and isinstance(value, str):
+        return moment_of(value, f"the row's {name}").replace(microsecond=0)
+    wanted = {"int": (int,), "float": (int, float), "bool": (bool,), "string": (str,)}
+    if type(value) not in wanted.get(kind, ()):
+        raise UsageError(f"the row's {name!r} is {value!r}", cause=f"it is taken as {kind}")
+    return float(value) if kind == "float" else value
+
+
+def store_value(value: Any, kind: str) -> Any:
+    """Returns a value of JSON as the store's type has it: a time for a text of one."""
+    is_time = kind == "UNIX_TIMESTAMP" and value is not None
+    return moment_of(str(value), "a value") if is_time else value
 
 
 def _check_key(value: Any, key: Key, view: str) -> None:
     fits = isinstance(value, str)
     if key.type in _INTEGERS:
         fits = type(value) is int and abs(value) < 2 ** _INTEGERS[key.type]
-    elif key.type == "BOOL":
-        fits = isinstance(value, bool)
-    elif key.type in ("FLOAT", "DOUBLE"):
-        fits = type(value) in (int, float)
     if not fits:
         raise UsageError(
             f"the row's {key.column!r} is {value!r}",

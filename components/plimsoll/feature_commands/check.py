@@ -1,0 +1,201 @@
+"""Holds a Feast repository's definitions, sources, registry and online store together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from plimsoll.errors import DataError, nearest
+from plimsoll.feature_commands.online import NO_ENTITY, absent, answered, join_keys, told
+from plimsoll.feature_store.registries import objects_of, read_registry
+from plimsoll.feature_store.repository import Repository, open_repository
+
+OK, WARNING, ERROR = "ok", "warning", "error"
+APPLY = "feast apply, or plimsoll run features --repo {repo}, which applies what is defined"
+MATERIALISE = "plimsoll run features --repo {repo}"
+_NUMBERS = frozenset({"INT32", "INT64", "FLOAT", "DOUBLE"})
+FROM: Mapping[str, frozenset[str]] = {
+    "INT32": _NUMBERS,
+    "INT64": _NUMBERS,
+    "FLOAT": _NUMBERS,
+    "DOUBLE": _NUMBERS,
+    "BOOL": frozenset({"BOOL"}),
+    "STRING": frozenset({"STRING", "JSON"}),
+    "UNIX_TIMESTAMP": frozenset({"UNIX_TIMESTAMP"}),
+}
+"""Declared type -> the types of a source that may be cast to it; Feast calls large texts JSON."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was checked."""
+
+    name: str
+    """What."""
+    level: str
+    """``ok``, ``warning`` or ``error``."""
+    said: str
+    """What was found."""
+    hint: str = ""
+    """What to do."""
+
+
+def check(repo: str, scratch: str) -> dict[str, Any]:
+    """Checks a repository.
+
+    Args:
+        repo: The repository: a folder, a configuration in it, or its address.
+        scratch: A folder for what is made on the way.
+
+    Returns:
+        The checks in order; those of level ``error`` fail.
+
+    Raises:
+        ConfigError: if there is no such repository, or its definitions do not hold.
+        DataError: if it, or what its definitions leave to be inferred, cannot be read.
+    """
+    opened = open_repository(repo, Path(scratch))
+    found = [_definitions(opened)]
+    found += [_source(opened, opened.views[name]) for name in sorted(opened.views)]
+    found += [_registry(opened), _online(opened), *_materialised(opened)]
+    return {"repo": repo, "project": opened.project, "checks": [asdict(item) for item in found]}
+
+
+def _definitions(opened: Repository) -> Check:
+    counts = {
+        "entity": len(set(opened.entities) - {NO_ENTITY}),
+        "feature view": len(opened.views),
+        "on-demand view": len(opened.on_demand_views),
+        "feature service": len(opened.services),
+    }
+    said = ", ".join(
+        f"{count} {name[:-1] + 'ie' if name[-1] == 'y' and count != 1 else name}"
+        f"{'' if count == 1 else 's'}"
+        for name, count in counts.items()
+    )
+    if not opened.services:
+        return Check("definitions", WARNING, said, "define a FeatureService: what a model is given")
+    return Check("definitions", OK, said)
+
+
+def _source(opened: Repository, view: Any) -> Check:
+    """Checks that a view's source is there, with what the view declares."""
+    source = view.batch_source
+    name = f"source of {view.name}"
+    if source is None:
+        return Check(name, WARNING, "it has no batch source, so nothing to train from")
+    kinds, error = answered(
+        lambda: dict(source.get_table_column_names_and_types(opened.store.config))
+    )
+    if error is not None:
+        return Check(name, ERROR, told(error, opened), "make it, or correct its path")
+    wrong = list(_wrong(opened, view, kinds))
+    if wrong:
+        return Check(name, ERROR, "; ".join(wrong), "correct the definitions, or the source")
+    return Check(name, OK, f"{source.name}: {len(kinds)} columns, all that is declared among them")
+
+
+def _wrong(opened: Repository, view: Any, kinds: Mapping[str, str]) -> Iterator[str]:
+    source = view.batch_source
+    there = {new: old for old, new in (source.field_mapping or {}).items()}
+    to_value_type = source.source_datatype_to_feast_value_type()
+    keys = {field.name: field for field in view.entity_columns}
+    declared = {
+        **{name: field.dtype.to_value_type().name for name, field in keys.items()},
+        **{field.name: field.dtype.to_value_type().name for field in view.features},
+        source.timestamp_field: "UNIX_TIMESTAMP",
+    }
+    if source.created_timestamp_column:
+        declared[source.created_timestamp_column] = "UNIX_TIMESTAMP"
+    fixed = set(keys) - set(join_keys(opened, view))
+    for name, kind in declared.items():
+        column = there.get(name, name)
+        if name in fixed:
+            continue
+        if column not in kinds:
+            yield f"it has no column {column!r} {nearest(column, kinds)}".strip()
+        elif not _fits(kinds[column], kind, to_value_type):
+            yield f"{column!r} is {kinds[column]}, declared as {kind}"
+
+
+def _fits(kind: str, declared: str, to_value_type: Any) -> bool:
+    try:
+        found = to_value_type(kind)
+    except (KeyError, ValueError, AttributeError):
+        # A type that Feast has no name for is met, or not, when values are cast.
+        return True
+    name = getattr(found, "name", "UNKNOWN")
+    return declared not in FROM or name in ("NULL", "UNKNOWN") or name in FROM[declared]
+
+
+def _registry(opened: Repository) -> Check:
+    try:
+        state = opened.registry_state()
+    except DataError as error:
+        return Check("registry", ERROR, " ".join(str(error).split()), error.hint)
+    hint = APPLY.format(repo=opened.where)
+    if state.status == "missing":
+        return Check("registry", ERROR, "nothing was ever applied to it", hint)
+    if state.status == "stale":
+        return Check("registry", ERROR, str(state), hint)
+    if state.status == "only":
+        return Check("registry", OK, "there are no definitions beside it: it is all there is")
+    return Check("registry", OK, "as it is defined")
+
+
+def _online(opened: Repository) -> Check:
+    """Asks the online store for a key that it need not have."""
+    kind = str(getattr(opened.config.online_store, "type", "none"))
+    if trouble := absent(opened):
+        return Check("online store", ERROR, trouble, MATERIALISE.format(repo=opened.where))
+    views = [view for _, view in sorted(opened.views.items()) if view.online]
+    if not views:
+        return Check("online store", WARNING, "no view goes online")
+    store = opened.store.provider.online_store
+    _, error = answered(
+        lambda: [store.online_read(opened.store.config, view, [_no_key(view)]) for view in views]
+    )
+    if error is not None:
+        hint = MATERIALISE.format(repo=opened.where) if "no such table" in str(error) else ""
+        return Check("online store", ERROR, told(error, opened), hint)
+    return Check("online store", OK, f"{kind.rpartition('.')[2]} answers for {len(views)} views")
+
+
+def _no_key(view: Any) -> Any:
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
+
+    names = [field.name for field in view.entity_columns]
+    return EntityKey(join_keys=names, entity_values=[Value(string_val="") for _ in names])
+
+
+def _materialised(opened: Repository) -> Iterator[Check]:
+    """Says up to when each view that goes online was materialised, by the registry."""
+    try:
+        proto = read_registry(opened.store, opened.folder)
+    except DataError:
+        return  # told above
+    kept = {} if proto is None else objects_of(proto, opened.project, opened.folder)
+    ends = {
+        name: [
+            item.end_time.ToDatetime(tzinfo=UTC) for item in entry.meta.materialization_intervals
+        ]
+        for (kind, name), entry in kept.items()
+        if kind in ("feature view", "stream feature view")
+    }
+    for name, view in sorted(opened.views.items()):
+        if not view.online:
+            continue
+        last = max(ends.get(name, []), default=None)
+        if last is None:
+            hint = MATERIALISE.format(repo=opened.where)
+            yield Check(f"materialised {name}", WARNING, "never", hint)
+        else:
+            yield Check(f"materialised {name}", OK, f"up to {_told(last)}")
+
+
+def _told(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="seconds").replace("+00:00", " UTC")

@@ -1,0 +1,75 @@
+"""What an offline store knew of one row at a moment, with the event timestamp of each view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plimsoll.artifacts.feature_plan import View
+from plimsoll.errors import DataError, PlimsollError
+from plimsoll.feature_commands.online import Held, plain, told
+from plimsoll.feature_commands.rows import store_value
+from plimsoll.feature_store.repository import Repository
+from plimsoll.feature_store.types import as_declared
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_offline(opened: Repository, view: View, row: Mapping[str, Any], at: datetime) -> Held:
+    """Reads the newest values of a view that had happened by a moment, and still counted then.
+
+    Args:
+        opened: The repository.
+        view: What to read.
+        row: Column -> value.
+        at: The moment; event timestamps up to it count, down to it less the view's TTL.
+
+    Raises:
+        DataError: if the source cannot be read.
+    """
+    keys = {key.join_key: row[key.column] for key in view.keys if key.column}
+    if any(value is None for value in keys.values()):
+        return Held()
+    source = opened.views[view.name].batch_source
+    there = {new: old for old, new in (source.field_mapping or {}).items()}
+    of_keys = {there.get(name, name): name for name in keys}
+    of_features = {there.get(item.name, item.name): item for item in view.features}
+    event = there.get(source.timestamp_field, source.timestamp_field)
+    created = source.created_timestamp_column
+    store = opened.retrieval
+    try:
+        table = store.provider.offline_store.pull_latest_from_table_or_query(
+            config=store.config,
+            data_source=source,
+            join_key_columns=list(of_keys),
+            feature_name_columns=list(of_features),
+            timestamp_field=event,
+            created_timestamp_column=there.get(created, created) or None,
+            start_date=at - timedelta(microseconds=view.ttl_us) if view.ttl_us else EPOCH,
+            end_date=at,
+        ).to_arrow()
+    except PlimsollError:
+        raise
+    except Exception as error:  # offline stores are plug-ins, and raise what their engines raise
+        raise DataError(
+            f"the source of the view {view.name} cannot be read", cause=told(error, opened)
+        ) from error
+    types = {key.join_key: key.type for key in view.keys}
+    for column, name in of_keys.items():
+        wanted = pa.scalar(store_value(keys[name], types[name]), table.schema.field(column).type)
+        table = table.filter(pc.equal(table.column(column), wanted))
+    if not table.num_rows:
+        return Held()
+    newest = table.sort_by([(event, "descending")]).slice(0, 1)
+    values = {
+        item.name: plain(
+            as_declared(newest.column(column), item.type, f"{item.name} of {view.name}")[0].as_py()
+        )
+        for column, item in of_features.items()
+    }
+    happened = newest.column(event)[0].as_py()
+    return Held(event=happened.replace(tzinfo=happened.tzinfo or UTC), values=values)

@@ -1,0 +1,174 @@
+"""Shows one row's features: as of then, from the offline store, and as held online now."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from plimsoll.artifacts.feature_plan import FeaturePlan, OnDemand, View
+from plimsoll.errors import DataError
+from plimsoll.feature_commands.offline import read_offline
+from plimsoll.feature_commands.online import Held, plain, read_online
+from plimsoll.feature_commands.rows import check_row, input_value, moment_of, store_value, time_of
+from plimsoll.feature_store.on_demand import load_function
+from plimsoll.feature_store.plans import ServicePlan, plan_of
+from plimsoll.feature_store.repository import open_repository
+from plimsoll.feature_store.types import as_declared
+
+MICROSECOND = timedelta(microseconds=1)
+NO_TIME = "event_timestamp"
+"""What a plan's time is called where the row has no column of it."""
+
+
+def show(
+    repo: str, scratch: str, service: str, row: Mapping[str, Any], at: str = "", now: str = ""
+) -> dict[str, Any]:
+    """Returns one row's features as of its time, and what the online store holds for it.
+
+    Args:
+        repo: The repository: a folder, a configuration in it, or its address.
+        scratch: A folder for what is made on the way.
+        service: The feature service.
+        row: Its keys and on-demand inputs by column.
+        at: As of when: a moment or a column of the row; empty: the row's only moment.
+        now: When the online store is asked, from which ages count; empty: now.
+
+    Returns:
+        ``features`` in the service's order, each with ``then`` and ``now``: value, event time,
+        age and status; ``trouble`` is why the online store could not be read, if it could not.
+
+    Raises:
+        UsageError: if the row lacks a column, or the moment cannot be told.
+        ConfigError: if there is no such repository or service.
+        DataError: if a source cannot be read.
+    """
+    asked = moment_of(now, "--now") if now else datetime.now(UTC)
+    opened = open_repository(repo, Path(scratch))
+    time, moment = time_of(row, at)
+    planned = plan_of(opened, service, time or NO_TIME)
+    plan = planned.plan
+    check_row(row, plan, planned.input_types)
+    then = tuple(read_offline(opened, view, row, moment) for view in plan.views)
+    online = read_online(opened, plan.views, row)
+    state = opened.registry_state(service)
+    notes = [f"the registry is {state.status}: {state}"] if state.status == "stale" else []
+    return {
+        "repo": repo,
+        "project": plan.project,
+        "service": service,
+        "row": dict(row),
+        "at": moment.isoformat(),
+        "now": asked.isoformat(timespec="seconds"),
+        "features": [
+            *_looked_up(plan, then, online.held, (moment, asked), bool(online.trouble)),
+            *_computed(planned, row, then, online.held, (moment, asked)),
+        ],
+        "notes": notes,
+        "trouble": online.trouble,
+    }
+
+
+def _looked_up(
+    plan: FeaturePlan,
+    then: tuple[Held, ...],
+    now: tuple[Held, ...],
+    moments: tuple[datetime, datetime],
+    unavailable: bool,
+) -> Iterator[dict[str, Any]]:
+    at, asked = moments
+    for view, known, held in zip(plan.views, then, now, strict=True):
+        status = "unavailable" if unavailable else _status(view, held, asked)
+        for item in view.features:
+            was, holds = known.values.get(item.name), held.values.get(item.name)
+            yield {
+                "name": item.column,
+                "view": view.name,
+                "type": item.type,
+                "ttl_seconds": view.ttl_us / 1_000_000 if view.ttl_us else None,
+                "then": _told(was, known.event, at, "missing" if was is None else "present"),
+                "now": _told(
+                    holds,
+                    held.event,
+                    asked,
+                    "missing" if holds is None and status != "unavailable" else status,
+                ),
+            }
+
+
+def _status(view: View, held: Held, asked: datetime) -> str:
+    """Returns the verdict of a server's look-up: a value past its TTL counts as none."""
+    if held.event is None:
+        return "missing"
+    if held.event > asked:
+        return "ahead"
+    is_stale = bool(view.ttl_us) and (asked - held.event) // MICROSECOND > view.ttl_us
+    return "stale" if is_stale else "fresh"
+
+
+def _told(value: Any, event: datetime | None, at: datetime, status: str) -> dict[str, Any]:
+    return {
+        "value": value,
+        "event_time": None if event is None else event.isoformat(),
+        "age_seconds": None if event is None else (at - event).total_seconds(),
+        "status": status,
+    }
+
+
+def _computed(
+    planned: ServicePlan,
+    row: Mapping[str, Any],
+    then: tuple[Held, ...],
+    now: tuple[Held, ...],
+    moments: tuple[datetime, datetime],
+) -> Iterator[dict[str, Any]]:
+    """Yields the features computed on demand, of what was known then and of what counts now."""
+    plan, asked = planned.plan, moments[1]
+    counting = tuple(
+        held if _status(view, held, asked) in ("fresh", "ahead") else Held()
+        for view, held in zip(plan.views, now, strict=True)
+    )
+    for part in plan.on_demand:
+        sides = [_answers(part, planned, row, side) for side in (then, counting)]
+        for item in part.features:
+            yield {
+                "name": item.column,
+                "view": part.name,
+                "type": item.type,
+                "ttl_seconds": None,
+                **{
+                    side: _told(answers[item.column], None, asked, "computed")
+                    for side, answers in zip(("then", "now"), sides, strict=True)
+                },
+            }
+
+
+def _answers(
+    part: OnDemand, planned: ServicePlan, row: Mapping[str, Any], side: tuple[Held, ...]
+) -> dict[str, Any]:
+    known = {
+        item.column: store_value(held.values.get(item.name), item.type)
+        for view, held in zip(planned.plan.views, side, strict=True)
+        for item in view.features
+    }
+    types = planned.input_types
+    given = {
+        name: [known[name] if name in known else input_value(row[name], types[name], name)]
+        for name in part.inputs
+    }
+    function = functools.partial(load_function(planned.files[part.file], part.function), given)
+    try:
+        made = function()
+    except Exception as error:  # the repository's code, whose errors may be any
+        raise DataError(
+            f"the on-demand features of {part.name} cannot be computed",
+            cause=f"{type(error).__name__}: {error}",
+        ) from error
+    return {
+        item.column: plain(as_declared(pa.array(made[item.name]), item.type, item.name)[0].as_py())
+        for item in part.features
+    }
