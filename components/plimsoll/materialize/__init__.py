@@ -1,1 +1,1 @@
-"""The component ``materialize``: the newest feature values, from the offline store online."""
+"""Materialize: the latest rows of feature views, from the offline store into the online one."""

@@ -1,29 +1,35 @@
-"""The KFP component ``materialize``."""
+"""The component `materialize`: the online store as fresh as the offline one."""
 
 from kfp import dsl
+from kfp.dsl import Metrics, Output
 
 from plimsoll.images import image
 
 
 @dsl.component(base_image=image("features"), install_kfp_package=False)
 def materialize(
+    metrics: Output[Metrics],
     repo: str,
-    metrics: dsl.Output[dsl.Metrics],
     until: str = "",
     since: str = "",
     views: str = "",
     config: str = "{}",
 ) -> None:
-    """Brings the online store up to date with the offline one.
+    """Writes the latest rows of feature views into the online store, each interval once.
+
+    A view goes on where its last run ended. A run that was killed is run again: nothing is lost
+    and nothing is written twice to any effect.
 
     Args:
-        repo: The Feast repository: a folder or gs://...
-        metrics: Rows and keys of each view.
-        until: Up to when, ISO 8601, UTC unless it says; empty: now.
-        since: From when; empty: from where the last run of each view ended.
+        metrics: How many keys of which view were written.
+        repo: The Feast repository: a folder, its configuration, or a gs:// prefix.
+        until: Up to and including when, ISO 8601, UTC unless it says; empty: now.
+        since: From when on, itself left out; empty: from where the last run of each view ended.
         views: The feature views, with commas between; empty: all that go online.
-        config: A MaterializeConfig as JSON.
+        config: How rows are pulled and written: a MaterializeConfig as JSON.
     """
     from plimsoll.materialize import core
 
-    metrics.metadata.update(core.materialize(repo, until, since, views, config).metadata())
+    asked = core.Asked(until=until, since=since, views=views, config=config)
+    done = core.materialize(repo, asked)
+    metrics.metadata.update(done.metadata())

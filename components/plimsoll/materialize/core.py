@@ -1,0 +1,250 @@
+"""Brings the online store up to date, view by view, from where the last run ended."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from plimsoll.errors import ConfigError, UsageError, nearest
+from plimsoll.feature_store import intervals, pulling
+from plimsoll.feature_store.definitions import quiet
+from plimsoll.feature_store.encoding import layout_of, microseconds, moment_of
+from plimsoll.feature_store.online import OnlineWriter, told
+from plimsoll.feature_store.pulling import Interval, Limits
+from plimsoll.feature_store.repository import Repository, open_repository
+from plimsoll.feature_store.types import SECOND_US
+from plimsoll.materialize.config import MaterializeConfig
+
+PROGRESS_S = 5.0
+"""Seconds between two lines of progress."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a run was asked for, as text."""
+
+    until: str = ""
+    """ISO 8601; empty: now."""
+    since: str = ""
+    """ISO 8601; empty: where the last run of each view ended."""
+    views: str = ""
+    """Names with commas between; empty: all that go online."""
+    config: str = "{}"
+    """A MaterializeConfig as JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewDone:
+    """What was done for one view."""
+
+    name: str
+    keys: int
+    """Entity keys whose latest row was written."""
+    note: str
+    """What a reader of the run is told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Materialized:
+    """What came of a run."""
+
+    views: tuple[ViewDone, ...]
+    notes: tuple[str, ...]
+    """Short sentences for the reader of the run."""
+
+    @property
+    def keys(self) -> int:
+        """Rows written, one for each key of each view."""
+        return sum(view.keys for view in self.views)
+
+    def metadata(self) -> dict[str, Any]:
+        """Returns the metrics, and notes for the reader of the run."""
+        counts = {f"keys_{view.name}": view.keys for view in self.views}
+        return {"keys": self.keys, **counts, "notes": [*self.notes]}
+
+
+def materialize(repo: str, asked: Asked) -> Materialized:
+    """Writes the latest row of each key, of those that came in an interval, view by view.
+
+    A row came in an interval if its event timestamp lies in it, or, where the source says when
+    rows were created, if it was created in it. A view's interval is recorded when all of it is
+    in the online store. What is written twice stays as it is.
+
+    Args:
+        repo: The Feast repository: a folder, its configuration, or a ``gs://`` prefix.
+        asked: Which views, from when, up to when.
+
+    Raises:
+        UsageError: if times or views do not hold together.
+        ConfigError: if the repository or the config does not.
+        DataError: if a source cannot be read, a value does not fit its declared type, the online
+            store cannot be written, or the registry is locked.
+    """
+    config = MaterializeConfig.from_json(asked.config)
+    since, until = _times(asked, config)
+    with tempfile.TemporaryDirectory(prefix="materialize-") as folder:
+        repository = open_repository(repo, Path(folder) / "repository")
+        views = _chosen(repository, asked.views)
+        notes = _applied(repository, config)
+        limits = Limits(
+            batch_rows=config.batch_rows, memory_mb=config.memory_mb, scratch=Path(folder)
+        )
+        done = tuple(_view(repository, view, (since, until), limits, config) for view in views)
+    return Materialized(views=done, notes=(*notes, *(view.note for view in done)))
+
+
+def _times(asked: Asked, config: MaterializeConfig) -> tuple[int | None, int]:
+    now = microseconds(datetime.now(UTC))
+    until = _moment("until", asked.until) if asked.until.strip() else now
+    since = _moment("since", asked.since) if asked.since.strip() else None
+    if until > now + config.future_seconds * SECOND_US:
+        raise UsageError(
+            f"until lies in the future: {_shown(until)}",
+            cause="rows that come before then, of earlier events, would never be written",
+            hint="leave until empty: it is now",
+        )
+    if since is not None and since >= until:
+        raise UsageError(
+            "since must come before until",
+            cause=f"since is {_shown(since)}, until is {_shown(until)}",
+        )
+    return since, until
+
+
+def _moment(name: str, text: str) -> int:
+    try:
+        return microseconds(datetime.fromisoformat(text.strip()))
+    except ValueError as error:
+        raise UsageError(
+            f"{name} is not a time: {text[:60]!r}",
+            hint="ISO 8601, UTC unless it says: 2013-02-01T06:00:00Z",
+        ) from error
+
+
+def _shown(us: int) -> str:
+    return moment_of(us).isoformat().replace("+00:00", "Z")
+
+
+def _chosen(repository: Repository, names: str) -> list[Any]:
+    online = {name: view for name, view in repository.views.items() if view.online}
+    asked = [name.strip() for name in names.split(",") if name.strip()]
+    for name in asked:
+        if name in repository.on_demand_views:
+            raise UsageError(
+                f"the feature view {name!r} is computed on demand: there is nothing to write",
+                choices=tuple(online),
+            )
+        if name in repository.views and name not in online:
+            raise UsageError(
+                f"the feature view {name!r} does not go online",
+                hint="say online=True where it is defined",
+                choices=tuple(online),
+            )
+        if name not in online:
+            raise UsageError(
+                f"there is no feature view {name!r} in {repository.where}",
+                cause=nearest(name, online),
+                choices=tuple(online),
+            )
+    if not online:
+        raise ConfigError(f"no feature view of {repository.where} goes online")
+    return [online[name] for name in dict.fromkeys(asked or online)]
+
+
+def _applied(repository: Repository, config: MaterializeConfig) -> tuple[str, ...]:
+    if repository.definitions is None:
+        return ("the repository has no definitions: its registry was taken as it is",)
+    with told(repository.store):
+        found = repository.apply(config.lock_seconds)
+    if not found:
+        return ()
+    return (f"applied {len(found)} definitions that the registry did not have",)
+
+
+def _view(
+    repository: Repository,
+    view: Any,
+    times: tuple[int | None, int],
+    limits: Limits,
+    config: MaterializeConfig,
+) -> ViewDone:
+    since, until = times
+    reach = 0
+    if since is None:
+        since = intervals.last_end(repository.store, repository.folder, view.name)
+        reach = config.overlap_seconds * SECOND_US
+    if since is not None and since >= until:
+        note = f"{view.name}: nothing to do, it was materialised up to {_shown(since)}"
+        return ViewDone(name=view.name, keys=0, note=_told(note))
+    pulled = Interval(since_us=None if since is None else since - reach, until_us=until)
+    started = time.monotonic()
+    keys, said = _written(repository, view, pulled, limits)
+    rate = keys / max(time.monotonic() - started, 1e-6)
+    start = min(0, until) if since is None else since
+    intervals.record(repository.store, repository.folder, view, (start, until), config.lock_seconds)
+    came = "up to" if since is None else f"after {_shown(since)}, up to"
+    note = f"{view.name}: {keys:,} keys {came} {_shown(until)}, {rate:,.0f} rows/s{said}"
+    return ViewDone(name=view.name, keys=keys, note=_told(note))
+
+
+def _written(
+    repository: Repository, view: Any, interval: Interval, limits: Limits
+) -> tuple[int, str]:
+    """Writes a view's rows; returns how many, and what is to be said of them."""
+    if getattr(view, "feature_transformation", None) or getattr(view, "aggregations", None):
+        return _computed(repository, view, interval)
+    layout = layout_of(view)
+    writer = OnlineWriter(repository.store, view, layout)
+    origin = pulling.origin_of(view, layout)
+    said = ""
+    if pulling.is_parquet(view.batch_source):
+        newest = writer.keeps_newest
+        batches = pulling.from_parquet(
+            origin, repository.folder, interval, limits, backfills=newest
+        )
+        if origin.created and not newest:
+            said = "; late rows are left out, which this online store would let replace newer ones"
+    else:
+        batches = pulling.from_offline_store(origin, repository.store, interval, limits)
+    return _streamed(writer, batches, view.name), said
+
+
+def _streamed(writer: OnlineWriter, batches: Iterator[pa.RecordBatch], name: str) -> int:
+    rows, last = 0, time.monotonic()
+    for batch in batches:
+        writer.write(batch)
+        rows += batch.num_rows
+        if time.monotonic() - last > PROGRESS_S:
+            last = time.monotonic()
+            _told(f"{name}: {rows:,} keys so far")
+    return rows
+
+
+def _computed(repository: Repository, view: Any, interval: Interval) -> tuple[int, str]:
+    """Lets Feast's engine compute a view with a transformation, and write it."""
+    store = repository.store
+    with told(store), quiet():
+        store._get_provider().materialize_single_feature_view(
+            config=store.config,
+            feature_view=view,
+            start_date=moment_of(interval.since_us or 0),
+            end_date=moment_of(interval.until_us),
+            registry=store.registry,
+            project=store.project,
+            tqdm_builder=lambda _length: nullcontext(),
+        )
+    return 0, "; Feast's own engine computed it, and does not count"
+
+
+def _told(line: str) -> str:
+    """Prints a line at once, and returns it."""
+    print(line, flush=True)  # noqa: T201 - the step's log is its standard output
+    return line
