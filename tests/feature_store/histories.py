@@ -139,7 +139,8 @@ def as_kept(kind: str, value: Value) -> Value:
         return float(struct.unpack("<f", struct.pack("<f", value))[0])
     if kind == "UNIX_TIMESTAMP":
         assert isinstance(value, int)
-        return value // SECOND * SECOND
+        # Towards zero, as Feast cuts it.
+        return abs(value) // SECOND * SECOND * (-1 if value < 0 else 1)
     return value
 
 
@@ -152,7 +153,7 @@ def values(kind: str) -> st.SearchStrategy[Value]:
         "DOUBLE": st.floats(),
         "BOOL": st.booleans(),
         "STRING": st.text(st.characters(codec="utf-8"), max_size=3),
-        "UNIX_TIMESTAMP": st.integers(0, 4_000_000_000 * SECOND),
+        "UNIX_TIMESTAMP": st.integers(-1_000_000_000 * SECOND, 4_000_000_000 * SECOND),
     }
     return st.none() | strategies[kind]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ WIDER: Mapping[str, pa.DataType] = {
 """What a source may keep a value as that is declared narrower."""
 
 Question = Mapping[str, Any]
+Answer = dict[str, Value]
+"""Column -> value as kept."""
 
 
 def applied(
@@ -108,13 +111,14 @@ def definitions(folder: Path, history: History) -> list[Any]:
 
     entities = _entities()
     views = {view.name: _view(folder, view, entities) for view in history.views}
-    taken = []
+    projections = []
     for name, view in views.items():
         for alias, keys in ALIASES.get(name, {}).items():
-            taken.append(view.with_name(alias).with_join_key_map(dict(keys)))
+            projections.append(view.with_name(alias).with_join_key_map(dict(keys)))
         if name not in ALIASES:
-            taken.append(view)
-    return [*entities.values(), *views.values(), FeatureService(name=SERVICE, features=taken)]
+            projections.append(view)
+    service = FeatureService(name=SERVICE, features=projections)
+    return [*entities.values(), *views.values(), service]
 
 
 def questions(times: Iterable[int]) -> list[Question]:
@@ -134,21 +138,46 @@ def questions(times: Iterable[int]) -> list[Question]:
     return [{**row, TIME: time} for time in times for row in keys]
 
 
-def expected(history: History, row: Question, known: int | None = None) -> dict[str, Value]:
-    """Returns what the rule gives for a row asked: the service's full feature name -> value."""
+@dataclass(frozen=True)
+class Taken:
+    """A view as the service takes it."""
+
+    view: ViewHistory
+    alias: str
+    """Its name in the service."""
+    keys: tuple[str, ...]
+    """The columns that its keys are looked up by."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that its features become: full names where the view is taken twice."""
+        twice = self.view.name in ALIASES
+        names = (field.name for field in self.view.fields)
+        return tuple(f"{self.alias}__{name}" if twice else name for name in names)
+
+
+def taken(history: History) -> list[Taken]:
+    """Returns the service's views, in its order."""
+    return [
+        Taken(view, alias, tuple(keys.get(part.name, part.name) for part in view.keys))
+        for view in history.views
+        for alias, keys in ALIASES.get(view.name, {view.name: {}}).items()
+    ]
+
+
+def expected(history: History, row: Question, known: int | None = None) -> Answer:
+    """Returns what the rule gives for a row asked: column -> value."""
     found: dict[str, Value] = {}
-    for view in history.views:
-        for alias, keys in ALIASES.get(view.name, {view.name: {}}).items():
-            key = tuple(row[keys.get(part.name, part.name)] for part in view.keys)
-            value = view.value(key, row[TIME], known)
-            for place, field in enumerate(view.fields):
-                found[f"{alias}__{field.name}"] = None if value is None else value[0][place]
+    for one in taken(history):
+        value = one.view.value(tuple(row[name] for name in one.keys), row[TIME], known)
+        values = [None] * len(one.columns) if value is None else value[0]
+        found.update(zip(one.columns, values, strict=True))
     return found
 
 
 def offline_values(
     store: Any, history: History, rows: Sequence[Question], **options: Any
-) -> list[dict[str, Value]]:
+) -> list[Answer]:
     """Returns what the offline store gives for rows asked, in their order, as kept."""
     frame = pd.DataFrame(list(rows))
     frame[TIME] = pd.to_datetime(frame[TIME], unit="us", utc=True)
@@ -161,19 +190,14 @@ def offline_values(
         **options,
     )
     table = job.to_arrow().sort_by("place")
-    types = feature_types(history)
-    columns = {name: _kept(table.column(name), kind) for name, kind in types.items()}
-    return [{name: columns[name][place] for name in types} for place in range(len(rows))]
-
-
-def feature_types(history: History) -> dict[str, str]:
-    """Returns the service's full feature names and their declared types, in its order."""
-    return {
-        f"{alias}__{field.name}": field.type
-        for view in history.views
-        for alias in ALIASES.get(view.name, {view.name: {}})
-        for field in view.fields
+    columns = {
+        column: _kept(table.column(f"{one.alias}__{field.name}"), field.type)
+        for one in taken(history)
+        for column, field in zip(one.columns, one.view.fields, strict=True)
     }
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
 
 
 def moment(time: int) -> datetime:
