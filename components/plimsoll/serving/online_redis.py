@@ -188,7 +188,6 @@ class RedisReader:
 
 def _stored(part: _Slice, rows: Sequence[Sequence[bytes | None]]) -> list[Stored | None]:
     first, last, decoders = part.first, part.time, part.decoders
-    times: dict[bytes, int] = {}
     found: list[Stored | None] = []
     for row in rows:
         stamp = row[last]
@@ -198,13 +197,6 @@ def _stored(part: _Slice, rows: Sequence[Sequence[bytes | None]]) -> list[Stored
                 raise DamagedValueError("a key's values have no event timestamp")
             found.append(None)
             continue
-        event = times.get(stamp)
-        if event is None:
-            event = times[stamp] = event_microseconds(stamp)
-        found.append(
-            Stored(
-                event,
-                tuple([decode(value) for decode, value in zip(decoders, values, strict=True)]),
-            )
-        )
+        taken = [decode(value) for decode, value in zip(decoders, values, strict=True)]
+        found.append(Stored(event_microseconds(stamp), tuple(taken)))
     return found

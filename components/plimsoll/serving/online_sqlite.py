@@ -178,6 +178,7 @@ class SqliteReader:
         features = self._features[place]
         values: dict[bytes, list[Any]] = {}
         times: dict[bytes, int] = {}
+        known: dict[Any, int] = {}
         for key, name, value, event, exact in rows:
             feature = features.get(name)
             if feature is None:
@@ -186,7 +187,9 @@ class SqliteReader:
             if row is None:
                 row = values[key] = [None] * len(features)
             row[feature[0]] = feature[1](value)
-            at = _event_us(event) if exact is None else exact
+            at = exact
+            if at is None and (at := known.get(event)) is None:
+                at = known[event] = _event_us(event)
             # A key's features are written together; where they were not, the oldest counts.
             if at < times.setdefault(key, at):
                 times[key] = at
