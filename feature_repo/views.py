@@ -17,8 +17,9 @@ OBSERVED = timedelta(hours=3)
 """Made every hour, and the weather of three hours ago still tells more than none."""
 DAILY = timedelta(days=2)
 """Made every day."""
-LAST_LEG = timedelta(days=3)
-"""A plane that was not seen for longer was in the hangar, or came back by another way."""
+LAST_LEG = timedelta(days=7)
+"""Most planes come back to New York within a week; of one that was away for longer the last leg
+from here tells nothing any more."""
 FOR_EVER = timedelta(0)
 
 
