@@ -224,7 +224,7 @@ def _numbers(column: pa.Array, kind: str) -> Any:
     if kind == "UNIX_TIMESTAMP":
         column = pc.divide(column.cast(pa.int64()), SECOND_US)
     if column.null_count:
-        column = pc.fill_null(column, pa.scalar(kind == "BOOL", column.type))
+        column = pc.fill_null(column, pa.scalar(False if kind == "BOOL" else 0, column.type))
     return column.to_numpy(zero_copy_only=False)
 
 
