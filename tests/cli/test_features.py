@@ -113,7 +113,7 @@ def test_a_row_is_printed_view_by_view_with_its_verdicts(capsys, monkeypatch):
 
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["row", "station", "[red]park,", "dry", "true,", "note", "-"] in lines
-    assert ["weather,", "counts", "for", "2", "h"] in lines
+    assert ["weather,", "TTL", "2", "h"] in lines
     assert ["facts"] in lines
     told = [line for line in lines if line[0] in ("temperature", "gears")]
     of = ["2026-07-01", "10:00:00"]

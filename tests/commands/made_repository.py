@@ -91,3 +91,16 @@ def made_repository(folder: Path) -> Path:
         # Nanoseconds with a zone are what DuckDB cannot cast.
         frame.to_parquet(folder / "data" / f"{name}.parquet", coerce_timestamps="us")
     return folder
+
+
+def materialised(folder: Path) -> Path:
+    """Applies a repository and brings it online up to 11 o'clock."""
+    import tempfile
+
+    from plimsoll.feature_store.repository import open_repository
+
+    with tempfile.TemporaryDirectory() as scratch:
+        opened = open_repository(str(folder), Path(scratch))
+        opened.apply()
+        opened.store.materialize(start_date=moment(0), end_date=moment(11))
+    return folder

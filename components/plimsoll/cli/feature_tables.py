@@ -25,26 +25,33 @@ _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def print_listed(found: Mapping[str, Any]) -> None:
-    """Prints the services and the views of a repository."""
+    """Prints the services and the views of a repository; of one view alone, its features."""
     console = _console()
     console.print(Text(f"project {found['project']} in {found['repo']}", style="bold"))
-    table = _table("service", "features", "from")
-    for service in found["services"]:
-        views = ", ".join(view["name"] for view in service["views"])
-        count = sum(len(view["features"]) for view in service["views"])
-        table.add_row(Text(service["name"]), f"{count}", Text(views))
-    console.print(table if found["services"] else Text("no feature services"))
-    console.print()
-    table = _table("view", "keys", "TTL", "features")
+    if found["services"]:
+        table = _table("service", "features", "from", right=(1,))
+        for service in found["services"]:
+            views = ", ".join(view["name"] for view in service["views"])
+            count = sum(len(view["features"]) for view in service["views"])
+            table.add_row(Text(service["name"]), f"{count:,}", Text(views))
+        console.print(table)
+        console.print()
+    table = _table("view", "keys", "TTL", "features", "source", right=(3,))
     for view in found["views"]:
-        kind = "" if view["kind"] == "batch" else f" ({view['kind']})"
         table.add_row(
-            Text(view["name"] + kind),
+            Text(view["name"]),
             Text(", ".join(view["keys"]) or "-"),
             duration(view["ttl_seconds"]) if view["ttl_seconds"] else "-",
-            Text(", ".join(f"{item['name']} {item['type']}" for item in view["features"])),
+            f"{len(view['features']):,}",
+            Text(view["source"] if view["kind"] == "batch" else view["kind"]),
         )
     console.print(table)
+    if len(found["views"]) == 1:
+        console.print()
+        table = _table("feature", "type")
+        for item in found["views"][0]["features"]:
+            table.add_row(Text(item["name"]), item["type"])
+        console.print(table)
 
 
 def print_row(found: Mapping[str, Any]) -> None:
@@ -58,7 +65,7 @@ def print_row(found: Mapping[str, Any]) -> None:
     table = _table("feature", "then", "of", "now", "of", "age", "", right=(1, 3, 5))
     for view, features in groupby(found["features"], key=lambda item: str(item["view"])):
         listed = list(features)
-        table.add_row(Text(f"{view}{_counts_for(listed)}", style="bold"))
+        table.add_row(Text(f"{view}{_ttl(listed)}", style="bold"))
         for item in listed:
             then, now = item["then"], item["now"]
             table.add_row(
@@ -83,9 +90,10 @@ def print_checks(found: Mapping[str, Any]) -> None:
     console.print(Text(f"project {found['project']} in {found['repo']}", style="bold"))
     for item in found["checks"]:
         line = Text(f"  {_MARKS[item['level']]} ", style=_STYLES[item["level"]])
-        console.print(line.append(f"{item['name']}: {item['said']}", style="default"))
+        line.append(f"{item['name']}: {item['said']}", style="default")
+        console.print(line, soft_wrap=True)
         if item["hint"]:
-            console.print(Text(f"      next: {item['hint']}"))
+            console.print(Text(f"      next: {item['hint']}"), soft_wrap=True)
     levels = [item["level"] for item in found["checks"]]
     failed, warnings = levels.count("error"), levels.count("warning")
     console.print(f"{len(levels):,} checks: {failed} failed, {warnings} warnings")
@@ -104,9 +112,9 @@ def duration(seconds: float) -> str:
     return sign + " ".join(filter(None, parts[:2]))
 
 
-def _counts_for(features: Sequence[Mapping[str, Any]]) -> str:
+def _ttl(features: Sequence[Mapping[str, Any]]) -> str:
     ttl = features[0]["ttl_seconds"]
-    return f", counts for {duration(ttl)}" if ttl else ""
+    return f", TTL {duration(ttl)}" if ttl else ""
 
 
 def _value(value: Any) -> str:

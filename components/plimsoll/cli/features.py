@@ -38,6 +38,9 @@ def _add_list(actions: Any) -> argparse.ArgumentParser:
         help="list services and views, with their keys, ages and features",
         description="List what a Feast repository defines.",
     )
+    listed.add_argument(
+        "view", nargs="?", default="", metavar="VIEW", help="this view alone, with its features"
+    )
     listed.set_defaults(call=_list)
     return listed
 
@@ -85,7 +88,7 @@ def _add_check(actions: Any) -> argparse.ArgumentParser:
 
 
 def _list(options: argparse.Namespace) -> int:
-    found = _asked("features list", options, {}, f"reading {options.repo}")
+    found = _asked("features list", options, {"view": options.view}, f"reading {options.repo}")
     if options.json:
         print(json.dumps(found))
         return 0

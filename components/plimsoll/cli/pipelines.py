@@ -33,6 +33,24 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("model_dir", metavar="MODEL_DIR", help="a pushed model or a package")
     serve.add_argument("--port", type=int, default=8080, help="default: 8080")
     serve.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+    serve.add_argument(
+        "--features",
+        metavar="WHERE",
+        default="",
+        help="where features are looked up: a Feast repository, sqlite:PATH, redis://HOST:PORT/DB "
+        "or http://HOST:PORT of a feature server; with a password rather in PLIMSOLL_FEATURES",
+    )
+    serve.add_argument(
+        "--features-timeout-ms",
+        type=float,
+        metavar="MS",
+        help="milliseconds for a request's whole look-up; default: 50",
+    )
+    serve.add_argument(
+        "--features-fallback",
+        choices=("refuse", "impute"),
+        help="if the store does not answer; default: refuse, with status 503",
+    )
     serve.set_defaults(call=_serve)
 
 
@@ -47,4 +65,11 @@ def _compile(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from plimsoll.local import serving
 
-    return serving.serve(Path(options.model_dir), options.host, options.port)
+    told = {
+        "--features-timeout-ms": options.features_timeout_ms,
+        "--features-fallback": options.features_fallback,
+    }
+    flags = [text for flag, value in told.items() if value for text in (flag, str(value))]
+    return serving.serve(
+        Path(options.model_dir), options.host, options.port, options.features, flags
+    )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from plimsoll.errors import DataError, nearest
+from plimsoll.errors import DataError, nearest, shortened
 from plimsoll.feature_commands.online import NO_ENTITY, absent, answered, join_keys, told
 from plimsoll.feature_store.registries import objects_of, read_registry
 from plimsoll.feature_store.repository import Repository, open_repository
@@ -95,7 +95,7 @@ def _source(opened: Repository, view: Any) -> Check:
     wrong = list(_wrong(opened, view, kinds))
     if wrong:
         return Check(name, ERROR, "; ".join(wrong), "correct the definitions, or the source")
-    return Check(name, OK, f"{source.name}: {len(kinds)} columns, all that is declared among them")
+    return Check(name, OK, f"{len(kinds)} columns, those declared among them")
 
 
 def _wrong(opened: Repository, view: Any, kinds: Mapping[str, str]) -> Iterator[str]:
@@ -179,22 +179,22 @@ def _materialised(opened: Repository) -> Iterator[Check]:
     except DataError:
         return  # told above
     kept = {} if proto is None else objects_of(proto, opened.project, opened.folder)
-    ends = {
-        name: [
-            item.end_time.ToDatetime(tzinfo=UTC) for item in entry.meta.materialization_intervals
-        ]
-        for (kind, name), entry in kept.items()
-        if kind in ("feature view", "stream feature view")
-    }
+    ends: dict[str, str] = {}
+    for (kind, name), entry in kept.items():
+        if kind in ("feature view", "stream feature view"):
+            done = [item.end_time for item in entry.meta.materialization_intervals]
+            if done:
+                ends[name] = _told(max(time.ToDatetime(tzinfo=UTC) for time in done))
+    views: dict[str, list[str]] = {}
     for name, view in sorted(opened.views.items()):
-        if not view.online:
-            continue
-        last = max(ends.get(name, []), default=None)
-        if last is None:
-            hint = MATERIALISE.format(repo=opened.where)
-            yield Check(f"materialised {name}", WARNING, "never", hint)
+        if view.online:
+            views.setdefault(ends.get(name, ""), []).append(name)
+    for end, names in sorted(views.items()):
+        if end:
+            yield Check("materialised", OK, f"up to {end}: {shortened(names)}")
         else:
-            yield Check(f"materialised {name}", OK, f"up to {_told(last)}")
+            hint = MATERIALISE.format(repo=opened.where)
+            yield Check("materialised", WARNING, f"never: {shortened(names)}", hint)
 
 
 def _told(moment: datetime) -> str:

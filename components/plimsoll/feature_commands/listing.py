@@ -5,19 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from plimsoll.errors import ConfigError, nearest
 from plimsoll.feature_commands.online import join_keys
 from plimsoll.feature_store.repository import Repository, open_repository
 
 
-def listed(repo: str, scratch: str) -> dict[str, Any]:
+def listed(repo: str, scratch: str, view: str = "") -> dict[str, Any]:
     """Returns the services and the views of a repository, each by its name in order.
 
     Args:
         repo: The repository: a folder, a configuration in it, or its address.
         scratch: A folder for what is made on the way.
+        view: Only this view, and no services; empty: everything.
 
     Raises:
-        ConfigError: if there is no such repository, or its definitions do not hold.
+        ConfigError: if there is no such repository or view, or its definitions do not hold.
         DataError: if it, or what its definitions leave to be inferred, cannot be read.
     """
     opened = open_repository(repo, Path(scratch))
@@ -25,11 +27,22 @@ def listed(repo: str, scratch: str) -> dict[str, Any]:
     computed = [
         _on_demand_view(opened.on_demand_views[name]) for name in sorted(opened.on_demand_views)
     ]
+    views, services = [*plain, *computed], sorted(opened.services)
+    if view:
+        named = [item for item in views if item["name"] == view]
+        if not named:
+            known = [item["name"] for item in views]
+            raise ConfigError(
+                f"the feature repository {repo} has no feature view {view!r}",
+                cause=nearest(view, known),
+                choices=known,
+            )
+        views, services = named, []
     return {
         "repo": repo,
         "project": opened.project,
-        "services": [_service(opened.services[name]) for name in sorted(opened.services)],
-        "views": [*plain, *computed],
+        "services": [_service(opened.services[name]) for name in services],
+        "views": views,
     }
 
 
@@ -54,7 +67,7 @@ def _view(opened: Repository, view: Any) -> dict[str, Any]:
     pushed = isinstance(view.stream_source, PushSource)
     return {
         "name": view.name,
-        "kind": f"push source {view.stream_source.name}" if pushed else "batch",
+        "kind": f"pushed: {view.stream_source.name}" if pushed else "batch",
         "description": view.description,
         "keys": join_keys(opened, view),
         "ttl_seconds": view.ttl.total_seconds() if view.ttl else None,
