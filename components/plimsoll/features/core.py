@@ -1,0 +1,276 @@
+"""A dataset becomes a dataset with features: joined as of each row's time, measured, checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from plimsoll.artifacts.dataset import Dataset, open_dataset, write_batches
+from plimsoll.artifacts.feature_plan import write_plan
+from plimsoll.artifacts.files import write_text
+from plimsoll.artifacts.witness import METADATA_KEY
+from plimsoll.errors import ConfigError, DataError, GateError, PlimsollError
+from plimsoll.feature_store.plans import ServicePlan, check_columns, plan_of
+from plimsoll.feature_store.registries import RegistryState
+from plimsoll.feature_store.repository import Repository, open_repository
+from plimsoll.features import config as configs
+from plimsoll.features import words
+from plimsoll.features.computing import Widening
+from plimsoll.features.config import FeaturesConfig
+from plimsoll.features.coverage import Coverage, check_named, too_low
+from plimsoll.features.joining import Asking, joined_batches, limits_of
+from plimsoll.features.leaks import Watch, leak
+from plimsoll.features.outside import witnesses_of
+from plimsoll.features.reach import ViewReach, measured
+from plimsoll.features.report import report_html
+from plimsoll.features.telling import LabelSample, Told, telling
+from plimsoll.problem import SPLITS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What was measured of a join."""
+
+    dataset: Dataset
+    """The rows that were joined."""
+    planned: ServicePlan
+    config: FeaturesConfig
+    coverage: Coverage
+    reach: Mapping[str, ViewReach]
+    """How far each view reaches; views whose source is elsewhere are not in it."""
+    strengths: Mapping[str, float]
+    """How well each feature alone tells the label on train, 0.5 to 1."""
+    telling: tuple[Told, ...]
+    """Those that tell it too well."""
+    watch: Watch
+    """What rows found of after their time, or what others than theirs."""
+    registry: RegistryState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """A dataset that was joined."""
+
+    dataset: Dataset
+    notes: tuple[str, ...]
+    witnesses: tuple[dict[str, Any], ...]
+
+    def metadata(self) -> dict[str, Any]:
+        """Returns what the artifact's metadata tells of it."""
+        return {
+            **{f"rows_{split}": self.dataset.rows(split) for split in SPLITS},
+            "id": self.dataset.id,
+            "notes": list(self.notes),
+            METADATA_KEY: list(self.witnesses),
+        }
+
+
+def join(
+    dataset: Path, joined: Path, report: Path, repo: str = "", service: str = "", config: str = "{}"
+) -> Joined:
+    """Joins a dataset with a feature service, in memory that does not grow with its rows.
+
+    Args:
+        dataset: The dataset's folder.
+        joined: Where the dataset with features comes to be.
+        report: Where the page comes to be.
+        repo: The Feast repository; empty: the problem names it.
+        service: The feature service; empty: the problem names it.
+        config: A ``FeaturesConfig`` as JSON.
+
+    Raises:
+        ConfigError: if neither names a repository and a service, or what they name does not fit
+            the dataset.
+        DataError: if rows or sources cannot be joined.
+        GateError: if a feature knows what came after a row's time, has too few values, tells the
+            label, or the registry is stale; the page is written nevertheless.
+    """
+    settings = configs.parse(config)
+    opened = open_dataset(Path(dataset))
+    where, name = _asked(opened, repo, service)
+    joined = Path(joined)
+    joined.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".features-", dir=joined.parent) as scratch:
+        repository = open_repository(where, Path(scratch) / "repository", settings.yaml)
+        planned = _planned(opened, repository, name, settings)
+        state = repository.registry_state(name)
+        words.check_registry(state, repository, settings)
+        witnesses = witnesses_of(repository, planned.joins)
+        made, found = _made(opened, repository, planned, settings, Path(scratch))
+        found = dataclasses.replace(found, registry=state)
+        write_text(Path(report), report_html(found))
+        _check(found)
+        _move(Path(scratch) / "joined", joined)
+    made = dataclasses.replace(made, folder=joined)
+    return Joined(dataset=made, notes=words.notes(found), witnesses=witnesses)
+
+
+def _asked(dataset: Dataset, repo: str, service: str) -> tuple[str, str]:
+    named = dataset.problem.features
+    where = repo or (named.repo if named else "")
+    name = service or (named.service if named else "")
+    if not where or not name:
+        raise ConfigError(
+            "there is no feature service to join the dataset with",
+            cause=f"the repository is {where!r}, the service {name!r}",
+            hint="say so in the problem: features: {repo: feature_repo, service: flights_late_v1}",
+        )
+    if not dataset.problem.time:
+        raise ConfigError(
+            "the problem names no time column, so that nobody can say as of when features count",
+            hint="say which column it is: time: COLUMN",
+        )
+    return where, name
+
+
+def _planned(
+    dataset: Dataset, repository: Repository, service: str, settings: FeaturesConfig
+) -> ServicePlan:
+    problem = dataset.problem
+    planned = plan_of(repository, service, problem.time)
+    columns = {column.name: column.type for column in dataset.columns}
+    check_columns(planned, columns, problem.private)
+    check_named(settings, planned.plan.columns)
+    hidden = [name for name in planned.plan.columns if name in problem.not_features]
+    if hidden:
+        raise ConfigError(
+            f"the problem drops {hidden[0]!r}, which the feature service {service} has",
+            hint="take it out of drop, or out of the service",
+        )
+    return planned
+
+
+def _made(
+    dataset: Dataset,
+    repository: Repository,
+    planned: ServicePlan,
+    settings: FeaturesConfig,
+    scratch: Path,
+) -> tuple[Dataset, Findings]:
+    _check_times(dataset, planned.plan.time)
+    limits = limits_of(repository, settings.memory_limit, scratch)
+    asking = Asking(
+        repository=repository,
+        joins=planned.joins,
+        created=settings.filter_by_created_timestamp,
+        limits=limits,
+        batch_rows=settings.batch_rows,
+    )
+    features = planned.plan.columns
+    coverage = Coverage(features=features)
+    label = dataset.problem.label
+    sample = LabelSample(dataset.rows("train"), label, features)
+    widening = Widening(dataset, planned)
+    watch = Watch(dataset, planned, asking)
+    answers = watch.passed(joined_batches(dataset, planned, asking))
+    write_plan(scratch / "plan", planned.plan, planned.files)
+    made = write_batches(
+        scratch / "joined",
+        widening.schema,
+        _counted(widening.pieces(answers, settings.batch_rows), coverage, sample),
+        dataset.problem,
+        dataset.inferred,
+        {**dataset.lineage, "features": _lineage(planned)},
+        scratch / "plan",
+    )
+    reach = measured(
+        dataset,
+        planned.joins,
+        planned.plan.time,
+        repository.folder,
+        limits,
+        created=settings.filter_by_created_timestamp,
+    )
+    strengths = {} if settings.telling == "off" else sample.strengths(dataset.problem.task)
+    return made, Findings(
+        dataset=dataset,
+        planned=planned,
+        config=settings,
+        coverage=coverage,
+        reach=reach,
+        strengths=strengths,
+        telling=telling(strengths, settings.telling_from),
+        watch=watch,
+        registry=RegistryState(status="equal"),
+    )
+
+
+def _counted(
+    pieces: Iterator[tuple[str, pa.RecordBatch]], coverage: Coverage, sample: LabelSample
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    for split, batch in pieces:
+        coverage.add(split, batch)
+        if split == "train":
+            sample.add(batch)
+        yield split, batch
+
+
+def _check_times(dataset: Dataset, time: str) -> None:
+    """Checks that every row has a time.
+
+    Raises:
+        DataError: if one has none, or there are no rows.
+    """
+    rows, lacking = 0, {}
+    for split in SPLITS:
+        rows += dataset.rows(split)
+        nulls = sum(batch.column(0).null_count for batch in dataset.batches(split, [time]))
+        if nulls:
+            lacking[split] = nulls
+    if lacking:
+        told = ", ".join(f"{count:,} of {split}" for split, count in lacking.items())
+        raise DataError(
+            f"{sum(lacking.values()):,} rows have no time, and so no features as of then",
+            cause=f"the column {time!r} is null: {told}",
+            hint="leave such rows out of the data",
+        )
+    if not rows:
+        raise DataError("the dataset has no rows to join")
+
+
+def _lineage(planned: ServicePlan) -> dict[str, Any]:
+    plan = planned.plan
+    return {
+        "service": plan.service,
+        "project": plan.project,
+        "registry_sha256": plan.registry_sha256,
+        "views": [*(item.name for item in planned.joins), *(item.name for item in plan.on_demand)],
+    }
+
+
+def _check(found: Findings) -> None:
+    """Raises the first error of what was found."""
+    alike = {name for name, item in found.reach.items() if item.alike}
+    errors: list[PlimsollError | None] = [
+        leak(found.watch, alike),
+        too_low(found.coverage, found.config),
+    ]
+    if found.telling and found.config.telling == "fail":
+        errors.append(_tells(found))
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+def _tells(found: Findings) -> GateError:
+    best = found.telling[0]
+    return GateError(
+        f"the feature {best.feature!r} tells the label by itself",
+        cause="\n".join(f"{item.feature}: {item.strength:.4f} of 1" for item in found.telling[:8]),
+        hint="check what its source knows when; telling: warn in the features config goes on",
+    )
+
+
+def _move(made: Path, target: Path) -> None:
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    elif target.exists() or target.is_symlink():
+        target.unlink()
+    made.rename(target)

@@ -1,0 +1,249 @@
+"""The page of a join: what has a value, how old it is, and what looks like a leak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from plimsoll.feature_store.plans import Join
+from plimsoll.features.coverage import added, reasons
+from plimsoll.features.leaks import leak
+from plimsoll.features.reach import Reach, ViewReach
+from plimsoll.features.words import duration
+from plimsoll.pictures.cells import share_table
+from plimsoll.pictures.charts import bar_chart
+from plimsoll.pictures.markup import Html, joined
+from plimsoll.pictures.page import Page
+from plimsoll.pictures.tables import badge, cards, facts, folded, notice, table
+from plimsoll.problem import SPLITS
+
+if TYPE_CHECKING:
+    from plimsoll.features.core import Findings
+
+OPEN = 25
+MOST_BARS = 20
+MILLION = 1_000_000
+REASONS = ("the key is null", "no row of that key", "none known by then", "only stale ones",
+           "the value is null")  # fmt: skip
+
+
+def report_html(found: Findings) -> str:
+    """Returns the page: self-contained, without scripts."""
+    plan = found.planned.plan
+    page = Page(
+        f"Features: {plan.service}",
+        f"Each row has the values that were known as of its own time, the column {plan.time}. "
+        f"The label is {found.dataset.problem.label}.",
+    )
+    page.add_bare("", joined([_verdict(found), _cards(found)]))
+    page.add_bare("Views", _views(found), "TTL: how long after its event a value counts.")
+    page.add_bare(
+        "Coverage",
+        _coverage(found),
+        "Shares of rows with a value; the model imputes the others.",
+    )
+    why = _why(found)
+    if why:
+        page.add_bare("Why rows have no value", why, "All splits together, view by view.")
+    ages = _ages(found)
+    if ages:
+        page.add_bare("Staleness", ages, "A row's time less the event timestamp of what it found.")
+    page.add_bare("Leakage", _leakage(found), _about_leakage(found))
+    if found.strengths:
+        page.add("What tells the label", _strengths(found), _about_strengths(found))
+    page.add("Joined", _facts(found))
+    return page.html()
+
+
+def _verdict(found: Findings) -> Html:
+    wrong = leak(found.watch, _alike(found))
+    if wrong is not None:
+        return notice(wrong.headline, wrong.cause, "bad")
+    if found.telling and found.config.telling == "fail":
+        return notice(f"Stopped: {found.telling[0].feature} tells the label by itself", "", "bad")
+    rows = sum(found.coverage.rows.values())
+    text = f"{len(found.planned.plan.columns)} features, {rows:,} rows, none from after its time"
+    if found.telling:
+        return notice(text, f"Suspicious: {found.telling[0].feature} tells the label.", "warn")
+    return notice(text, "", "good")
+
+
+def _cards(found: Findings) -> Html:
+    shares = [found.coverage.total(name) for name in found.planned.plan.columns]
+    known = [share for share in shares if share is not None]
+    whole = sum(share == 1 for share in known)
+    tiles: list[tuple[str, object, object]] = [
+        (f"rows in {split}", found.coverage.rows[split], "") for split in SPLITS
+    ]
+    tiles.append(("features", len(shares), f"{whole} of them in every row"))
+    if known:
+        tiles.append(("coverage", f"{sum(known) / len(known):.1%}", f"least {min(known):.1%}"))
+    return Html(f'<div style="margin-top:14px">{cards(tiles)}</div>')
+
+
+def _views(found: Findings) -> Html:
+    rows: list[list[object]] = []
+    for join in found.planned.joins:
+        reach = found.reach.get(join.name)
+        total = added(reach.splits) if reach else None
+        rows.append(
+            [
+                join.name,
+                ", ".join(key.column for key in join.view.keys if key.column) or "none",
+                len(join.view.features),
+                duration(join.view.ttl_us) if join.view.ttl_us else "no end",
+                reach.source_rows if reach else None,
+                _percent(total.found, total.rows) if total else None,
+                duration(total.age_p50) if total and total.age_p50 is not None else None,
+            ]
+        )
+    for part in found.planned.plan.on_demand:
+        takes = ", ".join(part.inputs)
+        rows.append(
+            [part.name, f"on demand, from {takes}", len(part.features), "", None, None, None]
+        )
+    headers = ["view", "keys", "features", "TTL", "rows of source", "rows found", "median age"]
+    return table(headers, rows)
+
+
+def _coverage(found: Findings) -> Html:
+    coverage = found.coverage
+    names = sorted(
+        coverage.features,
+        key=lambda name: (coverage.total(name) or 0.0, list(coverage.features).index(name)),
+    )
+    parts = [_share_table(found, names[:OPEN])]
+    if names[OPEN:]:
+        parts.append(
+            folded(f"{len(names) - OPEN:,} more features", _share_table(found, names[OPEN:]))
+        )
+    return joined(parts)
+
+
+def _share_table(found: Findings, names: Sequence[str]) -> Html:
+    shares = [[found.coverage.share(name, split) for split in SPLITS] for name in names]
+    texts = [["" if share is None else _written(share) for share in row] for row in shares]
+    return share_table(names, SPLITS, shares, texts)
+
+
+def _written(share: float) -> str:
+    if share in (0.0, 1.0):
+        return "all" if share else "none"
+    # What is nearly all, or nearly none, is not written as if it were.
+    return f"{min(max(share, 0.0001), 0.9999):.2%}"
+
+
+def _why(found: Findings) -> Html:
+    rows: list[list[object]] = []
+    for join in found.planned.joins:
+        reach = found.reach.get(join.name)
+        if reach is None:
+            continue
+        total = added(reach.splits)
+        for item in join.view.features:
+            values = sum(found.coverage.values[split][item.column] for split in SPLITS)
+            why = reasons(total.rows - values, total)
+            if why:
+                rows.append([item.column, join.name, *(why.get(reason) for reason in REASONS)])
+    if not rows:
+        return Html()
+    return table(["feature", "view", *REASONS], rows)
+
+
+def _ages(found: Findings) -> Html:
+    rows: list[list[object]] = []
+    bars: dict[str, list[float | None]] = {split: [] for split in SPLITS}
+    labels = []
+    for name, reach in found.reach.items():
+        if not any(item.found for item in reach.splits.values()):
+            continue
+        labels.append(name)
+        for split in SPLITS:
+            item = reach.splits[split]
+            age = item.age_p50
+            bars[split].append(None if age is None else age / MILLION / 3600)
+            if item.found:
+                ages = (item.age_p50, item.age_p90, item.age_max)
+                rows.append([name, split, *map(duration, ages), _percent(item.stale, item.rows)])
+    if not rows:
+        return Html()
+    chart = bar_chart(labels[:MOST_BARS], bars, value_label="median age, hours", horizontal=True)
+    headers = ["view", "split", "median", "nine of ten", "oldest", "only stale ones"]
+    return joined([Html(f'<div class="panel">{chart}</div>'), table(headers, rows)])
+
+
+def _leakage(found: Findings) -> Html:
+    rows: list[list[object]] = []
+    for join in found.planned.joins:
+        rows.append([join.name, _checked(found, join), *_created(found.reach.get(join.name))])
+    headers = ["view", "values of after the row's time", "written after it", "source rows alike"]
+    return table(headers, rows) if rows else Html("<p>Nothing was looked up.</p>")
+
+
+def _checked(found: Findings, join: Join) -> Html:
+    wrong = found.watch.late.get(join.name) or found.watch.other.get(join.name)
+    if wrong is not None:
+        return badge(f"{wrong.rows:,} rows", "bad" if join.name not in _alike(found) else "warn")
+    if join.name in found.watch.unchecked:
+        return badge("not checked", "dull")
+    return badge("none", "good")
+
+
+def _created(reach: ViewReach | None) -> tuple[object, object]:
+    if reach is None:
+        return None, None
+    total: Reach = added(reach.splits)
+    return _percent(total.created_after, total.found), reach.alike
+
+
+def _about_leakage(found: Findings) -> str:
+    if found.config.filter_by_created_timestamp:
+        return "Values that were written after a row's time were left out."
+    return (
+        "Values that were written after a row's time, as by a backfill, are used; "
+        "filter_by_created_timestamp leaves them out."
+    )
+
+
+def _strengths(found: Findings) -> Html:
+    best = sorted(found.strengths.items(), key=lambda item: (-item[1], item[0]))[:MOST_BARS]
+    return bar_chart(
+        [name for name, _ in best],
+        {"": [value for _, value in best]},
+        value_label="0.5 says nothing, 1 says all",
+        horizontal=True,
+        domain=(0.0, 1.0),
+    )
+
+
+def _about_strengths(found: Findings) -> str:
+    how = (
+        "half of the absolute rank correlation with it, and 0.5"
+        if found.dataset.problem.task == "regression"
+        else "the area under the ROC curve of each feature alone"
+    )
+    return (
+        f"On train: {how}. From {found.config.telling_from:g} on a feature is suspected to know "
+        "what came after."
+    )
+
+
+def _facts(found: Findings) -> Html:
+    plan = found.planned.plan
+    return facts(
+        {
+            "Project": plan.project,
+            "Service": plan.service,
+            "Definitions": plan.registry_sha256,
+            "Registry": found.registry.status,
+            "Rows of": found.dataset.id,
+        }
+    )
+
+
+def _percent(count: int, rows: int) -> str | None:
+    return f"{count / rows:.1%}" if rows else None
+
+
+def _alike(found: Findings) -> set[str]:
+    return {name for name, item in found.reach.items() if item.alike}

@@ -1,0 +1,141 @@
+"""Features that tell the label by themselves: a sign that they know what came after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+SAMPLED_ROWS = 200_000
+MOST_CLASSES = 20
+FEWEST_PER_VALUE = 20
+"""Rows that a text's value must have on average for its classes to say something."""
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+class LabelSample:
+    """Evenly spaced rows of train: features and label.
+
+    Args:
+        rows: How many rows train has.
+        label: The label's column.
+        features: The features' columns.
+    """
+
+    def __init__(self, rows: int, label: str, features: Sequence[str]) -> None:
+        self._step = max(-(-rows // SAMPLED_ROWS), 1)
+        self._names = [label, *features]
+        self._seen = 0
+        self._parts: list[pa.Table] = []
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Takes rows of train, in order."""
+        first = -self._seen % self._step
+        self._seen += batch.num_rows
+        places = pa.array(np.arange(first, batch.num_rows, self._step))
+        table = pa.Table.from_batches([batch]).select(self._names)
+        self._parts.append(table.take(places))
+
+    def strengths(self, task: str) -> dict[str, float]:
+        """Returns how well each feature alone tells the label, 0.5 (not at all) to 1 (exactly).
+
+        Areas under the ROC curve, of the class it tells best; for a regression 0.5 plus half of
+        the absolute rank correlation. Rows without a value are left out.
+        """
+        if not self._parts:
+            return {}
+        table = pa.concat_tables(self._parts)
+        return dict(_strengths(table, task))
+
+
+def _strengths(table: pa.Table, task: str) -> Iterator[tuple[str, float]]:
+    label, *features = table.column_names
+    for name in features:
+        both = table.select([label, name]).drop_null()
+        if len(both) and pc.count_distinct(both.column(name)).as_py() > 1:
+            yield name, _strength(both.column(name), both.column(label), task)
+
+
+def _strength(column: pa.ChunkedArray, label: pa.ChunkedArray, task: str) -> float:
+    if task == "regression":
+        numbers, labels = _numbers(column), _numbers(label)
+        if numbers is None or labels is None:
+            return 0.5
+        ranks, target = _ranks(numbers), _ranks(labels)
+        if not ranks.std() or not target.std():
+            return 0.5
+        return 0.5 + abs(float(np.corrcoef(ranks, target)[0, 1])) / 2
+    classes = pc.value_counts(label).field(0)
+    counts = pc.value_counts(label).field(1).to_numpy()
+    commonest = [classes[int(place)] for place in np.argsort(-counts, kind="stable")]
+    found = [0.5]
+    # Of two classes each tells the other.
+    for item in commonest[: 1 if len(commonest) == 2 else MOST_CLASSES]:
+        positive = pc.equal(label, item).to_numpy().astype(bool)
+        if 0 < positive.sum() < len(positive):
+            found.append(_area(column, positive))
+    return max(found)
+
+
+def _area(column: pa.ChunkedArray, positive: NDArray[np.bool_]) -> float:
+    numbers = _numbers(column)
+    if numbers is None:
+        numbers = _shares(column, positive)
+        if numbers is None:
+            return 0.5
+    ranks = _ranks(numbers)
+    count = int(positive.sum())
+    other = len(positive) - count
+    area = (float(ranks[positive].sum()) - count * (count + 1) / 2) / (count * other)
+    return max(area, 1 - area)
+
+
+def _numbers(column: pa.ChunkedArray) -> Floats | None:
+    if pa.types.is_string(column.type):
+        return None
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.int64())
+    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy())
+
+
+def _shares(column: pa.ChunkedArray, positive: NDArray[np.bool_]) -> Floats | None:
+    """Returns each text's share of positive rows; None if texts are too many to say."""
+    codes = column.combine_chunks().dictionary_encode()
+    if isinstance(codes, pa.ChunkedArray):
+        codes = codes.unify_dictionaries().combine_chunks()
+    places = codes.indices.to_numpy()
+    values = len(codes.dictionary)
+    if values * FEWEST_PER_VALUE > len(places):
+        return None
+    rows = np.bincount(places, minlength=values)
+    hits = np.bincount(places, weights=positive, minlength=values)
+    shares: Floats = (hits / np.maximum(rows, 1))[places]
+    return shares
+
+
+def _ranks(numbers: Floats) -> Floats:
+    """Returns ranks from 1, the mean of them where numbers are equal."""
+    _, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    means: Floats = (ends - (counts - 1) / 2)[places]
+    return means
+
+
+@dataclass(frozen=True)
+class Told:
+    """A feature that tells the label."""
+
+    feature: str
+    strength: float
+
+
+def telling(strengths: Mapping[str, float], least: float) -> tuple[Told, ...]:
+    """Returns the features that tell the label at least so well, the best first."""
+    found = [Told(name, value) for name, value in strengths.items() if value >= least]
+    return tuple(sorted(found, key=lambda item: (-item.strength, item.feature)))
