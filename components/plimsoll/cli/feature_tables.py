@@ -68,11 +68,12 @@ def print_row(found: Mapping[str, Any]) -> None:
         table.add_row(Text(f"{view}{_ttl(listed)}", style="bold"))
         for item in listed:
             then, now = item["then"], item["now"]
+            told = _time if item["type"] == "UNIX_TIMESTAMP" else _value
             table.add_row(
                 Text(f"  {item['name']}"),
-                Text(_value(then["value"])),
+                Text(told(then["value"])),
                 Text(_moment(then["event_time"]), style="dim"),
-                Text(_value(now["value"])),
+                Text(told(now["value"])),
                 Text(_moment(now["event_time"]), style="dim"),
                 "" if now["age_seconds"] is None else duration(now["age_seconds"]),
                 Text(now["status"], style=_STYLES.get(now["status"], "dim")),
@@ -123,6 +124,10 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _time(value: str | None) -> str:
+    return _moment(value) or "-"
 
 
 def _moment(text: str | None) -> str:
