@@ -70,7 +70,7 @@ def entity_sql(dataset: Dataset, keys: Sequence[str], time: str) -> str:
             path = text(str((dataset.folder / shard.path).resolve()))
             parts.append(
                 f"SELECT {names}{', ' if names else ''}"
-                f"{quoted(time)} AT TIME ZONE 'UTC' AS {TIME}, "
+                f"{quoted(time)} AS {TIME}, "
                 f"file_row_number + {before} AS {ROW} "
                 f"FROM read_parquet({path}, file_row_number = true)"
             )

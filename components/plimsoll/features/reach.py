@@ -7,7 +7,7 @@ all, and for each row of the dataset the newest of its key that was known by the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -125,11 +125,11 @@ def _measured(connection: Any, join: Join, source: SourceTable, *, created: bool
     view = view_join(join, source, created=created)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {HISTORY} AS {asof.history(view)}")
     rows = connection.execute(_query(join, view)).fetchall()
-    names = ("split", *COUNTS, *AGES)
+    names = (*COUNTS, *AGES)
     splits = {split: Reach() for split in SPLITS}
     for row in rows:
-        told = dict(zip(names, row, strict=True))
-        splits[told.pop("split")] = replace(Reach(), **told)
+        split, *values = row
+        splits[split] = Reach(**dict(zip(names, values, strict=True)))
     keys = listed(raw for raw in (source.raw[column] for _, column in view.keys))
     stamps = [source.microseconds(view.event)]
     stamps += [source.microseconds(view.created)] if view.created else []
