@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from plimsoll.artifacts.feature_plan import MANIFEST as PLAN
 from plimsoll.artifacts.files import (
     checked_manifest,
     digest_file,
@@ -23,6 +24,7 @@ from plimsoll.errors import ArtifactError
 
 FORMAT = "plimsoll.package/1"
 MANIFEST = "manifest.json"
+FEATURES = "features"
 VERSION_DIGITS = 16
 FIELDS = ("name", "task", "classes", "positive", "inputs", "problem")
 NETWORK_FILES = ("network.json", "weights.safetensors")
@@ -40,8 +42,9 @@ class Contents:
     """The label's values in the order of the model's columns; empty for regression."""
     positive: Any
     """Binary: the positive value; else None."""
-    inputs: tuple[Mapping[str, str], ...]
-    """``{"name", "type"}`` of each raw column that a request gives."""
+    inputs: tuple[Mapping[str, Any], ...]
+    """``{"name", "type"}`` of each raw column that a request may give; ``"lookup": true`` of those
+    that a server with a feature store looks up or computes where they are left out."""
     problem: Mapping[str, Any]
     """The resolved problem."""
     model: Path
@@ -62,6 +65,8 @@ class Contents:
     """Data id, code, locks and parameters; no time of day, no path of this machine."""
     model_card: str
     """Markdown for the people who use the model."""
+    features: Path | None = None
+    """Folder of the plan of the features that were joined; None: none were."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +85,9 @@ class Package:
     """The label's values in the order of the model's columns; empty for regression."""
     positive: Any
     """Binary: the positive value; else None."""
-    inputs: tuple[Mapping[str, str], ...]
-    """``{"name", "type"}`` of each raw column that a request gives."""
+    inputs: tuple[Mapping[str, Any], ...]
+    """``{"name", "type"}`` of each raw column that a request may give; ``"lookup": true`` of those
+    that a server with a feature store looks up or computes where they are left out."""
     problem: Mapping[str, Any]
     """The resolved problem."""
     files: Mapping[str, str]
@@ -106,6 +112,11 @@ class Package:
     def statistics(self) -> Path:
         """Folder of the reference statistics."""
         return self.folder / "statistics"
+
+    @property
+    def features(self) -> Path | None:
+        """Folder of the feature plan; None: no features were joined."""
+        return self.folder / FEATURES if f"{FEATURES}/{PLAN}" in self.files else None
 
     def warmup(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Returns the warm-up instances and the answers expected, of equal length."""
@@ -138,6 +149,8 @@ def write_package(folder: Path, contents: Contents) -> Package:
         _copy_file(contents.schema / "schema.pbtxt", aside / "schema" / "schema.pbtxt")
         _copy_folder(contents.transform, aside / "transform")
         _copy_folder(contents.statistics, aside / "statistics")
+        if contents.features is not None:
+            _copy_folder(contents.features, aside / FEATURES)
         warmup = {"instances": list(contents.instances), "answers": list(contents.answers)}
         write_json(aside / "warmup.json", warmup)
         write_json(aside / "metrics.json", contents.metrics)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from plimsoll.artifacts.dataset import Dataset
-from plimsoll.artifacts.transform import Transform
-from plimsoll.evaluate.gate import Verdict
+from plimsoll.artifacts.feature_plan import Feature, FeaturePlan, View
 from plimsoll.problem import SPLITS
+
+if TYPE_CHECKING:
+    from plimsoll.evaluate.core import Evaluation
 
 _TASKS = {
     "binary": "tells the probability that {label} is {positive}",
@@ -16,14 +19,14 @@ _TASKS = {
 }
 
 
-def model_card(
-    dataset: Dataset,
-    transform: Transform,
-    metrics: Mapping[str, Mapping[str, float]],
-    baseline: Mapping[str, Mapping[str, float]],
-    verdicts: Sequence[Verdict],
-) -> str:
-    """Returns a model's card."""
+def model_card(found: Evaluation, plan: FeaturePlan | None) -> str:
+    """Returns a model's card.
+
+    Args:
+        found: What was found out about the model.
+        plan: The plan of the features that were joined; None: none were.
+    """
+    dataset, transform = found.dataset, found.transform
     problem, label = dataset.problem, transform.label
     what = _TASKS[label.task].format(
         label=label.name, positive=label.positive, count=len(label.classes)
@@ -31,11 +34,15 @@ def model_card(
     lines = [f"# {problem.name}", "", f"A network that {what}.", "", "## Data", ""]
     lines += [f"Dataset `{dataset.id[:16]}`, split by {problem.split.by or 'hash'}:", ""]
     lines += [f"- {split}: {dataset.rows(split):,} rows" for split in SPLITS]
-    lines += ["", "## How good it is", "", *_table(metrics, baseline)]
+    lines += ["", "## How good it is", "", *_table(found.metrics, found.baseline)]
     lines += ["", "## Thresholds on the test split", ""]
-    lines += [f"- {verdict}: {'passed' if verdict.passed else 'FAILED'}" for verdict in verdicts]
+    lines += [
+        f"- {verdict}: {'passed' if verdict.passed else 'FAILED'}" for verdict in found.verdicts
+    ]
     lines += ["", "## What it reads", ""]
     lines += [f"- `{column.name}` ({column.type}): {column.why}" for column in transform.inputs]
+    if plan is not None:
+        lines += ["", "## Where its features come from", "", *_features(plan)]
     lines += ["", "## Limits", "", *(f"- {limit}" for limit in _LIMITS), ""]
     return "\n".join(lines)
 
@@ -46,6 +53,40 @@ _LIMITS = (
     "The figures hold for rows like those of the test split; when the data moves, they do not.",
     "It finds what goes together, not what causes what.",
 )
+
+
+def _features(plan: FeaturePlan) -> list[str]:
+    said = (
+        f"The feature service `{plan.service}` of the project `{plan.project}`, registry "
+        f"`{plan.registry_sha256[:16]}`, each value as of `{plan.time}`:"
+    )
+    return [
+        said,
+        "",
+        *(
+            f"- `{view.name}` by {_keys(view)}: {_names(view.features)}; {_age(view)}"
+            for view in plan.views
+        ),
+        *(
+            f"- `{part.name}`, computed from {', '.join(f'`{name}`' for name in part.inputs)}: "
+            f"{_names(part.features)}"
+            for part in plan.on_demand
+        ),
+    ]
+
+
+def _keys(view: View) -> str:
+    return ", ".join(f"`{key.column}`" for key in view.keys if key.column) or "no key"
+
+
+def _names(features: Sequence[Feature]) -> str:
+    return ", ".join(f"`{feature.column}`" for feature in features)
+
+
+def _age(view: View) -> str:
+    if not view.ttl_us:
+        return "a value counts for ever"
+    return f"a value counts for {timedelta(microseconds=view.ttl_us)} (TTL)"
 
 
 def _table(

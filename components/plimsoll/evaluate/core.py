@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from plimsoll.artifacts import network
 from plimsoll.artifacts.dataset import Dataset, open_dataset
 from plimsoll.artifacts.examples import Examples, open_examples
+from plimsoll.artifacts.feature_plan import FeaturePlan, open_plan
 from plimsoll.artifacts.files import write_text
 from plimsoll.artifacts.package import Contents, Package, write_package
 from plimsoll.artifacts.statistics import open_statistics
@@ -226,14 +227,16 @@ def _baseline(path: Path, answers: Floats) -> Floats:
 
 def _contents(inputs: Inputs, found: Evaluation, module: network.Network) -> Contents:
     dataset, transform = found.dataset, found.transform
-    requests = warmup.instances(dataset, transform)
+    plan = None if dataset.feature_plan is None else open_plan(dataset.feature_plan)
+    columns = inputs_of(dataset, transform, plan)
+    requests = warmup.instances(dataset, columns)
     label = transform.label
     return Contents(
         name=dataset.problem.name or label.name,
         task=label.task,
         classes=tuple(label.classes),
         positive=label.positive,
-        inputs=tuple({"name": item.name, "type": item.type} for item in transform.inputs),
+        inputs=columns,
         problem=dataset.problem.to_dict(),
         model=inputs.model,
         transform=inputs.transform,
@@ -249,10 +252,26 @@ def _contents(inputs: Inputs, found: Evaluation, module: network.Network) -> Con
                 {**vars(verdict), "passed": verdict.passed} for verdict in found.verdicts
             ],
         },
-        lineage=lineage.lineage(dataset, inputs.transform, inputs.model),
-        model_card=card.model_card(
-            dataset, transform, found.metrics, found.baseline, found.verdicts
-        ),
+        lineage=lineage.lineage(dataset, inputs.transform, inputs.model, plan),
+        model_card=card.model_card(found, plan),
+        features=dataset.feature_plan,
+    )
+
+
+def inputs_of(
+    dataset: Dataset, transform: Transform, plan: FeaturePlan | None
+) -> tuple[dict[str, Any], ...]:
+    """Returns the columns that a request may give: the model's own, and those to look up by."""
+    looked_up = frozenset(plan.columns if plan else ())
+    own = {column.name: column.type for column in transform.inputs}
+    keys = {
+        name: dataset.type_of(name)
+        for name in (plan.request_columns if plan else ())
+        if name not in own
+    }
+    return tuple(
+        {"name": name, "type": kind, **({"lookup": True} if name in looked_up else {})}
+        for name, kind in (own | keys).items()
     )
 
 

@@ -9,19 +9,23 @@ from typing import Any
 from plimsoll import __version__
 from plimsoll.artifacts.code import code_digest
 from plimsoll.artifacts.dataset import Dataset
+from plimsoll.artifacts.feature_plan import FeaturePlan
 from plimsoll.artifacts.files import digest_tree, read_json
 
 LOCK_VARIABLE = "PLIMSOLL_LOCK_SHA256"
 _MAKERS = ("artifacts", "ingest", "validate", "transform", "train", "evaluate")
 
 
-def lineage(dataset: Dataset, transform: Path, model: Path) -> dict[str, Any]:
+def lineage(
+    dataset: Dataset, transform: Path, model: Path, plan: FeaturePlan | None = None
+) -> dict[str, Any]:
     """Returns the lineage of a model: no time of day and no path of this machine in it.
 
     Args:
         dataset: The dataset.
         transform: The transform's folder.
         model: The model's folder.
+        plan: The plan of the features that were joined; None: none were.
     """
     training = read_json(model / "training.json")
     return {
@@ -30,5 +34,14 @@ def lineage(dataset: Dataset, transform: Path, model: Path) -> dict[str, Any]:
         "transform": digest_tree(transform),
         "training": training,
         "library": {"version": __version__, "code": code_digest(_MAKERS)},
+        **({"features": _features(plan)} if plan else {}),
         "locks": {"train": os.environ.get(LOCK_VARIABLE, "")},
+    }
+
+
+def _features(plan: FeaturePlan) -> dict[str, str]:
+    return {
+        "project": plan.project,
+        "service": plan.service,
+        "registry_sha256": plan.registry_sha256,
     }

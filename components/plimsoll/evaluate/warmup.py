@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,16 +17,20 @@ ROWS = 16
 UNSEEN = "a value that was never seen"
 
 
-def instances(dataset: Dataset, transform: Transform) -> list[dict[str, Any]]:
+def instances(dataset: Dataset, inputs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns requests: rows spread over the test split, one of nulls, one of unseen categories.
 
-    They hold the columns that the model reads and no others.
+    They hold all features that the model reads, so that they are answered without a store.
+
+    Args:
+        dataset: Where the rows come from.
+        inputs: ``{"name", "type"}`` of the columns that they hold.
     """
-    columns = [column.name for column in transform.inputs]
+    columns = [column["name"] for column in inputs]
     table = dataset.read("test", columns)
     places = np.unique(np.linspace(0, table.num_rows - 1, min(ROWS, table.num_rows)).astype(int))
     rows = rows_from_table(table.take(places))
-    texts = [column.name for column in transform.inputs if column.type == "string"]
+    texts = [column["name"] for column in inputs if column["type"] == "string"]
     empty = dict.fromkeys(columns)
     unseen = {**rows[0], **dict.fromkeys(texts, UNSEEN)}
     return [*rows, empty, unseen]

@@ -137,6 +137,8 @@ def _v2(
             "data": [instance.get(column["name"]) for instance in instances],
         }
         for column in package.inputs
+        # What to look features up by may be left out where all features are given.
+        if any(column["name"] in instance for instance in instances)
     ]
     path = f"/v2/models/{quote(package.name)}/infer"
     body = json.dumps({"inputs": inputs}).encode()

@@ -13,6 +13,8 @@ from plimsoll.images import image
 TEMPLATE = "inferenceservice.yaml"
 CONTAINER = "kserve-container"
 STORAGE_VARIABLE = "STORAGE_URI"
+FEATURES_VARIABLE = "PLIMSOLL_FEATURES"
+FEATURES_KEY = "where"
 CLAIM = "plimsoll-models"
 LONGEST_NAME = 50
 
@@ -20,8 +22,10 @@ LONGEST_NAME = 50
 def rendered(template: Path, package: Package) -> str:
     """Returns the YAML of the InferenceService that serves a package.
 
-    Only names, labels, annotations, image, arguments, storage and the probes' paths are filled
-    in; all else is the template's.
+    Only names, labels, annotations, image, arguments, storage, the probes' paths and the feature
+    store's address are filled in; all else is the template's. That address may hold a password:
+    it comes from the key ``where`` of the secret that ``features_secret`` names, if the cluster
+    has it. Without it the server asks requests for all features.
 
     Args:
         template: A valid InferenceService with a container ``kserve-container``.
@@ -48,6 +52,8 @@ def rendered(template: Path, package: Package) -> str:
             hint="start again from the template that comes with plimsoll",
         ) from error
     said = f"# {package.name} {package.version}, rendered by plimsoll push: apply with kubectl.\n"
+    if package.features is not None:
+        said += _about_features(package)
     text: str = yaml.safe_dump(service, sort_keys=False, width=100)
     return said + text
 
@@ -68,6 +74,11 @@ def storage_uri(package: Package) -> str:
     return f"pvc://{CLAIM}/{package.name}/{package.version}"
 
 
+def features_secret(package: Package) -> str:
+    """Returns the name of the Kubernetes secret that says where a model's features are."""
+    return f"{service_name(package.name)}-features"
+
+
 def _fill(service: dict[str, Any], package: Package) -> None:
     metadata = service["metadata"]
     metadata["name"] = service_name(package.name)
@@ -82,9 +93,27 @@ def _fill(service: dict[str, Any], package: Package) -> None:
     container["args"] = [_named(argument, package.name) for argument in container["args"]]
     storage = next(item for item in container["env"] if item["name"] == STORAGE_VARIABLE)
     storage["value"] = storage_uri(package)
+    if package.features is not None:
+        _add_features(container["env"], features_secret(package))
     for probe in ("startupProbe", "readinessProbe"):
         if probe in container:
             container[probe]["httpGet"]["path"] = f"/v2/models/{package.name}/ready"
+
+
+def _add_features(environment: list[dict[str, Any]], secret: str) -> None:
+    # A template that says it itself knows better.
+    if any(item["name"] == FEATURES_VARIABLE for item in environment):
+        return
+    reference = {"name": secret, "key": FEATURES_KEY, "optional": True}
+    environment.append({"name": FEATURES_VARIABLE, "valueFrom": {"secretKeyRef": reference}})
+
+
+def _about_features(package: Package) -> str:
+    secret = features_secret(package)
+    return (
+        f"# Its features are looked up where the secret {secret} says: kubectl create secret\n"
+        f"# generic {secret} --from-literal={FEATURES_KEY}=redis://:PASSWORD@HOST:6379/0\n"
+    )
 
 
 def dataset_id(package: Package) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from plimsoll.errors import PlimsollError
 from plimsoll.serving.config import ServerConfig
+from plimsoll.serving.lookup_config import FALLBACKS, LookupConfig
+from plimsoll.serving.online_stores import VARIABLE
 
 PR_SET_PDEATHSIG = 1
 
@@ -41,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             max_rows=given.max_rows,
             max_bytes=given.max_bytes,
             threads=given.threads,
+            features=given.features,
+            lookup=LookupConfig(
+                timeout_ms=given.features_timeout_ms,
+                fallback=given.features_fallback,
+                pause_ms=given.features_pause_ms,
+            ),
         )
         serve(given.model_dir, config)
     except PlimsollError as error:
@@ -72,8 +80,42 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--threads", type=int, default=usual.threads, help="requests computed at once (%(default)s)"
     )
+    _add_features(parser)
     add("--parent", type=int, default=0, metavar="PID", help=argparse.SUPPRESS)
     return parser
+
+
+def _add_features(parser: argparse.ArgumentParser) -> None:
+    add, usual = parser.add_argument, LookupConfig()
+    add(
+        "--features",
+        # Not as a default that help would show: it may hold a password.
+        default=os.environ.get(VARIABLE, ""),
+        metavar="WHERE",
+        help="where a model's features are looked up: a Feast repository's folder or file, "
+        "sqlite:PATH, redis://[:PASSWORD@]HOST:PORT/DB, or http://HOST:PORT of a Feast feature "
+        f"server (the environment variable {VARIABLE})",
+    )
+    add(
+        "--features-timeout-ms",
+        type=float,
+        default=usual.timeout_ms,
+        metavar="MS",
+        help="milliseconds for a request's whole look-up (%(default)g)",
+    )
+    add(
+        "--features-fallback",
+        choices=FALLBACKS,
+        default=usual.fallback,
+        help="if the store does not answer: refuse with status 503, or impute (%(default)s)",
+    )
+    add(
+        "--features-pause-ms",
+        type=float,
+        default=usual.pause_ms,
+        metavar="MS",
+        help="milliseconds after a failure in which the store is not asked (%(default)g)",
+    )
 
 
 def _ends_with(parent: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from plimsoll.errors import RequestError, nearest
 from plimsoll.serving import tensors
 from plimsoll.serving.config import ServerConfig
+from plimsoll.serving.lookup import FeatureLookup
 from plimsoll.serving.predictor import Predictor
 
 _V1_HINT = 'send {"instances": [{"<column>": <value>, ...}, ...]}'
@@ -31,14 +32,19 @@ class PackageModel(kserve.Model):  # type: ignore[misc,unused-ignore]
     Args:
         predictor: The loaded package.
         config: The name, and what a request may hold.
+        lookup: Gives requests the features that they leave out; None: requests give all.
     """
 
-    def __init__(self, predictor: Predictor, config: ServerConfig) -> None:
+    def __init__(
+        self, predictor: Predictor, config: ServerConfig, lookup: FeatureLookup | None = None
+    ) -> None:
         super().__init__(config.name or predictor.package.name)
         self._predictor = predictor
         self._max_rows = config.max_rows
         self._types = {item["name"]: item["type"] for item in predictor.package.inputs}
         self._threads = ThreadPoolExecutor(config.threads, thread_name_prefix="predict")
+        self._lookup = lookup
+        self._lookups = ThreadPoolExecutor(config.lookup_threads, thread_name_prefix="look-up")
         self.ready = True
 
     def get_input_types(self) -> list[dict[str, Any]]:
@@ -64,28 +70,47 @@ class PackageModel(kserve.Model):  # type: ignore[misc,unused-ignore]
 
         Raises:
             RequestError: if it cannot be answered as it stands.
+            FeaturesUnavailableError: if its features cannot be looked up.
         """
         loop = asyncio.get_running_loop()
-        answer = self._v2 if isinstance(payload, InferRequest) else self._v1
-        return await loop.run_in_executor(self._threads, answer, payload)
+        v2 = isinstance(payload, InferRequest)
+        read: Callable[[Any], Any] = self._lists if v2 else self._rows
+        answer: Callable[[Any, Any], Any] = self._v2 if v2 else self._v1
+        if self._lookup is None:
+            return await loop.run_in_executor(self._threads, lambda: answer(payload, read(payload)))
+        # Apart, so that one that waits on the store keeps none from being computed.
+        values = await loop.run_in_executor(self._lookups, read, payload)
+        return await loop.run_in_executor(self._threads, answer, payload, values)
 
-    def _v1(self, payload: Any) -> dict[str, Any]:
+    def _rows(self, payload: Any) -> Sequence[Mapping[str, Any]]:
         rows = _instances(payload)
         self._check_size(len(rows))
-        return {"predictions": self._predictor.predict_rows(rows)}
+        if self._lookup is None:
+            return rows
+        self._predictor.check_rows(rows)
+        return self._lookup.rows(rows)
 
-    def _v2(self, request: InferRequest) -> InferResponse:
+    def _lists(self, request: InferRequest) -> Mapping[str, Sequence[Any]]:
         wanted = request.request_outputs or []
         tensors.check_requested([item.name for item in wanted], self._predictor.package.task)
         lists = tensors.lists_of(request.inputs, self._types)
         self._check_size(max(map(len, lists.values())))
+        if self._lookup is None:
+            return lists
+        self._predictor.check_lists(lists)
+        return self._lookup.lists(lists)
+
+    def _v1(self, _payload: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return {"predictions": self._predictor.predict_rows(rows)}
+
+    def _v2(self, request: InferRequest, lists: Mapping[str, Sequence[Any]]) -> InferResponse:
         return InferResponse(
             response_id=request.id or str(uuid.uuid4()),
             model_name=self.name,
             model_version=self._predictor.package.version,
             infer_outputs=self._outputs(self._predictor.predict_lists(lists)),
             use_binary_outputs=request.use_binary_outputs,
-            requested_outputs=wanted or None,
+            requested_outputs=request.request_outputs or None,
         )
 
     def _outputs(self, array: NDArray[np.float64]) -> list[InferOutput]:

@@ -29,6 +29,22 @@ class Predictor:
         self._transform = read_transform(package.transform)
         self._network = network.load_network(package.model)
 
+    def check_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Checks that rows are mappings of columns that are known, whatever they leave out.
+
+        Raises:
+            RequestError: if one is not.
+        """
+        apply.check_rows(self._transform, rows)
+
+    def check_lists(self, lists: Mapping[str, Sequence[Any]]) -> None:
+        """Checks that columns are known, and of one length, whatever is left out.
+
+        Raises:
+            RequestError: if one is not.
+        """
+        apply.check_lists(self._transform, lists)
+
     def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Answers rows of raw column values, one answer a row.
 

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from plimsoll.errors import RequestError
 from plimsoll.serving.guard import Guard, refusal, too_long
+from plimsoll.serving.lookup import FeaturesUnavailableError
 
 BINARY_HEADER = "inference-header-content-length"
 _HINT = "GET /v2/models/<name> lists inputs and outputs; v1 takes instances of raw columns"
@@ -34,6 +35,7 @@ class Front(RESTServer):  # type: ignore[misc,unused-ignore]
     def _add_exception_handlers(self, app: FastAPI) -> None:
         super()._add_exception_handlers(app)
         app.add_exception_handler(RequestError, _refused)
+        app.add_exception_handler(FeaturesUnavailableError, _unavailable)
         app.add_exception_handler(RequestValidationError, _not_the_protocol)
         app.add_exception_handler(InvalidInput, _unreadable)
         app.add_exception_handler(ModelNotFound, _not_found)
@@ -92,6 +94,12 @@ class OnePackage(ModelRepositoryExtension):  # type: ignore[misc,unused-ignore]
 
 async def _refused(_request: Any, error: Exception) -> JSONResponse:
     return refusal(HTTPStatus.BAD_REQUEST, error)
+
+
+async def _unavailable(_request: Any, error: FeaturesUnavailableError) -> JSONResponse:
+    answer = refusal(HTTPStatus.SERVICE_UNAVAILABLE, error)
+    answer.headers["Retry-After"] = str(error.retry_seconds)
+    return answer
 
 
 async def _unreadable(_request: Any, error: Exception) -> JSONResponse:

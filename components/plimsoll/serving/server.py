@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 from plimsoll.artifacts.package import Package, open_package
 from plimsoll.errors import PlimsollError, UsageError
 from plimsoll.serving.config import ServerConfig
+from plimsoll.serving.features import ServedFeatures
 from plimsoll.serving.location import package_folder
 
 if TYPE_CHECKING:
@@ -48,16 +49,28 @@ def serve(model_dir: Path, config: ServerConfig) -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, _stop)
     package = open_package(package_folder(model_dir))
+    features = ServedFeatures(package, config)
     with _listening(config) as listener:
-        model = _loaded(package, config)
+        model = _loaded(package, config, features)
         address = _url(config, listener.getsockname()[1], model.name)
-        _run(model, config, listener, lambda: _announce(package, address))
+        _run(model, config, listener, lambda: _announce(package, address, features))
+    features.close()
 
 
-def example(package: Package, url: str) -> str:
-    """Returns a curl line that asks a server for one row of the package's warm-up."""
+def example(package: Package, url: str, left_out: Collection[str] = ()) -> str:
+    """Returns a curl line that asks a server for one row of the package's warm-up.
+
+    Args:
+        package: The package.
+        url: Where the model answers.
+        left_out: Columns that the server looks up itself.
+    """
     instances, _ = package.warmup()
-    body = json.dumps({"instances": instances[:1]}, ensure_ascii=False)
+    rows = [
+        {name: value for name, value in row.items() if name not in left_out}
+        for row in instances[:1]
+    ]
+    body = json.dumps({"instances": rows}, ensure_ascii=False)
     return f"curl -s {shlex.quote(url)} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
@@ -84,7 +97,7 @@ async def _until_stopped(
     await serving
 
 
-def _loaded(package: Package, config: ServerConfig) -> PackageModel:
+def _loaded(package: Package, config: ServerConfig, features: ServedFeatures) -> PackageModel:
     # KServe parses the command line when it is imported, and knows nothing of ours.
     arguments, sys.argv = sys.argv, sys.argv[:1]
     try:
@@ -96,7 +109,7 @@ def _loaded(package: Package, config: ServerConfig) -> PackageModel:
     instances, _ = package.warmup()
     if instances:
         predictor.predict_rows(instances)
-    return PackageModel(predictor, config)
+    return PackageModel(predictor, config, features.lookup)
 
 
 def _front(model: PackageModel, config: ServerConfig):  # type: ignore[no-untyped-def]
@@ -172,10 +185,12 @@ def _url(config: ServerConfig, port: int, name: str) -> str:
     return f"http://{host}:{port}/v1/models/{name}:predict"
 
 
-def _announce(package: Package, url: str) -> None:
-    sys.stdout.write(
-        f"{package.name} {package.version} answers at {url}\n{example(package, url)}\n"
-    )
+def _announce(package: Package, url: str, features: ServedFeatures) -> None:
+    lines = [
+        f"{package.name} {package.version} answers at {url}",
+        example(package, url, features.columns),
+    ]
+    sys.stdout.write("\n".join([*lines, *features.said()]) + "\n")
     sys.stdout.flush()
 
 

@@ -30,12 +30,20 @@ from plimsoll.artifacts.transform import (
     Weekday,
 )
 from plimsoll.errors import DataError, RequestError, nearest
-from plimsoll.transform.instances import columns_from_lists, columns_from_rows, wrong_value
+from plimsoll.transform.instances import (
+    check_lists,
+    check_rows,
+    columns_from_lists,
+    columns_from_rows,
+    wrong_value,
+)
 
 __all__ = [
     "Columns",
     "Features",
     "apply",
+    "check_lists",
+    "check_rows",
     "columns_from_lists",
     "columns_from_rows",
     "encode_labels",

@@ -57,15 +57,8 @@ def columns_from_rows(
         RequestError: if an instance lacks a column, has one that is not known, or a value has
             the wrong type; it names the instance, counted from 0.
     """
-    inputs, known = _expected(transform)
-    for place, row in enumerate(rows):
-        if not isinstance(row, Mapping):
-            raise RequestError(
-                f"instances[{place}] must be an object of raw column values",
-                cause=f"it is {_shown(row)}",
-            )
-        if not known.issuperset(row):
-            raise _unknown(place, row, known)
+    check_rows(transform, rows)
+    inputs, _ = _expected(transform)
     columns: dict[str, NDArray[Any]] = {}
     for name, kind in inputs:
         try:
@@ -88,7 +81,47 @@ def columns_from_lists(
     Raises:
         RequestError: as ``columns_from_rows``, and if the lengths differ.
     """
-    inputs, known = _expected(transform)
+    _check_known(transform, lists)
+    inputs, _ = _expected(transform)
+    for name, _ in inputs:
+        if name not in lists:
+            raise RequestError(
+                f"the column {name!r} is missing",
+                cause=f"the request has {', '.join(lists) or 'no columns'}",
+            )
+    _check_lengths(lists)
+    return {name: _column(name, kind, lists[name]) for name, kind in inputs}
+
+
+def check_rows(transform: Transform, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Checks that instances are mappings of columns that are known, whatever they leave out.
+
+    Raises:
+        RequestError: if one is not.
+    """
+    _, known = _expected(transform)
+    for place, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise RequestError(
+                f"instances[{place}] must be an object of raw column values",
+                cause=f"it is {_shown(row)}",
+            )
+        if not known.issuperset(row):
+            raise _unknown(place, row, known)
+
+
+def check_lists(transform: Transform, lists: Mapping[str, Sequence[Any]]) -> None:
+    """Checks that columns are known, and of one length, whatever is left out.
+
+    Raises:
+        RequestError: if one is not.
+    """
+    _check_known(transform, lists)
+    _check_lengths(lists)
+
+
+def _check_known(transform: Transform, lists: Mapping[str, Sequence[Any]]) -> None:
+    _, known = _expected(transform)
     for name in lists:
         if name not in known:
             raise RequestError(
@@ -96,18 +129,14 @@ def columns_from_lists(
                 cause=nearest(str(name), known),
                 choices=sorted(known),
             )
-    for name, _ in inputs:
-        if name not in lists:
-            raise RequestError(
-                f"the column {name!r} is missing",
-                cause=f"the request has {', '.join(lists) or 'no columns'}",
-            )
+
+
+def _check_lengths(lists: Mapping[str, Sequence[Any]]) -> None:
     if len({len(values) for values in lists.values()}) > 1:
         raise RequestError(
             "the columns have different numbers of values",
             cause=", ".join(f"{name}: {len(values)}" for name, values in lists.items()),
         )
-    return {name: _column(name, kind, lists[name]) for name, kind in inputs}
 
 
 @lru_cache(maxsize=16)
