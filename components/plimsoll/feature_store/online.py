@@ -18,6 +18,7 @@ from plimsoll.feature_store.encoding import (
     encoded,
     moment_of,
 )
+from plimsoll.feature_store.repository import Repository
 
 HINT = "start the store, correct online_store in the feature repository, and run this again"
 
@@ -69,6 +70,26 @@ class OnlineWriter:
             protos = _protos(batch, self._layout)
             with told(self._store):
                 self._online.online_write_batch(self._store.config, self._view, protos, None)
+
+
+def applied(repository: Repository, seconds: float) -> tuple[str, ...]:
+    """Brings a repository's registry and its online store's tables up to its definitions.
+
+    Args:
+        repository: The repository.
+        seconds: How long to wait for a registry that another holds.
+
+    Returns:
+        What is to be said of it, a sentence each.
+
+    Raises:
+        DataError: if the registry is locked, or it or the online store cannot be written.
+    """
+    if repository.definitions is None:
+        return ("the repository has no definitions: its registry was taken as it is",)
+    with told(repository.store):
+        found = repository.apply(seconds)
+    return (f"applied {len(found)} definitions that the registry did not have",) if found else ()
 
 
 @contextmanager

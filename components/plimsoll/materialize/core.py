@@ -17,7 +17,7 @@ from plimsoll.errors import ConfigError, UsageError, nearest
 from plimsoll.feature_store import intervals, pulling
 from plimsoll.feature_store.definitions import quiet
 from plimsoll.feature_store.encoding import layout_of, microseconds, moment_of
-from plimsoll.feature_store.online import OnlineWriter, told
+from plimsoll.feature_store.online import OnlineWriter, applied, told
 from plimsoll.feature_store.pulling import Interval, Limits
 from plimsoll.feature_store.repository import Repository, open_repository
 from plimsoll.feature_store.types import SECOND_US
@@ -25,6 +25,8 @@ from plimsoll.materialize.config import MaterializeConfig
 
 PROGRESS_S = 5.0
 """Seconds between two lines of progress."""
+FEWEST_TIMED = 1_000
+"""Rows below which a rate says nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,7 @@ def materialize(repo: str, asked: Asked) -> Materialized:
     with tempfile.TemporaryDirectory(prefix="materialize-") as folder:
         repository = open_repository(repo, Path(folder) / "repository")
         views = _chosen(repository, asked.views)
-        notes = _applied(repository, config)
+        notes = applied(repository, config.lock_seconds)
         limits = Limits(
             batch_rows=config.batch_rows, memory_mb=config.memory_mb, scratch=Path(folder)
         )
@@ -159,16 +161,6 @@ def _chosen(repository: Repository, names: str) -> list[Any]:
     return [online[name] for name in dict.fromkeys(asked or online)]
 
 
-def _applied(repository: Repository, config: MaterializeConfig) -> tuple[str, ...]:
-    if repository.definitions is None:
-        return ("the repository has no definitions: its registry was taken as it is",)
-    with told(repository.store):
-        found = repository.apply(config.lock_seconds)
-    if not found:
-        return ()
-    return (f"applied {len(found)} definitions that the registry did not have",)
-
-
 def _view(
     repository: Repository,
     view: Any,
@@ -191,7 +183,8 @@ def _view(
     start = min(0, until) if since is None else since
     intervals.record(repository.store, repository.folder, view, (start, until), config.lock_seconds)
     came = "up to" if since is None else f"after {_shown(since)}, up to"
-    note = f"{view.name}: {keys:,} keys {came} {_shown(until)}, {rate:,.0f} rows/s{said}"
+    note = f"{view.name}: {keys:,} key{'s' * (keys != 1)} {came} {_shown(until)}"
+    note += f", {rate:,.0f} rows/s{said}" if keys >= FEWEST_TIMED else said
     return ViewDone(name=view.name, keys=keys, note=_told(note))
 
 
@@ -205,11 +198,9 @@ def _written(
     writer = OnlineWriter(repository.store, view, layout)
     origin = pulling.origin_of(view, layout)
     said = ""
-    if pulling.is_parquet(view.batch_source):
+    if pulling.of_local_files(view.batch_source):
         newest = writer.keeps_newest
-        batches = pulling.from_parquet(
-            origin, repository.folder, interval, limits, backfills=newest
-        )
+        batches = pulling.from_files(origin, repository.folder, interval, limits, backfills=newest)
         if origin.created and not newest:
             said = "; late rows are left out, which this online store would let replace newer ones"
     else:

@@ -1,1 +1,1 @@
-"""The component ``push_features``: rows that just came, into a push source."""
+"""Push features: rows that just came into a push source, online and offline."""
