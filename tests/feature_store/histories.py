@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
@@ -20,7 +20,7 @@ START = 1_704_067_200 * SECOND
 """2024-01-01, UTC."""
 
 Value = bool | int | float | str | None
-KeyValues = tuple[int | str, ...]
+KeyValues = tuple[int | str | None, ...]
 
 KEYS: Mapping[str, tuple[int | str, ...]] = {
     "STRING": ("", "a", "Å東 🛬", "a:b'\"%"),
@@ -99,6 +99,9 @@ class ViewHistory:
             for row in self.rows
             if row.key == key and row.event <= at and (known is None or row.created <= known)
         ]
+        if None in key:
+            # Not known is not equal to anything, itself included.
+            return None
         if not counted:
             return None
         newest = max(counted, key=lambda row: (row.event, row.created))
@@ -107,9 +110,15 @@ class ViewHistory:
         kept = zip(self.fields, newest.values, strict=True)
         return tuple(as_kept(field.type, value) for field, value in kept), newest.event
 
-    def known(self, until: int) -> ViewHistory:
-        """Returns the view with the rows alone that were created by a time."""
-        return replace(self, rows=tuple(row for row in self.rows if row.created <= until))
+    def of(self, rows: Iterable[Row]) -> ViewHistory:
+        """Returns the view with other rows."""
+        return replace(self, rows=tuple(rows))
+
+    def punctual(self) -> ViewHistory:
+        """Returns the view with rows created at their event, if its source does not say when."""
+        return (
+            self if self.created else self.of(replace(row, created=row.event) for row in self.rows)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +127,10 @@ class History:
 
     views: tuple[ViewHistory, ...]
     times: tuple[int, ...]
+
+    def each(self, change: Callable[[ViewHistory], ViewHistory]) -> History:
+        """Returns the history with each view changed."""
+        return replace(self, views=tuple(change(view) for view in self.views))
 
 
 SHAPES: Mapping[str, tuple[KeyPart, ...]] = {
@@ -166,7 +179,7 @@ def rows_of(
 
     No two rows of a key have the same times and other values: of such, no rule says which counts.
     """
-    parts = [st.sampled_from(KEYS[part.type]) for part in keys]
+    parts = [st.sampled_from([*KEYS[part.type], None]) for part in keys]
     drawn = draw(
         st.lists(
             st.tuples(

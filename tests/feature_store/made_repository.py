@@ -18,6 +18,7 @@ from feature_store.histories import KEYS, History, Row, Value, ViewHistory, as_k
 
 PROJECT = "random"
 SERVICE = "everything"
+OFFLINE = "plimsoll.feature_store.offline.AsofOfflineStore"
 TIME = "event_timestamp"
 ALIASES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "by_text": {"of_text": {}, "of_other": {"text": "other_text"}}
@@ -50,7 +51,7 @@ def applied(
     folder: Path,
     history: History,
     online: Mapping[str, Any],
-    offline: str = "plimsoll.feature_store.offline.AsofOfflineStore",
+    offline: str = OFFLINE,
     project: str = PROJECT,
 ) -> Any:
     """Writes sources and a repository below a folder, and returns Feast's store of it.
@@ -135,6 +136,7 @@ def questions(times: Iterable[int]) -> list[Question]:
         for one, two in pairs
     ]
     keys.append({"text": "none", "long": 5, "short": 5, "other_text": "nowhere"})
+    keys.append({"text": None, "long": longs[0], "short": shorts[0], "other_text": None})
     return [{**row, TIME: time} for time in times for row in keys]
 
 

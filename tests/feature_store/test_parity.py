@@ -1,0 +1,241 @@
+"""The value offline at a time is the value online after materialising up to that time."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from feature_store.histories import History, Row, ViewHistory, histories
+from feature_store.made_repository import (
+    applied,
+    expected,
+    offline_values,
+    questions,
+    write_source,
+)
+from feature_store.online_sides import (
+    RedisSide,
+    Side,
+    SqliteSide,
+    looking_up,
+    materialize,
+    online_values,
+    push,
+)
+from redis_server import redis_server
+
+PROJECTS = (f"p{number}x" for number in itertools.count())
+MakeSide = Callable[[Path], Side]
+some = settings(max_examples=5, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=100, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "redis"])
+def make_side(request: pytest.FixtureRequest) -> Iterator[MakeSide]:
+    """Makes an online store for one repository."""
+    if request.param == "sqlite":
+        yield lambda folder: SqliteSide(folder / "online.db")
+    else:
+        with redis_server() as server:
+            yield lambda folder: RedisSide(server)
+
+
+@pytest.fixture(params=["America/New_York"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Puts the machine into another zone."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield request.param
+    monkeypatch.undo()
+    time.tzset()
+
+
+@some
+@given(history=histories())
+def test_the_value_online_is_the_value_offline(make_side: MakeSide, history: History) -> None:
+    equal_in_steps(make_side, history)
+
+
+@pytest.mark.slow
+@many
+@given(history=histories())
+def test_it_is_in_many_histories(make_side: MakeSide, history: History) -> None:
+    equal_in_steps(make_side, history)
+
+
+@settings(some, max_examples=3)
+@given(history=histories())
+def test_it_is_on_a_machine_of_another_zone(
+    zone: str, make_side: MakeSide, history: History
+) -> None:
+    equal_in_steps(make_side, history)
+
+
+@some
+@given(history=histories())
+def test_steps_repeats_and_late_runs_leave_what_one_run_leaves(
+    make_side: MakeSide, history: History
+) -> None:
+    same_state(make_side, history)
+
+
+@pytest.mark.slow
+@many
+@given(history=histories())
+def test_they_do_in_many_histories(make_side: MakeSide, history: History) -> None:
+    same_state(make_side, history)
+
+
+@some
+@given(history=histories())
+def test_rows_that_come_late_count_once_they_are_there(
+    make_side: MakeSide, history: History
+) -> None:
+    equal_as_the_source_grows(make_side, history)
+
+
+@pytest.mark.slow
+@many
+@given(history=histories())
+def test_they_do_in_many_growing_histories(make_side: MakeSide, history: History) -> None:
+    equal_as_the_source_grows(make_side, history)
+
+
+@some
+@given(history=histories(), data=st.data())
+def test_pushed_rows_count_on_both_sides(
+    make_side: MakeSide, history: History, data: st.DataObject
+) -> None:
+    equal_with_pushes(make_side, history, data)
+
+
+@pytest.mark.slow
+@many
+@given(history=histories(), data=st.data())
+def test_they_do_in_many_pushed_histories(
+    make_side: MakeSide, history: History, data: st.DataObject
+) -> None:
+    equal_with_pushes(make_side, history, data)
+
+
+@dataclass(frozen=True)
+class Both:
+    """Both sides of one history."""
+
+    folder: Path
+    project: str
+    side: Side
+    store: Any
+    lookup: Any
+
+    def check(self, history: History, at: int, **options: Any) -> None:
+        """Compares both sides at a time, with each other and with the rule.
+
+        Args:
+            history: What the sources ever have.
+            at: The time, up to which the online store was brought.
+            options: Of the historical retrieval.
+        """
+        rows = questions([at])
+        known = at if options.get("filter_by_created_timestamp") else None
+        online = online_values(self.lookup, rows)
+        offline = offline_values(self.store, history, rows, **options)
+        for row, one, other in zip(rows, offline, online, strict=True):
+            assert one == expected(history, row, known), f"offline, at {row}"
+            assert other == one, f"online, at {row}"
+
+
+@contextmanager
+def both(make_side: MakeSide, history: History) -> Iterator[Both]:
+    """Yields both sides of a history, the online store empty."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, project = Path(name), next(PROJECTS)
+        side = make_side(folder)
+        store = applied(folder, history, side.settings, project=project)
+        with looking_up(folder, folder / "scratch", side) as lookup:
+            yield Both(folder, project, side, store, lookup)
+
+
+def equal_in_steps(make_side: MakeSide, history: History) -> None:
+    with both(make_side, history) as sides:
+        for at in history.times:
+            materialize(sides.folder, at)
+            sides.check(history, at)
+
+
+def same_state(make_side: MakeSide, history: History) -> None:
+    last = history.times[-1]
+    with both(make_side, history) as sides:
+        materialize(sides.folder, last)
+        sides.check(history, last)
+        whole = sides.side.kept(sides.project)
+    with both(make_side, history) as sides:
+        for at in history.times:
+            materialize(sides.folder, at)
+        assert sides.side.kept(sides.project) == whole
+        materialize(sides.folder, last, since=0)
+        for at in history.times:
+            materialize(sides.folder, at, since=0)
+        materialize(sides.folder, last)
+        assert sides.side.kept(sides.project) == whole
+
+
+def equal_as_the_source_grows(make_side: MakeSide, history: History) -> None:
+    history = history.each(ViewHistory.punctual)
+    with both(make_side, history) as sides:
+        for at in history.times:
+            for view in history.views:
+                write_source(sides.folder, view.of(row for row in view.rows if row.created <= at))
+            materialize(sides.folder, at)
+            for view in history.views:
+                write_source(sides.folder, view)
+            sides.check(history, at, filter_by_created_timestamp=True)
+
+
+def equal_with_pushes(make_side: MakeSide, history: History, data: st.DataObject) -> None:
+    # A push is as of its event: its source tells no two rows of one event apart.
+    history = history.each(_with_one_row_an_event)
+    pushed = {
+        view.name: data.draw(st.lists(st.sampled_from(view.rows), unique_by=id))
+        for view in history.views
+        if view.pushed
+    }
+    start = history.each(
+        lambda view: view.of(row for row in view.rows if row not in pushed.get(view.name, ()))
+    )
+    with both(make_side, start) as sides:
+        before = min(row.event for view in history.views for row in view.rows) - 1
+        for at in history.times:
+            early = data.draw(st.booleans())
+            if early:
+                materialize(sides.folder, at)
+            for view in history.views:
+                rows = [row for row in pushed.get(view.name, ()) if before < row.event <= at]
+                if rows:
+                    push(sides.folder, view, rows, "online_and_offline")
+            if not early:
+                materialize(sides.folder, at)
+            before = at
+            there = history.each(lambda view, at=at: _there(view, pushed, at))
+            sides.check(there, at)
+
+
+def _there(view: ViewHistory, pushed: dict[str, list[Row]], at: int) -> ViewHistory:
+    """Returns a view with what its source has, pushes included, at a time."""
+    late = [row for row in pushed.get(view.name, ()) if row.event > at]
+    return view.of(row for row in view.rows if row not in late)
+
+
+def _with_one_row_an_event(view: ViewHistory) -> ViewHistory:
+    first = {(row.key, row.event): row for row in reversed(view.rows) if None not in row.key}
+    return view.of(first.values()) if first else view.of(view.rows[:1])
