@@ -65,6 +65,18 @@ def applied(
     """
     from feast import FeatureStore
 
+    write_settings(folder, online, offline, project)
+    for view in history.views:
+        write_source(folder, view)
+    store = FeatureStore(repo_path=str(folder))
+    store.apply(definitions(folder, history))
+    return store
+
+
+def write_settings(
+    folder: Path, online: Mapping[str, Any], offline: str = OFFLINE, project: str = PROJECT
+) -> None:
+    """Writes a repository's feature_store.yaml."""
     settings = {
         "project": project,
         "provider": "local",
@@ -74,11 +86,6 @@ def applied(
         "entity_key_serialization_version": 3,
     }
     (folder / "feature_store.yaml").write_text(yaml.safe_dump(settings))
-    for view in history.views:
-        write_source(folder, view)
-    store = FeatureStore(repo_path=str(folder))
-    store.apply(definitions(folder, history))
-    return store
 
 
 def write_source(folder: Path, view: ViewHistory) -> None:
