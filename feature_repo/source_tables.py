@@ -170,7 +170,7 @@ def rolling(table: Rolling) -> str:
     keys = ", ".join(_quoted(key) for key in table.keys)
     step = "1 DAY" if table.daily else "1 HOUR"
     # The quiet hour of New York, 03:00 or 04:00 there.
-    bin_of = "date_trunc('day', t + INTERVAL 959 MINUTE) + INTERVAL 8 HOUR" if table.daily else "t"
+    bin_of = "date_trunc('day', t + INTERVAL 15 HOUR) + INTERVAL 8 HOUR" if table.daily else "t"
     columns = ",\n  ".join(_columns(table))
     return f"""
 WITH bins AS (

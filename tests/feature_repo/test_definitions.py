@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_repo.tables import DATA, REPOSITORY, module, sliced
+from plimsoll.feature_store.plans import plan_of
+from plimsoll.feature_store.repository import open_repository
 
 FEAST = "from feast.cli.cli import cli; cli()"
 TYPES = {
@@ -204,6 +206,14 @@ def test_a_flight_without_a_tail_number_has_the_features_of_all_but_the_plane(jo
     [row] = [row for row in joined.to_pylist() if row["tailnum"] is None][:1]
     assert row["origin_scheduled_1h"] > 0
     assert {value for name, value in row.items() if name.startswith("plane_")} == {None}
+
+
+@pytest.mark.parametrize("service", ["flights_late_v1", "flights_late_weather"])
+def test_a_server_needs_nothing_but_columns_of_the_flights(service, repository, store, tmp_path):
+    opened = open_repository(str(repository), tmp_path)
+    plan = plan_of(opened, service, "time_hour").plan
+    assert list(plan.columns) == service_columns(store, service)
+    assert set(plan.request_columns) <= {*KEYS, "sched_dep_time", "time_hour"}
 
 
 def test_a_pushed_departure_is_read_online(repository):

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from feature_repo import known
@@ -233,7 +233,12 @@ def few(tmp_path_factory):
     return flights, folder / "out"
 
 
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=6,
+    # Each example makes all tables; a failing one says enough as it is.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(share=st.floats(0.1, 0.9), minute=st.integers(0, 59), seed=st.integers(0, 1000))
 def test_what_happens_later_changes_nothing_that_was_known(few, tmp_path, share, minute, seed):
     flights, tables = few
