@@ -13,6 +13,7 @@ import yaml
 
 SQLITE = "plimsoll.feature_store.sqlite.NewestSqliteOnlineStore"
 REDIS = "plimsoll.feature_store.redis.NewestRedisOnlineStore"
+OFFLINE = "plimsoll.feature_store.offline.AsofOfflineStore"
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SCHEMA = pa.schema(
     {
@@ -72,7 +73,7 @@ def repository(
     *,
     online: Mapping[str, Any] | None = None,
     definitions: str = DEFINITIONS,
-    offline: str = "duckdb",
+    offline: str = OFFLINE,
 ) -> Path:
     """Writes a repository and its sources, and returns its folder."""
     (folder / "data").mkdir(parents=True, exist_ok=True)

@@ -248,7 +248,7 @@ def _side_by_side(head: Any, numbers: Any) -> list[bytes]:
     width = len(head) + numbers.dtype.itemsize
     cells = np.empty((len(numbers), width), np.uint8)
     cells[:, : len(head)] = head
-    cells[:, len(head) :] = numbers.view(np.uint8).reshape(len(numbers), -1)
+    cells[:, len(head) :] = numbers.view(np.uint8).reshape(len(numbers), numbers.dtype.itemsize)
     found: list[bytes] = cells.view(f"V{width}").ravel().tolist()
     return found
 
