@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,9 @@ from plimsoll.feature_store.plans import ServicePlan
 from plimsoll.feature_store.types import as_declared, column_type
 from plimsoll.features.rows import Rows
 from plimsoll.problem import SPLITS
+
+FEW = 4
+"""Values that come so many times each are made once."""
 
 
 @dataclass(frozen=True)
@@ -78,19 +80,22 @@ class Widening:
             ):
                 what = f"the feature {item.name!r} of {join.name!r}"
                 columns[column] = as_declared(answer.column(output), item.type, what)
+        plain: dict[str, list[Any]] = {}
         for computed in self._computed:
-            columns |= _computed(computed, columns, batch.num_rows)
+            # Views take the same columns, and making values of Python's is slow.
+            plain |= {
+                name: _plain(columns[name]) for name in computed.part.inputs if name not in plain
+            }
+            columns |= _computed(computed, plain, batch.num_rows)
         return pa.RecordBatch.from_arrays(
             [columns[field.name] for field in self.schema], schema=self.schema
         )
 
 
-def _computed(
-    computed: Computed, columns: Mapping[str, pa.Array], rows: int
-) -> dict[str, pa.Array]:
+def _computed(computed: Computed, plain: Mapping[str, list[Any]], rows: int) -> dict[str, pa.Array]:
     """Runs an on-demand function on a batch, as a server does on a request."""
     part = computed.part
-    batch = {name: _plain(columns[name]) for name in part.inputs}
+    batch = {name: list(plain[name]) for name in part.inputs}
     try:
         answer = computed.call(batch)
     except Exception as error:  # the repository's code, whose errors may be any
@@ -119,11 +124,12 @@ def _declared(answer: Mapping[str, Any], item: Feature, part: OnDemand, rows: in
 
 def _plain(column: pa.Array) -> list[Any]:
     """Returns values as requests give them: None for no value, times as datetimes in UTC."""
-    if pa.types.is_timestamp(column.type):
-        return list(column.cast(pa.timestamp("us", "UTC")).to_pylist())
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-        return [
-            None if value is None or math.isnan(value) else value for value in column.to_pylist()
-        ]
-    return list(column.to_pylist())
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("us", "UTC"))
+    codes = column.dictionary_encode()
+    if len(codes.dictionary) * FEW > len(column):
+        return list(column.to_pylist())
+    values = codes.dictionary.to_pylist()
+    return [None if place is None else values[place] for place in codes.indices.to_pylist()]

@@ -12,7 +12,7 @@ from plimsoll.features.reach import Reach, ViewReach
 from plimsoll.features.words import duration
 from plimsoll.pictures.cells import share_table
 from plimsoll.pictures.charts import bar_chart
-from plimsoll.pictures.markup import Html, joined
+from plimsoll.pictures.markup import Html, element, joined
 from plimsoll.pictures.page import Page
 from plimsoll.pictures.tables import badge, cards, facts, folded, notice, table
 from plimsoll.problem import SPLITS
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 OPEN = 25
 MOST_BARS = 20
-MILLION = 1_000_000
 REASONS = ("the key is null", "no row of that key", "none known by then", "only stale ones",
            "the value is null")  # fmt: skip
 
@@ -47,10 +46,12 @@ def report_html(found: Findings) -> str:
         page.add_bare("Why rows have no value", why, "All splits together, view by view.")
     ages = _ages(found)
     if ages:
-        page.add_bare("Staleness", ages, "A row's time less the event timestamp of what it found.")
+        page.add_bare(
+            "Staleness", ages, "Age: a row's time less the event timestamp of what it found."
+        )
     page.add_bare("Leakage", _leakage(found), _about_leakage(found))
     if found.strengths:
-        page.add("What tells the label", _strengths(found), _about_strengths(found))
+        page.add_bare("What tells the label", _strengths(found), _about_strengths(found))
     page.add("Joined", _facts(found))
     return page.html()
 
@@ -78,7 +79,7 @@ def _cards(found: Findings) -> Html:
     tiles.append(("features", len(shares), f"{whole} of them in every row"))
     if known:
         tiles.append(("coverage", f"{sum(known) / len(known):.1%}", f"least {min(known):.1%}"))
-    return Html(f'<div style="margin-top:14px">{cards(tiles)}</div>')
+    return element("div", cards(tiles), style="margin-top:14px")
 
 
 def _views(found: Findings) -> Html:
@@ -152,24 +153,41 @@ def _why(found: Findings) -> Html:
 
 def _ages(found: Findings) -> Html:
     rows: list[list[object]] = []
-    bars: dict[str, list[float | None]] = {split: [] for split in SPLITS}
-    labels = []
     for name, reach in found.reach.items():
-        if not any(item.found for item in reach.splits.values()):
-            continue
-        labels.append(name)
         for split in SPLITS:
             item = reach.splits[split]
-            age = item.age_p50
-            bars[split].append(None if age is None else age / MILLION / 3600)
             if item.found:
                 ages = (item.age_p50, item.age_p90, item.age_max)
                 rows.append([name, split, *map(duration, ages), _percent(item.stale, item.rows)])
     if not rows:
         return Html()
-    chart = bar_chart(labels[:MOST_BARS], bars, value_label="median age, hours", horizontal=True)
-    headers = ["view", "split", "median", "nine of ten", "oldest", "only stale ones"]
-    return joined([Html(f'<div class="panel">{chart}</div>'), table(headers, rows)])
+    headers = ["view", "split", "median", "nine of ten within", "oldest", "only stale ones"]
+    return joined([_used_ttl(found), table(headers, rows)])
+
+
+def _used_ttl(found: Findings) -> Html:
+    """Draws how much of its TTL a view's values use up."""
+    ttls = {join.name: join.view.ttl_us for join in found.planned.joins}
+    names = [name for name in found.reach if ttls[name]][:MOST_BARS]
+    shares: dict[str, list[float | None]] = {
+        split: [_share(found.reach[name].splits[split].age_p90, ttls[name]) for name in names]
+        for split in SPLITS
+    }
+    if not any(share for row in shares.values() for share in row):
+        return Html()
+    chart = bar_chart(
+        names,
+        shares,
+        title="Age of nine in ten values, as a share of the TTL",
+        note="At 1 a value is about to be stale.",
+        horizontal=True,
+        domain=(0.0, 1.0),
+    )
+    return element("div", chart, class_="panel", style="margin-bottom:14px")
+
+
+def _share(age: int | None, ttl: int) -> float | None:
+    return None if age is None else age / ttl
 
 
 def _leakage(found: Findings) -> Html:
@@ -177,7 +195,7 @@ def _leakage(found: Findings) -> Html:
     for join in found.planned.joins:
         rows.append([join.name, _checked(found, join), *_created(found.reach.get(join.name))])
     headers = ["view", "values of after the row's time", "written after it", "source rows alike"]
-    return table(headers, rows) if rows else Html("<p>Nothing was looked up.</p>")
+    return table(headers, rows) if rows else element("p", "Nothing was looked up.")
 
 
 def _checked(found: Findings, join: Join) -> Html:
@@ -207,13 +225,9 @@ def _about_leakage(found: Findings) -> str:
 
 def _strengths(found: Findings) -> Html:
     best = sorted(found.strengths.items(), key=lambda item: (-item[1], item[0]))[:MOST_BARS]
-    return bar_chart(
-        [name for name, _ in best],
-        {"": [value for _, value in best]},
-        value_label="0.5 says nothing, 1 says all",
-        horizontal=True,
-        domain=(0.0, 1.0),
-    )
+    names, values = [name for name, _ in best], [[value] for _, value in best]
+    texts = [[f"{value:.3f}"] for _, value in best]
+    return share_table(names, ["of 1"], values, texts)
 
 
 def _about_strengths(found: Findings) -> str:
