@@ -107,6 +107,7 @@ def minutes_between(then: datetime | None, now: datetime | None) -> int | None:
     return None if then is None or now is None else (now - then) // timedelta(minutes=1)
 
 
+@lru_cache(maxsize=4096)
 def days_to_holiday(day: date) -> int:
     """Returns the days to the nearest federal holiday, negative after it; the next wins a tie."""
     near = [near for year in (day.year - 1, day.year, day.year + 1) for near in holidays(year)]
