@@ -69,7 +69,7 @@ def engine(limits: Limits, seconds: float | None = None) -> Iterator[Any]:
             ) from error
         watch = threading.Timer(seconds, connection.interrupt) if seconds else None
         try:
-            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET GLOBAL TimeZone = 'UTC'")
             if watch:
                 watch.start()
             yield connection

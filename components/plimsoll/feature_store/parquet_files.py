@@ -145,13 +145,11 @@ def _fitting(source: Any, rows: pa.Table, schema: pa.Schema) -> pa.Table:
     missing = [name for name in schema.names if name not in rows.column_names]
     unknown = [name for name in rows.column_names if name not in schema.names]
     if missing or unknown:
-        asked = (missing or unknown)[0]
-        others = rows.column_names if missing else schema.names
         raise DataError(
             f"rows for the source {source.name!r} do not have its columns",
             cause=f"missing: {shortened(missing) or '-'}; unknown: {shortened(unknown) or '-'}",
             choices=tuple(schema.names),
-            hint=nearest(asked, others),
+            hint=nearest(unknown[0], missing) if unknown else "",
         )
     rows = rows.select(schema.names)
     for column in schema:
