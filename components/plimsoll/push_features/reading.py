@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -81,8 +82,10 @@ def _raw(path: Path, name: str, wanted: tuple[str, ...]) -> Mapping[str, Column]
         if lower.endswith((".jsonl", ".jsonl.gz", ".ndjson", ".json")):
             return _of_json(path, name, packed=lower.endswith(".gz"))
     except (pa.ArrowInvalid, OSError, EOFError, UnicodeDecodeError) as error:
+        # Behind the numbers of columns stands the row itself.
+        said = re.sub(r"(got \d+):.*", r"\1", str(error), flags=re.DOTALL)
         raise DataError(
-            f"{name} cannot be read", cause=f"{type(error).__name__}: {str(error)[:200]}"
+            f"{name} cannot be read", cause=f"{type(error).__name__}: {said[:200]}"
         ) from error
     raise DataError(
         f"what {name} is cannot be told from its name", choices=KINDS, hint="name it so"
