@@ -100,10 +100,7 @@ def trips(folder: Path, *drivers: str) -> dict[str, Any]:
     return {name: values[0] for name, values in found.items() if values and values[2] >= START}
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["rows.parquet", "rows.csv", "rows.csv.gz", "rows.jsonl", "rows.jsonl.gz", "rows.ndjson"],
-)
+@pytest.mark.parametrize("ending", ["parquet", "csv", "csv.gz", "jsonl", "jsonl.gz", "ndjson"])
 def test_files_of_each_kind(tmp_path: Path, ending: str) -> None:
     folder = repository(tmp_path)
     rows = [row("a", 1, 1), row("b", 2, None, rating=None), row("a", 3, 3)]
