@@ -7,9 +7,15 @@ several entities travel side by side in one request, unless they share a join ke
 
 from __future__ import annotations
 
+import base64
+import http.client
 import json
+import socket
+import ssl
+import threading
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from plimsoll.serving.online_keys import microseconds
 from plimsoll.serving.online_store import (
@@ -27,37 +33,31 @@ from plimsoll.serving.online_store import (
 )
 from plimsoll.serving.online_values import DamagedValueError, settled
 
-if TYPE_CHECKING:
-    import httpx
-
 ROUTE = "/get-online-features"
 NOT_FOUND = "NOT_FOUND"
 STATUSES = ("PRESENT", "NULL_VALUE", NOT_FOUND, "OUTSIDE_MAX_AGE")
 MOST_BYTES = 256 << 20
+CHUNK_BYTES = 1 << 16
 
 
 class HttpReader:
     """Asks a Feast feature server.
 
     Args:
-        url: Where it answers, such as ``http://localhost:6566``.
-        timeout_seconds: How long a connection, and any wait on one, may take.
+        url: Where it answers, such as ``http://localhost:6566``; a user and a password in it go
+            along.
     """
 
-    def __init__(self, url: str, *, timeout_seconds: float) -> None:
-        import ssl
-
-        import httpx
-
-        self._client: httpx.Client = httpx.Client(
-            base_url=url.rstrip("/"),
-            timeout=timeout_seconds,
-            # A proxy for the world outside is none for the store beside this server.
-            trust_env=False,
-            verify=ssl.create_default_context(),
-        )
-        self._errors = httpx
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._host, self._port = parts.hostname or "", parts.port
+        self._path = parts.path.rstrip("/") + ROUTE
+        self._headers = {"Content-Type": "application/json", **_authorization(parts)}
         self._wanted = Wanted(project="", entities=(), views=())
+        self._local = threading.local()
+        self._opened: list[http.client.HTTPConnection] = []
+        self._lock = threading.Lock()
 
     def prepare(self, wanted: Wanted) -> None:
         """Takes what will be asked, once, before the first read; touches no store."""
@@ -98,8 +98,12 @@ class HttpReader:
         return found
 
     def close(self) -> None:
-        """Lets go of connections."""
-        self._client.close()
+        """Lets go of all threads' connections."""
+        with self._lock:
+            opened, self._opened = self._opened, []
+        for connection in opened:
+            connection.close()
+        self._local = threading.local()
 
     def _columns(
         self, entities: Sequence[int], asked: Mapping[int, Asked]
@@ -115,44 +119,103 @@ class HttpReader:
         return columns, rows
 
     def _posted(self, body: bytes, deadline: float) -> Any:
-        errors = self._errors
         try:
-            return self._exchanged(body, deadline)
-        except errors.TimeoutException as error:
+            data = self._exchanged(body, deadline)
+        except TimeoutError as error:
             raise too_late() from error
-        except errors.DecodingError as error:
-            raise StoreError(
-                DAMAGED, "the feature server's answer cannot be read", cause=type(error).__name__
-            ) from error
-        except (errors.HTTPError, OSError) as error:
+        except OSError as error:
             raise StoreError(
                 UNREACHABLE, "the feature server cannot be reached", cause=type(error).__name__
             ) from error
+        except http.client.HTTPException as error:
+            raise StoreError(
+                REFUSED, "the feature server does not speak HTTP", cause=type(error).__name__
+            ) from error
+        try:
+            return json.loads(data)
+        except ValueError as error:
+            raise StoreError(DAMAGED, "the feature server's answer is not JSON") from error
 
-    def _exchanged(self, body: bytes, deadline: float) -> Any:
-        headers = {"Content-Type": "application/json"}
-        left = seconds_left(deadline)
-        with self._client.stream(
-            "POST", ROUTE, content=body, headers=headers, timeout=left
-        ) as response:
-            if response.status_code != 200:
+    def _exchanged(self, body: bytes, deadline: float) -> bytes:
+        kept = getattr(self._local, "connection", None) is not None
+        try:
+            return self._exchanged_once(body, deadline)
+        except ConnectionError:
+            # The server may close a connection that was idle; one that is new tells the truth.
+            if not kept:
+                raise
+        return self._exchanged_once(body, deadline)
+
+    def _exchanged_once(self, body: bytes, deadline: float) -> bytes:
+        connection = self._connection(deadline)
+        try:
+            connection.request("POST", self._path, body, self._headers)
+            # Kept, for the client gives up its own where the server means to close.
+            wire = connection.sock
+            wire.settimeout(seconds_left(deadline))
+            response = connection.getresponse()
+            if response.status != http.client.OK:
                 raise StoreError(
                     REFUSED,
                     "the feature server answered with an error",
-                    cause=f"status {response.status_code}",
+                    cause=f"status {response.status}",
                 )
-            parts = []
-            size = 0
-            for part in response.iter_bytes():
-                seconds_left(deadline)
-                size += len(part)
-                if size > MOST_BYTES:
-                    raise StoreError(DAMAGED, "the feature server's answer does not end")
-                parts.append(part)
-        try:
-            return json.loads(b"".join(parts))
-        except ValueError as error:
-            raise StoreError(DAMAGED, "the feature server's answer is not JSON") from error
+            return _content(wire, response, deadline)
+        except BaseException:
+            # What is still under way on it would be taken for the answer to the next request.
+            self._drop(connection)
+            raise
+
+    def _connection(self, deadline: float) -> http.client.HTTPConnection:
+        found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if found is not None and found.sock is not None:
+            found.sock.settimeout(seconds_left(deadline))
+            return found
+        left = seconds_left(deadline)
+        made = (
+            http.client.HTTPConnection(self._host, self._port, timeout=left)
+            if self._tls is None
+            else http.client.HTTPSConnection(
+                self._host, self._port, timeout=left, context=self._tls
+            )
+        )
+        with self._lock:
+            self._opened.append(made)
+        self._local.connection = made
+        made.connect()
+        # The head and the body of a request are two segments, and the second must not wait.
+        made.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
+
+    def _drop(self, connection: http.client.HTTPConnection) -> None:
+        connection.close()
+        self._local.connection = None
+        with self._lock:
+            if connection in self._opened:
+                self._opened.remove(connection)
+
+
+def _authorization(parts: SplitResult) -> dict[str, str]:
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
+def _content(wire: socket.socket, response: http.client.HTTPResponse, deadline: float) -> bytes:
+    parts = []
+    size = 0
+    while part := response.read1(CHUNK_BYTES):
+        size += len(part)
+        if size > MOST_BYTES:
+            raise StoreError(DAMAGED, "the feature server's answer does not end")
+        parts.append(part)
+        wire.settimeout(seconds_left(deadline))
+    if response.length:
+        raise http.client.IncompleteRead(b"", response.length)
+    # The connection, which stays open, is ready for the next request.
+    response.close()
+    return b"".join(parts)
 
 
 def _side_by_side(entities: Mapping[int, Entity]) -> list[list[int]]:

@@ -57,7 +57,7 @@ def open_reader(where: str, plan: FeaturePlan, timeout_seconds: float) -> Online
     if scheme in _REDIS_SCHEMES:
         return _redis(_url_options(where), timeout_seconds)
     if scheme in _HTTP_SCHEMES:
-        return _http(where, timeout_seconds)
+        return _http(where)
     if scheme == "sqlite":
         return _sqlite(Path(where.partition(":")[2].removeprefix("//")))
     path = Path(where)
@@ -102,7 +102,7 @@ def _from_repository(file: Path, plan: FeaturePlan, timeout_seconds: float) -> O
     if kind in _REDIS_TYPES:
         return _redis_of_repository(file, store, timeout_seconds)
     if kind in _REMOTE_TYPES:
-        return _http(_set(file, store.get("path", "http://localhost:6566")), timeout_seconds)
+        return _http(_set(file, store.get("path", "http://localhost:6566")))
     raise ConfigError(
         f"{file} has an online store of the type {kind!r}, which this server does not read",
         choices=("sqlite", "redis", "remote"),
@@ -230,9 +230,14 @@ def _redis(options: Mapping[str, Any], timeout_seconds: float) -> OnlineReader:
     return RedisReader(options, timeout_seconds=timeout_seconds)
 
 
-def _http(url: str, timeout_seconds: float) -> OnlineReader:
+def _http(url: str) -> OnlineReader:
     from plimsoll.serving.online_http import HttpReader
 
-    if not urlsplit(url).hostname:
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.scheme in _HTTP_SCHEMES and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise ConfigError(f"{shown(url)!r} is not the address of a feature server", choices=FORMS)
-    return HttpReader(url, timeout_seconds=timeout_seconds)
+    return HttpReader(url)
