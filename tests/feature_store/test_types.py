@@ -31,7 +31,9 @@ def cast(values: object, kind: str) -> list[object]:
 def test_a_float_is_what_32_bits_hold(values: list[float | None]) -> None:
     fits = [value for value in values if value is None or not abs(value) > 3.4e38]
     wanted = [
-        None if value is None or math.isnan(value) else struct.unpack("f", struct.pack("f", value))[0]
+        None
+        if value is None or math.isnan(value)
+        else struct.unpack("f", struct.pack("f", value))[0]
         for value in fits
     ]
     assert cast(pa.array(fits, pa.float64()), "FLOAT") == wanted

@@ -67,11 +67,14 @@ on_demand = OnDemandFeatureView(
 )
 """
 SERVICES = """
-at_origin = weather.with_name("origin_weather").with_join_key_map({"faa": "origin"})
-at_dest = weather.with_name("dest_weather").with_join_key_map({"faa": "dest"})[["temp"]]
-flights_v1 = FeatureService(
-    name="flights_v1", features=[delays, at_origin, at_dest, everywhere, on_demand]
-)
+flights_v1 = FeatureService(name="flights_v1", features=[
+    delays,
+    # Not under names of their own: Feast takes every view that a module names for another one.
+    weather.with_name("origin_weather").with_join_key_map({"faa": "origin"}),
+    weather.with_name("dest_weather").with_join_key_map({"faa": "dest"})[["temp"]],
+    everywhere,
+    on_demand,
+])
 plain = FeatureService(name="plain", features=[delays[["rate"]]])
 """
 

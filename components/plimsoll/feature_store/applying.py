@@ -99,7 +99,8 @@ def _write(repository: Repository, found: Sequence[Difference]) -> None:
             if name in defined and kind != "on-demand feature view":
                 intervals = loaded(kind, item).materialization_intervals
                 defined[name].materialization_intervals = list(intervals)
-            store.registry.delete_feature_view(name, store.project, commit=False)
+            # Written at once: Feast reads the registry again before it applies.
+            store.registry.delete_feature_view(name, store.project)
     store.apply(
         [
             *contents.projects,

@@ -354,7 +354,8 @@ def _infer(retrieval: Any, contents: Any, where: str) -> None:
         *contents.data_sources,
         *contents.feature_views,
         *contents.stream_feature_views,
-        *contents.on_demand_feature_views,
+        # Those of a registry have no function to infer from.
+        *(view for view in contents.on_demand_feature_views if view.udf is not None),
         *contents.feature_services,
     ]
     try:
@@ -368,7 +369,7 @@ def _infer(retrieval: Any, contents: Any, where: str) -> None:
             hint="what a schema leaves out is inferred from the source, which must be there",
         ) from error
     # Offline stores look these up, which would load functions from the pickles just made.
-    for view in contents.on_demand_feature_views:
+    for view in (view for view in contents.on_demand_feature_views if view.udf is not None):
         retrieval.registry.delete_feature_view(view.name, retrieval.project)
     for item in (*contents.feature_views, *contents.stream_feature_views):
         item.created_timestamp = item.last_updated_timestamp = None
