@@ -1,11 +1,15 @@
 """`plimsoll features`, as a user types it."""
 
+import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from local.commands import command
 from plimsoll.cli.feature_tables import duration, print_checks, print_row
+from plimsoll.local import environments
 
 TESTS = Path(__file__).parents[1]
 MAKE = """
@@ -133,3 +137,84 @@ def test_checks_are_printed_with_what_to_do(capsys):
     assert "✓ definitions: 3 views" in out
     assert "✗ registry: none\n      next: feast apply" in out
     assert "2 checks: 1 failed, 0 warnings" in out
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """Materialised up to 11 o'clock."""
+    folder = tmp_path_factory.mktemp("bicycles")
+    python = environments.ensure("features", print).python
+    paths = os.pathsep.join([str(TESTS), str(TESTS.parent / "components")])
+    words = [python, "-c", MAKE, folder / "repo"]
+    subprocess.run(words, check=True, env={**os.environ, "PYTHONPATH": paths})
+    return folder / "repo"
+
+
+@pytest.mark.slow
+def test_a_repository_is_listed_and_checked(repository):
+    listed = command("features", "list", "--repo", "repo", cwd=repository.parent)
+    checked = command("features", "check", "--repo", "repo", "--json", cwd=repository.parent)
+
+    assert listed.returncode == 0, listed.stderr
+    lines = [line.split() for line in listed.stdout.splitlines()]
+    assert ["late_v1", "5", "weather,", "facts,", "ride"] in lines
+    assert ["weather", "station", "2", "h", "2", "weather_file"] in lines
+    assert checked.returncode == 0, checked.stderr
+    assert {item["level"] for item in json.loads(checked.stdout)["checks"]} == {"ok"}
+    # What is asked about is not changed, and nothing is left behind.
+    assert sorted(path.name for path in repository.parent.iterdir()) == ["repo"]
+
+
+@pytest.mark.slow
+def test_a_row_is_shown_as_of_then_and_now(repository):
+    words = ["features", "show", "late_v1", "--repo", str(repository), "--row", json.dumps(ROW)]
+    words += ["--now", "2026-07-01T11:00:00Z"]
+
+    shown, told = command(*words), json.loads(command(*words, "--json").stdout)
+
+    assert shown.returncode == 0, shown.stderr
+    told = {item["name"]: item for item in told["features"]}
+    assert told["temperature"]["then"]["value"] == told["temperature"]["now"]["value"] == 21.0
+    assert told["temperature"]["now"]["age_seconds"] == 3600
+    (line,) = [line for line in shown.stdout.splitlines() if "temperature" in line]
+    assert line.split() == [
+        *("temperature", "21", "2026-07-01", "10:00:00"),
+        *("21", "2026-07-01", "10:00:00", "1", "h", "fresh"),
+    ]
+
+
+@pytest.mark.slow
+def test_what_cannot_be_asked_exits_with_2_and_what_fails_with_1(repository, tmp_path):
+    words = ["features", "show", "late_v2", "--repo", str(repository), "--row", json.dumps(ROW)]
+    unknown = command(*words, "--json")
+    gone = command("features", "check", "--repo", str(written(tmp_path / "bicycles")))
+
+    assert unknown.returncode == 2
+    assert "did you mean 'late_v1'?" in unknown.stderr
+    assert "late_v2" in json.loads(unknown.stdout)["error"]
+    assert "Traceback" not in unknown.stderr + gone.stderr
+    assert gone.returncode == 2, gone.stdout
+
+    (repository / "data" / "registry.db").rename(tmp_path / "registry.db")
+    try:
+        missing = command("features", "check", "--repo", str(repository))
+    finally:
+        (tmp_path / "registry.db").rename(repository / "data" / "registry.db")
+    assert missing.returncode == 1
+    assert "✗ registry: nothing was ever applied to it" in missing.stdout
+
+
+@pytest.mark.slow
+def test_a_repository_gets_the_variables_that_its_configuration_names(repository):
+    path = repository / "feature_store.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("data/online.db", "${ONLINE_OF_BICYCLES}"))
+    words = ("features", "check", "--repo", str(repository), "--json")
+    try:
+        told = json.loads(command(*words, ONLINE_OF_BICYCLES="data/online.db").stdout)
+        lost = command(*words)
+    finally:
+        path.write_text(text)
+
+    assert {item["level"] for item in told["checks"]} == {"ok"}
+    assert lost.returncode == 1
