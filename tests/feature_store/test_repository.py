@@ -37,7 +37,7 @@ def test_a_repository_is_opened_by_folder_or_configuration(repo: Path, opened: O
     for where in (repo, repo / "feature_store.yaml", repo / "feature_store.other.yaml"):
         found = opened(where)
         assert found.project == "flights"
-        assert sorted(found.services) == ["flights_v1", "plain"]
+        assert sorted(found.services) == ["flights_v1", "keyed", "plain"]
         assert sorted(found.views) == ["delays", "everywhere", "weather"]
         assert list(found.on_demand_views) == ["on_demand"]
         assert found.yaml.name == (where.name if where.suffix else "feature_store.yaml")

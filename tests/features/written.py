@@ -75,6 +75,12 @@ flights_v1 = FeatureService(name="flights_v1", features=[
     everywhere,
     on_demand,
 ])
+# Feast's own DuckDB store joins no view without an entity.
+keyed = FeatureService(name="keyed", features=[
+    delays,
+    weather.with_name("origin_weather").with_join_key_map({"faa": "origin"}),
+    weather.with_name("dest_weather").with_join_key_map({"faa": "dest"})[["temp"]],
+])
 plain = FeatureService(name="plain", features=[delays[["rate"]]])
 """
 
