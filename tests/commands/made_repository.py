@@ -67,8 +67,8 @@ FUNCTIONS = """
 
 
 def moment(hour, day=1):
-    """Returns an hour of a day of July 2026, in UTC."""
-    return datetime(2026, 7, day, hour, tzinfo=UTC)
+    """Returns an hour of a day of July 2025, in UTC."""
+    return datetime(2025, 7, day, hour, tzinfo=UTC)
 
 
 def made_repository(folder: Path) -> Path:
@@ -95,12 +95,7 @@ def made_repository(folder: Path) -> Path:
 
 def materialised(folder: Path) -> Path:
     """Applies a repository and brings it online up to 11 o'clock."""
-    import tempfile
+    from plimsoll.materialize.core import Asked, materialize
 
-    from plimsoll.feature_store.repository import open_repository
-
-    with tempfile.TemporaryDirectory() as scratch:
-        opened = open_repository(str(folder), Path(scratch))
-        opened.apply()
-        opened.store.materialize(start_date=moment(0), end_date=moment(11))
+    materialize(str(folder), Asked(until=moment(11).isoformat()))
     return folder

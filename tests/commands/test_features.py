@@ -4,7 +4,9 @@ import json
 import re
 import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,7 +21,7 @@ from plimsoll.feature_commands.rows import time_of
 from plimsoll.feature_commands.show import show
 from plimsoll.feature_store.repository import open_repository
 
-ROW = {"station": "park", "bicycle": 7, "kilometres": 12.5, "hired": "2026-07-01T10:30:00Z"}
+ROW = {"station": "park", "bicycle": 7, "kilometres": 12.5, "hired": "2025-07-01T10:30:00Z"}
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +70,9 @@ def test_services_and_views_are_listed(repository, tmp_path):
 
 
 def test_then_and_now_differ_when_something_happened_between(repository, tmp_path):
-    row = {**ROW, "hired": "2026-07-01T09:00:00Z"}
+    row = {**ROW, "hired": "2025-07-01T09:00:00Z"}
 
-    found = features(shown(repository, tmp_path, row, now="2026-07-01T11:00:00Z"))
+    found = features(shown(repository, tmp_path, row, now="2025-07-01T11:00:00Z"))
 
     then, now = found["temperature"]["then"], found["temperature"]["now"]
     assert (then["value"], then["event_time"]) == (18.5, moment(8).isoformat())
@@ -85,9 +87,9 @@ def test_then_and_now_differ_when_something_happened_between(repository, tmp_pat
 @pytest.mark.parametrize(
     ("now", "status"),
     [
-        ("2026-07-01T12:00:00Z", "fresh"),
-        ("2026-07-01T12:00:00.000001Z", "stale"),
-        ("2026-07-01T09:59:59Z", "ahead"),
+        ("2025-07-01T12:00:00Z", "fresh"),
+        ("2025-07-01T12:00:00.000001Z", "stale"),
+        ("2025-07-01T09:59:59Z", "ahead"),
     ],
 )
 def test_the_ttl_counts_to_the_microsecond(repository, tmp_path, now, status):
@@ -102,12 +104,12 @@ def test_the_ttl_counts_to_the_microsecond(repository, tmp_path, now, status):
 @pytest.mark.parametrize(
     ("at", "value"),
     [
-        ("2026-07-01T09:59:59.999999Z", 18.5),
-        ("2026-07-01T10:00:00Z", 21.0),
-        ("2026-07-01T12:00:00+02:00", 21.0),
-        ("2026-07-01T12:00:00", 25.0),
-        ("2026-07-01T07:59:59Z", None),
-        ("2026-07-01T14:00:01Z", None),
+        ("2025-07-01T09:59:59.999999Z", 18.5),
+        ("2025-07-01T10:00:00Z", 21.0),
+        ("2025-07-01T12:00:00+02:00", 21.0),
+        ("2025-07-01T12:00:00", 25.0),
+        ("2025-07-01T07:59:59Z", None),
+        ("2025-07-01T14:00:01Z", None),
     ],
 )
 def test_then_is_the_newest_of_what_had_happened_and_still_counted(repository, tmp_path, at, value):
@@ -142,9 +144,9 @@ def test_before_anything_was_materialised_then_is_shown_and_now_is_not(fresh, tm
         ({"bicycle": True}, {}, "'bicycle' is True"),
         ({"kilometres": "far"}, {}, "'kilometres' is 'far'"),
         ({"hired": "soon"}, {}, "as of when"),
-        ({"returned": "2026-07-01T11:30"}, {}, "hired, returned are moments"),
+        ({"returned": "2025-07-01T11:30"}, {}, "hired, returned are moments"),
         ({}, {"at": "hierd"}, "no column 'hierd'"),
-        ({}, {"at": "2026-99-01"}, "no moment"),
+        ({}, {"at": "2025-99-01"}, "no moment"),
         ({}, {"now": "later"}, "--now is 'later'"),
     ],
     ids=str,
@@ -182,7 +184,7 @@ def test_a_whole_repository_passes_every_check(repository, tmp_path):
     assert set(levels.values()) == {"ok"}
     assert {"definitions", "source of weather", "registry", "online store"} < set(levels)
     (told,) = [item["said"] for item in found["checks"] if item["name"] == "materialised"]
-    assert told == "up to 2026-07-01 11:00:00 UTC: facts, weather"
+    assert told == "up to 2025-07-01 11:00:00 UTC: facts, weather"
 
 
 def test_what_was_never_applied_fails_and_says_what_to_type(fresh, tmp_path):
@@ -264,3 +266,43 @@ def test_the_command_answers_in_its_file(repository, tmp_path):
 
     assert main(tmp_path) == 0
     assert json.loads((tmp_path / ANSWER).read_text())["result"]["project"] == "bicycles"
+
+
+def test_the_repository_that_the_page_shows_passes_every_check(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "features.md").read_text("utf-8")
+    of_yaml, of_python = (
+        re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)[-1]
+        for language in ("yaml", "python")
+    )
+    repo = tmp_path / "mine"
+    (repo / "data").mkdir(parents=True)
+    (repo / "feature_store.yaml").write_text(of_yaml)
+    (repo / "definitions.py").write_text(of_python)
+    rows = {
+        "customer": [7],
+        "event_timestamp": [moment(8)],
+        "orders_7d": [2],
+        "spent_7d": pa.array([9.5], pa.float32()),
+    }
+    pq.write_table(pa.table(rows), repo / "data" / "orders.parquet")
+    materialised(repo)
+
+    assert failing(repo, tmp_path) == {}
+    row = {"customer": 7, "time": "2025-07-01T10:00:00Z"}
+    found = show(str(repo), str(tmp_path / "scratch"), "churn_v1", row, now="2025-07-01T11:00:00Z")
+    assert [item["then"]["value"] for item in found["features"]] == [2, 9.5]
+    assert [item["now"]["value"] for item in found["features"]] == [2, 9.5]
+
+
+def test_a_view_without_entities_is_shown_and_checked(fresh, tmp_path):
+    path = fresh / "bicycles.py"
+    text = path.read_text().replace("entities=[bicycle]", "entities=[]")
+    path.write_text(text)
+    materialised(fresh)
+
+    found = shown(fresh, tmp_path, {name: ROW[name] for name in ROW if name != "bicycle"})
+
+    assert failing(fresh, tmp_path) == {}
+    assert features(found)["gears"]["then"]["value"] == features(found)["gears"]["now"]["value"]
+    views = {item["name"]: item for item in listed(str(fresh), str(tmp_path / "scratch"))["views"]}
+    assert views["facts"]["keys"] == []
