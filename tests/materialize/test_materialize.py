@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,6 @@ from plimsoll.feature_store.repository import open_repository
 from plimsoll.materialize import core
 from redis_server import redis_server
 
-ROOT = Path(__file__).resolve().parents[2]
 DATABASES = itertools.count()
 
 
@@ -294,23 +294,44 @@ def test_a_registry_that_is_locked_is_told_in_time(tmp_path: Path) -> None:
     assert run(folder, 2).keys == 1
 
 
+RECORDING = """
+import sys
+from pathlib import Path
+from plimsoll.feature_store import intervals
+from plimsoll.feature_store.repository import open_repository
+
+opened = open_repository(sys.argv[1], Path(sys.argv[2]))
+print("ready", flush=True)
+sys.stdin.readline()
+for at in range(0, 200, 2):
+    interval = (at * 1_000_000, (at + 1) * 1_000_000)
+    intervals.record(opened.store, opened.folder, opened.views[sys.argv[3]], interval, 60)
+"""
+
+
 def test_two_at_once_lose_neither_interval(tmp_path: Path) -> None:
-    folder = repository(tmp_path, [row("a", 1, 1)])
-    run(folder, 0.5)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "components")}
-    code = (
-        "import sys; from plimsoll.materialize import core\n"
-        "for day in range(2, 6):\n"
-        "    until = f'2024-01-0{day}'\n"
-        "    core.materialize(sys.argv[1], core.Asked(until=until, views=sys.argv[2]))\n"
-    )
-    both = [
-        subprocess.Popen([sys.executable, "-c", code, str(folder), view], env=environment)
-        for view in ("stats", "live")
-    ]
-    assert [process.wait(timeout=300) for process in both] == [0, 0]
-    for view in ("stats", "live"):
-        assert [end for _, end in recorded(folder, view)] == [START + timedelta(days=4)]
+    folder = repository(tmp_path / "repository", [row("a", 1, 1)])
+    open_repository(str(folder), tmp_path / "scratch").apply()
+    environment = {**os.environ, "PYTHONPATH": str(Path(core.__file__).parents[2])}
+    with ExitStack() as stack:
+        both = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", RECORDING, str(folder), str(tmp_path / view), view],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    env=environment,
+                )
+            )
+            for view in ("stats", "live")
+        ]
+        assert [process.stdout.readline() for process in both if process.stdout] == [b"ready\n"] * 2
+        for process in both:
+            assert process.stdin is not None
+            process.stdin.write(b"go\n")
+            process.stdin.flush()
+        assert [process.wait(timeout=120) for process in both] == [0, 0]
+    assert [len(recorded(folder, view)) for view in ("stats", "live")] == [100, 100]
 
 
 def test_intervals_that_meet_become_one() -> None:
