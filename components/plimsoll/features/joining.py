@@ -25,6 +25,8 @@ from plimsoll.problem import SPLITS
 ROW = "__row"
 TIME = "event_timestamp"
 """What Feast looks for in entity rows, among other columns of times."""
+JOINED_AT_ONCE = 1 << 18
+"""Rows: what a wide service takes of memory, and joins hardly faster with more."""
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -120,7 +122,7 @@ def own_batches(dataset: Dataset, time: str, asking: Asking) -> Iterator[pa.Reco
         memory_limit=limits.memory_limit,
         threads=limits.threads,
         spill_folder=limits.spill_folder,
-        batch_rows=limits.batch_rows,
+        batch_rows=min(limits.batch_rows, JOINED_AT_ONCE),
     )
     with _told(repository):
         job = AsofOfflineStore.get_historical_features(

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-SAMPLED_ROWS = 200_000
+SAMPLED_ROWS = 100_000
 MOST_CLASSES = 20
 FEWEST_PER_VALUE = 20
 """Rows that a text's value must have on average for its classes to say something."""
