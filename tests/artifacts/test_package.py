@@ -83,3 +83,26 @@ def test_a_package_that_was_touched_is_refused(package, harm):
     harm(package.folder)
     with pytest.raises(ArtifactError):
         open_package(package.folder)
+
+
+def test_a_feature_plan_travels_in_the_package(tmp_path, package):
+    from plimsoll.artifacts import feature_plan as plans
+
+    view = plans.View(
+        name="v",
+        keys=(plans.Key(column="tailnum", join_key="tailnum", type="STRING"),),
+        features=(plans.Feature(name="f", column="f", type="FLOAT"),),
+    )
+    plan = plans.FeaturePlan(
+        project="p", service="s", registry_sha256="0", key_version=3, time="at", views=(view,)
+    )
+    plans.write_plan(tmp_path / "plan", plan, {})
+    with_plan = made_package.make_package(tmp_path / "with", features=tmp_path / "plan")
+
+    assert package.features is None
+    assert plans.open_plan(with_plan.features) == plan
+    assert "features/plan.json" in with_plan.files
+    assert with_plan.version != package.version
+    (with_plan.features / "plan.json").write_text("{}")
+    with pytest.raises(ArtifactError, match="changed"):
+        open_package(with_plan.folder)

@@ -49,8 +49,8 @@ def strict(schema):
     return made
 
 
-@pytest.fixture
-def rendered(tmp_path):
+@pytest.fixture(params=[{}, {"features/plan.json": "0" * 64}], ids=["plain", "with features"])
+def rendered(request, tmp_path):
     write_json(tmp_path / "lineage.json", {"dataset_id": "d" * 64})
     package = Package(
         folder=tmp_path,
@@ -61,7 +61,7 @@ def rendered(tmp_path):
         positive=True,
         inputs=(),
         problem={},
-        files={},
+        files=request.param,
     )
     return yaml.safe_load(service.rendered(TEMPLATE, package))
 

@@ -1,5 +1,6 @@
 """The InferenceService that is rendered from the template."""
 
+import dataclasses
 import re
 
 import pytest
@@ -95,3 +96,33 @@ def test_any_model_has_a_name_that_kubernetes_takes(model):
     name = service.service_name(model)
     assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name)
     assert len(name) <= 50
+
+
+def with_features(package):
+    return dataclasses.replace(package, files={"features/plan.json": "0" * 64})
+
+
+def test_the_stores_address_comes_from_a_secret_that_may_be_missing(package):
+    text = service.rendered(TEMPLATE, with_features(package))
+    (container,) = yaml.safe_load(text)["spec"]["predictor"]["containers"]
+    reference = {"name": "arrived-late-features", "key": "where", "optional": True}
+    assert container["env"][1:] == [
+        {"name": "PLIMSOLL_FEATURES", "valueFrom": {"secretKeyRef": reference}}
+    ]
+    assert "kubectl create secret" in text
+
+
+def test_the_variable_is_the_one_that_the_server_reads():
+    from plimsoll.serving.online_stores import VARIABLE
+
+    assert service.FEATURES_VARIABLE == VARIABLE
+
+
+def test_a_template_that_names_a_store_itself_is_kept(package, tmp_path):
+    usual = yaml.safe_load(TEMPLATE.read_text())
+    mine = {"name": "PLIMSOLL_FEATURES", "value": "http://feast:6566"}
+    usual["spec"]["predictor"]["containers"][0]["env"].append(mine)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(usual))
+    made = yaml.safe_load(service.rendered(tmp_path / "mine.yaml", with_features(package)))
+    (container,) = made["spec"]["predictor"]["containers"]
+    assert [item for item in container["env"] if item["name"] == mine["name"]] == [mine]

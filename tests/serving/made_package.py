@@ -87,9 +87,18 @@ def transform_of(task: str) -> Transform:
 
 
 def make_package(
-    folder: Path, *, task: str = "binary", name: str = "arrived_late", seed: int = 0
+    folder: Path,
+    *,
+    task: str = "binary",
+    name: str = "arrived_late",
+    seed: int = 0,
+    features: Path | None = None,
+    keys: tuple[str, ...] = (),
 ) -> Package:
-    """Writes a package below ``folder`` whose answers are its own model's."""
+    """Writes a package below ``folder`` whose answers are its own model's.
+
+    With a feature plan, requests may give the text columns ``keys`` too.
+    """
     parts = folder / f"{name}-{task}-{seed}-parts"
     for part in ("model", "schema", "statistics"):
         (parts / part).mkdir(parents=True, exist_ok=True)
@@ -115,7 +124,11 @@ def make_package(
         "task": task,
         "classes": CLASSES[task],
         "positive": True if task == "binary" else None,
-        "inputs": tuple({"name": item.name, "type": item.type} for item in transform.inputs),
+        "inputs": (
+            *({"name": item.name, "type": item.type} for item in transform.inputs),
+            *({"name": key, "type": "string"} for key in keys),
+        ),
+        "features": features,
         "problem": {"label": "arrival"},
         "model": parts / "model",
         "transform": parts / "transform",
@@ -129,9 +142,10 @@ def make_package(
     # Late, for it sets torch's threads.
     from plimsoll.serving.predictor import Predictor
 
-    answers = Predictor(draft).predict_rows(INSTANCES)
+    instances = [{**row, **dict.fromkeys(keys, "N1")} for row in INSTANCES]
+    answers = Predictor(draft).predict_rows(instances)
     whole = folder / f"{name}-{task}-{seed}"
-    return write_package(whole, Contents(**contents, instances=INSTANCES, answers=answers))
+    return write_package(whole, Contents(**contents, instances=instances, answers=answers))
 
 
 __all__ = ["INSTANCES", "make_package", "open_package", "read_transform"]
