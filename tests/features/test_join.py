@@ -15,7 +15,7 @@ import pytest
 
 from features.written import DEFINITIONS, ROWS, SERVICE, SERVICES, at, write_repository, write_rows
 from plimsoll.artifacts import witness
-from plimsoll.artifacts.dataset import open_dataset
+from plimsoll.artifacts.dataset import open_dataset, write_dataset
 from plimsoll.artifacts.feature_plan import open_plan
 from plimsoll.artifacts.files import digest_tree
 from plimsoll.errors import ConfigError, DataError, GateError
@@ -203,9 +203,6 @@ def test_rows_of_equal_times_in_a_source_are_told(tmp_path: Path, repo: Path, jo
     assert any("6 rows of its source are alike" in note for note in join().notes)
 
 
-# Bad input
-
-
 def refused(join: Join, error: type[Exception], said: str, **config: Any) -> Any:
     with pytest.raises(error) as caught:
         join(**config)
@@ -239,8 +236,6 @@ def test_rows_without_a_time_are_told(tmp_path: Path, join: Join) -> None:
 def test_no_rows_at_all_is_told(tmp_path: Path, join: Join) -> None:
     where = write_repository(tmp_path / "repo")
     made = write_rows(tmp_path / "rows", where)
-    from plimsoll.artifacts.dataset import write_dataset
-
     empty = made.read("test")
     tables = dict.fromkeys(("train", "eval", "test"), empty)
     write_dataset(tmp_path / "rows", tables, made.problem, (), {})
