@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from plimsoll.artifacts.dataset import write_dataset
+from plimsoll.artifacts.dataset import write_batches
 from plimsoll.artifacts.files import write_text
 from plimsoll.artifacts.statistics import write_statistics
 from plimsoll.evaluate.core import Inputs
@@ -20,14 +20,23 @@ QUICK = training.parse('{"epochs": 30, "trees": 20, "hidden": [64], "learning_ra
 START = np.datetime64("2024-01-01T00:00:00", "us")
 
 
-def make(folder: Path, task: str = "binary", *, learnable: bool = True, **problem) -> Inputs:
+def make(
+    folder: Path,
+    task: str = "binary",
+    *,
+    learnable: bool = True,
+    plan: Path | None = None,
+    **problem,
+) -> Inputs:
     """Writes dataset, transform, examples, model, schema and statistics below a folder."""
     random = np.random.default_rng(7)
     positive = "yes" if task == "binary" else ""
     settled = Problem(label="y", name="made", task=task, positive=positive, keys=["id"], **problem)
     lineage = {"sources": [], "rows_read": 440, "rows_without_label": 0, "library": "0"}
     tables = {split: _table(random, task, ROWS[split], learnable=learnable) for split in SPLITS}
-    dataset = write_dataset(folder / "dataset", tables, settled, [], lineage)
+    pieces = ((split, batch) for split in SPLITS for batch in tables[split].to_batches())
+    schema = tables["train"].schema
+    dataset = write_batches(folder / "dataset", schema, pieces, settled, [], lineage, plan)
     (folder / "schema").mkdir()
     transform_dataset(
         folder / "dataset",

@@ -8,6 +8,7 @@ import pytest
 
 from evaluate import made_run
 from plimsoll.artifacts import network
+from plimsoll.artifacts.feature_plan import Feature, FeaturePlan, Key, View, open_plan, write_plan
 from plimsoll.artifacts.files import digest_tree
 from plimsoll.artifacts.package import open_package
 from plimsoll.artifacts.predictions import as_answers
@@ -172,3 +173,48 @@ def test_artifacts_that_do_not_belong_together_are_refused(tmp_path, harm, said)
     with pytest.raises(ArtifactError, match=said):
         core.evaluate(mixed, tmp_path / "package", tmp_path / "page.html")
     assert not (tmp_path / "package").exists()
+
+
+def test_the_feature_plan_travels_into_the_package(tmp_path):
+    key = Key(column="id", join_key="thing", type="INT64")
+    views = (
+        View(
+            name="sizes",
+            keys=(key,),
+            features=(Feature(name="size", column="size", type="DOUBLE"),),
+            ttl_us=3_600_000_000,
+        ),
+        View(
+            name="places", keys=(key,), features=(Feature(name="p", column="place", type="STRING"),)
+        ),
+    )
+    plan = FeaturePlan(
+        project="things",
+        service="made_v1",
+        registry_sha256="ab" * 32,
+        key_version=3,
+        time="at",
+        views=views,
+    )
+    write_plan(tmp_path / "plan", plan, {})
+    inputs = made_run.make(tmp_path / "run", plan=tmp_path / "plan")
+    core.evaluate(inputs, tmp_path / "package", tmp_path / "page.html")
+    package = open_package(tmp_path / "package")
+
+    assert open_plan(package.features) == plan
+    assert {item["name"]: item for item in package.inputs} == {
+        "size": {"name": "size", "type": "float", "lookup": True},
+        "place": {"name": "place", "type": "string", "lookup": True},
+        "at": {"name": "at", "type": "timestamp"},
+        "id": {"name": "id", "type": "int"},
+    }
+    instances, _ = package.warmup()
+    assert {frozenset(row) for row in instances} == {frozenset({"size", "place", "at", "id"})}
+    assert package.lineage()["features"] == {
+        "project": "things",
+        "service": "made_v1",
+        "registry_sha256": "ab" * 32,
+    }
+    card = (tmp_path / "package" / "model_card.md").read_text()
+    for said in ("`made_v1`", "`sizes` by `id`", "1:00:00 (TTL)", "`places` by `id`", "for ever"):
+        assert said in card
