@@ -87,8 +87,16 @@ def applied(repository: Repository, seconds: float) -> tuple[str, ...]:
     """
     if repository.definitions is None:
         return ("the repository has no definitions: its registry was taken as it is",)
-    with told(repository.store):
+    try:
         found = repository.apply(seconds)
+    except PlimsollError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"the feature repository {repository.where} could not be applied",
+            cause=_shown(error),
+            hint="see that its registry and its online store can be reached and written",
+        ) from error
     return (f"applied {len(found)} definitions that the registry did not have",) if found else ()
 
 
@@ -100,16 +108,17 @@ def told(store: Any) -> Iterator[None]:
     except PlimsollError:
         raise
     except Exception as error:
-        # Stores of all makers have errors of their own; none is to be shown with what it was
-        # connected with.
         kind = str(store.config.online_store.type).rpartition(".")[2]
-        if isinstance(error, sqlite3.Error) or type(error).__module__.startswith("redis"):
-            cause = f"{type(error).__name__}: {error}"
-        else:
-            cause = type(error).__name__
         raise DataError(
-            f"the online store ({kind}) cannot be written", cause=cause[:300], hint=HINT
+            f"the online store ({kind}) cannot be written", cause=_shown(error), hint=HINT
         ) from error
+
+
+def _shown(error: Exception) -> str:
+    """Returns an error's text where it is known not to tell what a store was connected with."""
+    if isinstance(error, sqlite3.Error) or type(error).__module__.startswith("redis"):
+        return f"{type(error).__name__}: {error}"[:300]
+    return type(error).__name__
 
 
 def _protos(batch: pa.RecordBatch, layout: Layout) -> list[Any]:
