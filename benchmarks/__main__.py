@@ -1,8 +1,8 @@
 """Runs every benchmark and prints its table."""
 
-from benchmarks import data_gate, spine
+from benchmarks import data_gate, feature_join, materialization, online_features, spine
 
 if __name__ == "__main__":
-    spine.main()
-    print()
-    data_gate.main()
+    for benchmark in (spine, data_gate, feature_join, online_features, materialization):
+        benchmark.main()
+        print()

@@ -179,7 +179,11 @@ def rows_of(
 
     No two rows of a key have the same times and other values: of such, no rule says which counts.
     """
-    parts = [st.sampled_from([*KEYS[part.type], None]) for part in keys]
+    # Few keys, so that rows of one follow each other.
+    known = [
+        draw(st.lists(st.sampled_from(KEYS[part.type]), min_size=1, max_size=2)) for part in keys
+    ]
+    parts = [st.sampled_from([*some, *some, None]) for some in known]
     drawn = draw(
         st.lists(
             st.tuples(
@@ -189,7 +193,7 @@ def rows_of(
                 st.tuples(*(values(field.type) for field in fields)),
             ),
             min_size=1,
-            max_size=10,
+            max_size=12,
             unique_by=lambda row: (row[0], row[1], row[2] if created else 0),
         )
     )
@@ -247,5 +251,5 @@ def histories(
     near = st.builds(
         lambda edge, step: edge + step, st.sampled_from(edges), st.sampled_from([-1, 0, 1])
     )
-    asked = draw(st.lists(near | times(), min_size=1, max_size=4, unique=True))
+    asked = draw(st.lists(near | times(), min_size=2, max_size=4, unique=True))
     return History(views=drawn, times=tuple(sorted(asked)))
