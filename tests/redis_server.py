@@ -79,7 +79,9 @@ def _started(program: str, folder: Path, arguments: tuple[str, ...]) -> RedisSer
         command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
         quiet = ["--save", "", "--appendonly", "no", "--logfile", "log", "--daemonize", "no"]
         process = subprocess.Popen(
-            [*command, *quiet, *arguments], stdout=subprocess.DEVNULL, preexec_fn=_die_with_parent
+            [*command, *quiet, *arguments],
+            stdout=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509
         )
         if _answers(port, process):
             return RedisServer(port, process)
