@@ -38,7 +38,7 @@ STAMPS = [
     pa.timestamp("us"),
     pa.timestamp("ms", "America/New_York"),
 ]
-TIME = st.integers(0, 12)
+TIME = st.integers(0, 5)
 CITIES = st.sampled_from(["a", "b", None])
 SHOPS = st.sampled_from([1, 2, None])
 

@@ -505,3 +505,32 @@ def test_types_of_values_are_kept(tmp_path):
 
     assert table["rain"].type == pa.float32()
     assert table["list"].to_pylist() == [[1, 2]]
+
+
+@pytest.mark.parametrize(("known_only", "expected"), [(False, [2, 2]), (True, [1, 2])])
+def test_the_last_written_of_one_time_is_taken_one_never_written_never(
+    tmp_path, known_only, expected
+):
+    path = written(
+        tmp_path / "x.parquet",
+        {
+            "city": ["a"] * 4,
+            "event_timestamp": [minutes(0)] * 4,
+            "created": [minutes(9), minutes(1), None, minutes(0)],
+            "rain": [2, 1, 3, 0],
+        },
+    )
+    x = view("x", path, {"rain": "INT64"}, created_timestamp_column="created")
+    rows = pd.DataFrame({"city": ["a"] * 2, "event_timestamp": [minutes(5), minutes(9)]})
+
+    table = AsofOfflineStore.get_historical_features(
+        config(tmp_path),
+        [x],
+        ["x:rain"],
+        rows,
+        applied(tmp_path).registry,
+        "small",
+        filter_by_created_timestamp=known_only,
+    ).to_arrow()
+
+    assert table["rain"].to_pylist() == expected
