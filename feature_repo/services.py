@@ -18,18 +18,54 @@ from views import (
     weather_at_origin,
 )
 
+
+def names_of(window: str, *ends: str) -> list[str]:
+    """Returns the features of one kind of window, by where each ends."""
+    return [f"{window}_{end}" for end in ends]
+
+
 flights_late_v1 = FeatureService(
     name="flights_late_v1",
     features=[
         weather_at_origin,
-        carrier_at_origin,
-        origin_traffic,
-        carrier_traffic,
-        destination_traffic,
-        route_history,
-        plane_last_departure,
+        carrier_at_origin[
+            [
+                *names_of("carrier_origin_departures_late_share", "1h", "6h", "24h"),
+                *names_of("carrier_origin_departure_delay", "1h", "6h", "24h"),
+                "carrier_origin_waiting",
+                "carrier_origin_waiting_minutes",
+            ]
+        ],
+        origin_traffic[
+            [
+                *names_of("origin_departures_late_share", "1h", "6h", "24h"),
+                *names_of("origin_departure_delay", "1h", "6h", "24h"),
+                *names_of("origin_scheduled", "1h", "3h"),
+                "origin_waiting",
+                "origin_waiting_minutes",
+            ]
+        ],
+        carrier_traffic[
+            [
+                *names_of("carrier_departure_delay", "1h", "3h"),
+                *names_of("carrier_arrivals_late_share", "3h", "6h"),
+            ]
+        ],
+        destination_traffic[
+            [
+                *names_of("destination_departure_delay", "1h", "3h", "6h"),
+                *names_of("destination_arrivals_late_share", "3h", "6h"),
+            ]
+        ],
+        route_history[
+            [
+                "route_departure_delay_28d",
+                "route_arrivals_late_share_28d",
+            ]
+        ],
+        plane_last_departure[["plane_departed_at", "plane_departure_delay"]],
         plane_last_arrival,
-        plane_register,
+        plane_register[["plane_year", "plane_seats"]],
         calendar,
         plane_ages,
     ],

@@ -276,10 +276,24 @@ def test_a_key_of_another_type_is_told(tmp_path: Path, join: Join) -> None:
     assert "the dataset has it as float" in error.cause
 
 
-def test_a_feature_that_the_problem_drops_is_told(tmp_path: Path, join: Join) -> None:
+def test_a_feature_that_the_problem_drops_is_joined_and_no_models_input(
+    tmp_path: Path, join: Join
+) -> None:
     where = write_repository(tmp_path / "repo")
     write_rows(tmp_path / "rows", where, problem={"drop": ("rate",)})
-    refused(join, ConfigError, "the problem drops 'rate'")
+    made = join().dataset
+    assert "rate" in made.column_names()
+    assert "rate" not in {column.name for column in made.feature_columns()}
+
+
+@pytest.mark.parametrize("role", ["drop", "slices"])
+def test_a_name_that_is_neither_a_column_nor_a_feature_is_told(
+    tmp_path: Path, join: Join, role: str
+) -> None:
+    where = write_repository(tmp_path / "repo")
+    write_rows(tmp_path / "rows", where, problem={role: ("rates",)})
+    error = refused(join, ConfigError, f"{role} names 'rates', which is neither")
+    assert error.cause == "did you mean 'rate'?"
 
 
 def test_a_stale_registry_is_told(repo: Path, join: Join) -> None:

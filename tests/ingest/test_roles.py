@@ -6,6 +6,7 @@ from ingest.data import forty, table, told
 from plimsoll.artifacts.files import files_below
 from plimsoll.errors import ConfigError, DataError
 from plimsoll.ingest.core import safe_name
+from plimsoll.problem import Features
 
 
 def dropped(result):
@@ -191,3 +192,24 @@ def test_the_resolved_problem_resolves_to_itself(write, run):
 def test_a_problem_that_is_not_yaml_is_refused(write, run):
     with pytest.raises(ConfigError, match="problem is not YAML"):
         run(write(forty()), problem="{label: y")
+
+
+def test_what_is_dropped_or_sliced_by_may_be_a_feature_that_comes_later(write, run):
+    problem = """
+    {label: y, time: at, drop: [later], slices: [later_too], features: {repo: r, service: s}}
+    """
+    path = write(forty("at,b,y", "2024-01-01T00:{n:02d}:00,{letter},{bit}"))
+
+    made = run(path, problem=problem).dataset
+
+    assert made.problem.drop == ("later",)
+    assert made.problem.features == Features(repo="r", service="s")
+    with pytest.raises(DataError, match="'later', named as drop, is not in the data"):
+        run(path, problem="{label: y, time: at, drop: [later]}")
+
+
+def test_keys_alone_are_enough_where_features_come_later(write, run):
+    problem = "{label: y, time: at, drop: [b, at], features: {repo: r, service: s}}"
+    path = write(forty("at,b,y", "2024-01-01T00:{n:02d}:00,{letter},{bit}"))
+
+    assert run(path, problem=problem).dataset.feature_columns() == ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from plimsoll.artifacts.dataset import Dataset, open_dataset, write_batches
 from plimsoll.artifacts.feature_plan import write_plan
 from plimsoll.artifacts.files import write_text
 from plimsoll.artifacts.witness import METADATA_KEY
-from plimsoll.errors import ConfigError, DataError, GateError, PlimsollError
+from plimsoll.errors import ConfigError, DataError, GateError, PlimsollError, nearest
 from plimsoll.feature_store.plans import ServicePlan, check_columns, plan_of
 from plimsoll.feature_store.registries import RegistryState
 from plimsoll.feature_store.repository import Repository, open_repository
@@ -31,7 +31,7 @@ from plimsoll.features.outside import witnesses_of
 from plimsoll.features.reach import ViewReach, measured
 from plimsoll.features.report import report_html
 from plimsoll.features.telling import LabelSample, Told, telling
-from plimsoll.problem import SPLITS
+from plimsoll.problem import SPLITS, Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,13 +138,21 @@ def _planned(
     columns = {column.name: column.type for column in dataset.columns}
     check_columns(planned, columns, problem.private)
     check_named(settings, planned.plan.columns)
-    hidden = [name for name in planned.plan.columns if name in problem.not_features]
-    if hidden:
-        raise ConfigError(
-            f"the problem drops {hidden[0]!r}, which the feature service {service} has",
-            hint="take it out of drop, or out of the service",
-        )
+    _check_problem(problem, [*columns, *planned.plan.columns])
     return planned
+
+
+def _check_problem(problem: Problem, known: Sequence[str]) -> None:
+    """Checks what ingest could not: that names in the problem are columns or features."""
+    for role in ("drop", "slices"):
+        for name in getattr(problem, role):
+            if name not in known:
+                raise ConfigError(
+                    f"problem: {role} names {name!r}, which is neither a column nor a feature",
+                    cause=nearest(name, known),
+                    choices=known,
+                    hint="a column that ingest left out for its type need not be named",
+                )
 
 
 def _made(

@@ -191,7 +191,7 @@ def _settled(
         drop=(*problem.drop, *useless),
     )
     features = _features(rows, resolved)
-    if not features:
+    if not features and not problem.features:
         raise _nothing_to_learn_from(rows, problem, notes)
     _check_magnitudes(facts, resolved, features)
     if target.classes:

@@ -14,6 +14,7 @@ IDENTIFIER_SHARE = 0.95
 """A text column with at least this share of different values names rows rather than tells of them.
 """
 LONGEST_LIST = 6
+MAY_BE_FEATURES = ("drop", "slices")
 LIKE_AN_INDEX = re.compile(
     r"(^|[\W_])(id|idx|index|row|rowid|row_?num(ber)?|unnamed([:_\s]+\d+)?)$"
     r"|^__index_level_\d+__$|^(id|index)_\d*$",
@@ -24,6 +25,9 @@ CAMEL_ID = re.compile(r"[a-z](Id|ID)$")
 
 def check_named(problem: Problem, names: Sequence[str], left_out: Mapping[str, str]) -> None:
     """Checks that every column that a problem names is in the data.
+
+    Where features are to be joined, what is dropped or sliced by may be among them; the step
+    that joins them checks it.
 
     Args:
         problem: The problem.
@@ -43,6 +47,8 @@ def check_named(problem: Problem, names: Sequence[str], left_out: Mapping[str, s
         "split.stratify": problem.split.stratify,
     }
     for role, columns in named.items():
+        if problem.features and role in MAY_BE_FEATURES:
+            continue
         for column in columns:
             if column in names or (column in left_out and role in ("drop", "private")):
                 continue
