@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import yaml
 
 from feature_store.histories import SECOND, Row, ViewHistory
 from feature_store.made_repository import (
@@ -49,6 +50,11 @@ class SqliteSide:
         kind = "plimsoll.feature_store.sqlite.NewestSqliteOnlineStore"
         return {"type": kind, "path": str(self.path)}
 
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The configuration of Feast's own store over the same place."""
+        return {"type": "sqlite", "path": str(self.path)}
+
     def reader(self) -> Any:
         """Opens what the server reads it with."""
         return SqliteReader(self.path)
@@ -79,6 +85,11 @@ class RedisSide:
         """Feast's configuration."""
         kind = "plimsoll.feature_store.redis.NewestRedisOnlineStore"
         return {"type": kind, "connection_string": self.server.connection_string}
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The configuration of Feast's own store over the same place."""
+        return {"type": "redis", "connection_string": self.server.connection_string}
 
     def reader(self) -> Any:
         """Opens what the server reads it with."""
@@ -130,6 +141,24 @@ def online_values(lookup: FeatureLookup, rows: Sequence[Question]) -> list[Answe
     asked = [{**row, TIME: moment(row[TIME]).isoformat()} for row in rows]
     times = {item.column for item in lookup.plan.features() if item.type == "UNIX_TIMESTAMP"}
     return [_answer(row, lookup.plan.columns, times) for row in lookup.rows(asked)]
+
+
+def feast_values(folder: Path, rows: Sequence[Question], plain: Mapping[str, Any]) -> list[Answer]:
+    """Returns what Feast's own path gives for rows asked, which is of any age, as kept.
+
+    Args:
+        folder: The repository.
+        rows: The rows, without nulls among the keys.
+        plain: The configuration of Feast's own online store over the same place.
+    """
+    from feast import FeatureStore, RepoConfig
+
+    told = yaml.safe_load((folder / "feature_store.yaml").read_text())
+    store = FeatureStore(config=RepoConfig(**{**told, "online_store": dict(plain)}))
+    asked = {name: [row[name] for row in rows] for name in rows[0] if name != TIME}
+    service = store.get_feature_service(SERVICE)
+    found = store.get_online_features(service, asked, full_feature_names=True).to_dict()
+    return [{name: found[name][place] for name in found} for place in range(len(rows))]
 
 
 def _answer(row: Mapping[str, Any], columns: Iterable[str], times: set[str]) -> Answer:

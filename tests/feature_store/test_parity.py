@@ -7,7 +7,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +16,26 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from feature_store.histories import History, Row, ViewHistory, histories
+from feature_store.histories import History, Row, ViewHistory, as_kept, histories
 from feature_store.made_repository import (
     applied,
     expected,
     offline_values,
     questions,
+    taken,
     write_source,
 )
 from feature_store.online_sides import (
     RedisSide,
     Side,
     SqliteSide,
+    feast_values,
     looking_up,
     materialize,
     online_values,
     push,
 )
+from plimsoll.feature_store.encoding import microseconds
 from redis_server import redis_server
 
 PROJECTS = (f"p{number}x" for number in itertools.count())
@@ -131,6 +135,29 @@ def test_they_do_in_many_pushed_histories(
     make_side: MakeSide, history: History, data: st.DataObject
 ) -> None:
     equal_with_pushes(make_side, history, data)
+
+
+@settings(some, max_examples=4)
+@given(history=histories())
+def test_feast_reads_the_same_but_for_age(make_side: MakeSide, history: History) -> None:
+    at = history.times[-1]
+    ageless = history.each(lambda view: replace(view, ttl=0))
+    rows = [row for row in questions([at]) if row["text"] is not None]
+    with both(make_side, _told_apart(make_side, history)) as sides:
+        materialize(sides.folder, at)
+        found = feast_values(sides.folder, rows, sides.side.plain)
+    for row, answer in zip(rows, found, strict=True):
+        for one in taken(_told_apart(make_side, ageless)):
+            value = one.view.value(tuple(row[name] for name in one.keys), at)
+            told = [
+                as_kept(field.type, _plain(answer[f"{one.alias}__{field.name}"]))
+                for field in one.view.fields
+            ]
+            assert told == ([None] * len(told) if value is None else list(value[0])), row
+
+
+def _plain(value: Any) -> Any:
+    return microseconds(value) if isinstance(value, datetime) else value
 
 
 @dataclass(frozen=True)
