@@ -32,38 +32,33 @@ flights_late_v1 = FeatureService(
             [
                 *names_of("carrier_origin_departures_late_share", "1h", "6h", "24h"),
                 *names_of("carrier_origin_departure_delay", "1h", "6h", "24h"),
-                "carrier_origin_waiting",
                 "carrier_origin_waiting_minutes",
             ]
         ],
         origin_traffic[
             [
-                *names_of("origin_departures_late_share", "1h", "6h", "24h"),
+                "origin_departures_late_share_1h",
                 *names_of("origin_departure_delay", "1h", "6h", "24h"),
+                "origin_departures_6h",
                 *names_of("origin_scheduled", "1h", "3h"),
                 "origin_waiting",
-                "origin_waiting_minutes",
             ]
         ],
         carrier_traffic[
             [
-                *names_of("carrier_departure_delay", "1h", "3h"),
-                *names_of("carrier_arrivals_late_share", "3h", "6h"),
+                "carrier_departures_late_share_3h",
+                "carrier_departure_delay_3h",
+                *names_of("carrier_arrival_delay", "1h", "3h"),
             ]
         ],
         destination_traffic[
             [
-                *names_of("destination_departure_delay", "1h", "3h", "6h"),
-                *names_of("destination_arrivals_late_share", "3h", "6h"),
+                *names_of("destination_arrival_delay", "1h", "3h", "6h", "24h"),
+                "destination_departure_delay_24h",
             ]
         ],
-        route_history[
-            [
-                "route_departure_delay_28d",
-                "route_arrivals_late_share_28d",
-            ]
-        ],
-        plane_last_departure[["plane_departed_at", "plane_departure_delay"]],
+        route_history[["route_arrival_delay_7d", "route_arrivals_late_share_7d"]],
+        plane_last_departure[["plane_departed_at", "plane_departure_delay", "plane_distance"]],
         plane_last_arrival,
         plane_register[["plane_year", "plane_seats"]],
         calendar,
