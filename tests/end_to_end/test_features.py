@@ -53,9 +53,7 @@ def january(path):
     with (FLIGHTS / "data" / "flights.csv").open(newline="") as stream:
         reader = csv.DictReader(stream)
         rows = [
-            row
-            for row in reader
-            if row["time_hour"] < FIRST_OF_FEBRUARY and row["origin"] == "JFK"
+            row for row in reader if row["time_hour"] < FIRST_OF_FEBRUARY and row["origin"] == "JFK"
         ]
     with path.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
