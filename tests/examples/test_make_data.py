@@ -181,7 +181,11 @@ def test_the_data_is_made_once_and_is_what_the_problem_speaks_of():
         rows = sum(1 for _ in reader)
     flights = problem.read(FOLDER / "problem.yaml")
     assert rows == make_data.ROWS
-    assert {flights.label, flights.time, *flights.drop, *flights.slices} <= columns
+    assert {flights.label, flights.time, *flights.slices} <= columns
+    # Joined from the feature store, for what is computed from them.
+    assert set(flights.drop) - columns == {"plane_departed_at", "plane_arrived_at"}
+    without = problem.read(FOLDER / "without_features.yaml")
+    assert {without.label, without.time, *without.drop, *without.slices} <= columns
 
 
 def test_nothing_known_only_after_departure_is_a_feature():
