@@ -117,6 +117,13 @@ def test_a_file_with_a_module_name_that_is_taken(repo: Path, opened: Open) -> No
         opened(repo)
 
 
+def test_runs_in_the_folder_of_the_repository_are_no_definitions(repo: Path, opened: Open) -> None:
+    for name in ("runs/cache/code/1/plimsoll/network.py", "runs/datasets/a/features/on_demand.py"):
+        (repo / name).parent.mkdir(parents=True)
+        (repo / name).write_text("import a_package_of_another_role\n")
+    assert sorted(opened(repo).views) == ["delays", "everywhere", "weather"]
+
+
 def test_another_project_is_refused(repo: Path, opened: Open) -> None:
     with (repo / "views.py").open("a") as file:
         file.write("\nfrom feast import Project\nhere = Project(name='trains')\n")

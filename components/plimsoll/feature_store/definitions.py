@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import itertools
 import os
 import sys
 import threading
@@ -20,6 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.errors import ConfigError
+
+RUNS_MARK = Path("cache", "code")
+"""What every folder of runs has: the code of their steps."""
 
 # The working folder and the modules are the process's: one repository at a time.
 _ONE_AT_A_TIME = threading.Lock()
@@ -43,7 +47,7 @@ def definitions_of(folder: Path, project: str) -> Any:
     from feast.repo_operations import parse_repo
 
     folder = folder.resolve()
-    with _ONE_AT_A_TIME, quiet(), _imports_from(folder):
+    with _ONE_AT_A_TIME, quiet(), _imports_from(folder), _without_runs():
         _check_names(folder)
         try:
             contents = parse_repo(folder)
@@ -98,6 +102,29 @@ def _imports_from(folder: Path) -> Iterator[None]:
             del sys.modules[name]
 
 
+@contextlib.contextmanager
+def _without_runs() -> Iterator[None]:
+    """Keeps Feast from the Python files of runs that were made in the repository's folder."""
+    from feast import repo_operations
+
+    every = repo_operations.get_repo_files
+
+    def files(folder: Path) -> list[Path]:
+        return [path for path in every(folder) if not _is_of_a_run(path, folder)]
+
+    # Feast takes no list of what to leave out but the user's .feastignore.
+    repo_operations.get_repo_files = files
+    try:
+        yield
+    finally:
+        repo_operations.get_repo_files = every
+
+
+def _is_of_a_run(path: Path, folder: Path) -> bool:
+    above = itertools.takewhile(lambda parent: parent != folder, path.parents)
+    return any((parent / RUNS_MARK).is_dir() for parent in above)
+
+
 def _lies_in(module: Any, folder: Path) -> bool:
     # Of a package without __init__.py there is only its path.
     places = [getattr(module, "__file__", None), *list(getattr(module, "__path__", ()) or ())]
@@ -105,9 +132,9 @@ def _lies_in(module: Any, folder: Path) -> bool:
 
 
 def _check_names(folder: Path) -> None:
-    from feast.repo_operations import get_repo_files
+    from feast import repo_operations
 
-    for path in get_repo_files(folder):
+    for path in repo_operations.get_repo_files(folder):
         top = path.relative_to(folder).parts[0].removesuffix(".py")
         loaded = sys.modules.get(top)
         if loaded is not None and not _lies_in(loaded, folder):
