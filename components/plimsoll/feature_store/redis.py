@@ -2,13 +2,15 @@
 
 ``online_store: {type: plimsoll.feature_store.redis.NewestRedisOnlineStore, ...}``, with the
 options of Feast's own. A key's values are replaced, by a script that Redis runs alone, only if
-the event timestamp is the same or later: writers at once cannot pass each other between a look
-and a write. ``skip_dedup`` has no effect.
+(event timestamp, created timestamp) is the same or later: writers at once cannot pass each other
+between a look and a write. Feast keeps no created timestamp in Redis; here it stands in a field
+beside Feast's, ``_created:VIEW``, with the event that it belongs to: where plain Feast wrote
+another event since, it does not count. ``skip_dedup`` has no effect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from feast.infra.online_stores.helpers import _mmh3, compute_versioned_name
@@ -63,22 +65,40 @@ local function older(one, other)
   return seconds < other_seconds or (seconds == other_seconds and nanos < other_nanos)
 end
 
-local ttl, field, count = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local at, written = 3 + count, 0
+local function since_created(mark)
+  return mark:sub(2 + mark:byte(1))
+end
+
+local function refused(event, mark, kept, kept_mark)
+  if not kept then return false end
+  if kept ~= event then return older(event, kept) end
+  local counts = kept_mark and kept_mark:sub(2, 1 + kept_mark:byte(1)) == kept
+  if not counts then return false end
+  return mark == '' or older(since_created(mark), since_created(kept_mark))
+end
+
+local ttl, field, mark_field, count = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
+local at, written = 4 + count, 0
 for _, key in ipairs(KEYS) do
-  local event = ARGV[at + 1]
-  local kept = redis.call('HGET', key, field)
-  if not (kept and kept ~= event and older(event, kept)) then
+  local event, mark = ARGV[at + 1], ARGV[at + 2]
+  local kept = redis.call('HMGET', key, field, mark_field)
+  if not refused(event, mark, kept[1], kept[2]) then
     local command = {'HSET', key, field, event}
     for feature = 1, count do
-      command[2 * feature + 3] = ARGV[3 + feature]
-      command[2 * feature + 4] = ARGV[at + 1 + feature]
+      command[2 * feature + 3] = ARGV[4 + feature]
+      command[2 * feature + 4] = ARGV[at + 2 + feature]
+    end
+    if mark ~= '' then
+      command[#command + 1] = mark_field
+      command[#command + 1] = mark
+    elseif kept[2] then
+      redis.call('HDEL', key, mark_field)
     end
     redis.call(unpack(command))
     if ttl > 0 then redis.call('EXPIRE', key, ttl) end
     written = written + 1
   end
-  at = at + 1 + count
+  at = at + 2 + count
 end
 return written
 """
@@ -192,9 +212,10 @@ def _calls(
     view = compute_versioned_name(table, config.registry.enable_online_feature_view_versioning)
     project = config.project.encode()
     events = _timestamps(rows.event_us)
-    head: list[Any] = [config.online_store.key_ttl_seconds or 0, f"_ts:{view}"]
+    marks = _marks(events, rows.created_us)
+    head: list[Any] = [config.online_store.key_ttl_seconds or 0, f"_ts:{view}", f"_created:{view}"]
     head += [len(rows.features), *(_mmh3(f"{view}:{name}") for name in rows.features)]
-    by_row = list(zip(events, *rows.values, strict=True))
+    by_row = list(zip(events, marks, *rows.values, strict=True))
     for start in range(0, len(rows), rows_a_script):
         part = slice(start, start + rows_a_script)
         arguments = list(head)
@@ -203,9 +224,21 @@ def _calls(
         yield [key + project for key in rows.keys[part]], arguments
 
 
-def _timestamps(moments: Any) -> list[bytes]:
-    known: dict[int, bytes] = {}
-    for us in set(moments):
+def _marks(events: Sequence[bytes], created_us: Sequence[int | None]) -> list[bytes]:
+    """Returns each row's event timestamp, behind its length, and created timestamp.
+
+    Nothing where there is no created timestamp: the earliest of all.
+    """
+    created = _timestamps(created_us)
+    return [
+        b"" if us is None else bytes([len(event)]) + event + moment
+        for event, us, moment in zip(events, created_us, created, strict=True)
+    ]
+
+
+def _timestamps(moments: Sequence[int | None]) -> list[bytes]:
+    known: dict[int | None, bytes] = {None: b""}
+    for us in {us for us in moments if us is not None}:
         seconds, rest = divmod(us, SECOND_US)
         known[us] = Timestamp(seconds=seconds, nanos=rest * 1000).SerializeToString()
     return [known[us] for us in moments]
