@@ -68,7 +68,7 @@ $(HISTORIES): feature_repo/make_sources.py $(FLIGHTS) | $(VENV)/.whole envs
 	@touch $@
 
 run: setup data envs features ## Take the flights from raw data to a pushed model
-	@plimsoll run features --repo feature_repo --until 2013-12-31T23:00:00
+	@plimsoll run features --repo feature_repo --until 2013-12-30T20:00:00
 	@plimsoll run training --data $(FLIGHTS) --problem examples/flights/problem.yaml
 
 test: setup data envs features $(CACHE)/test-tools/.whole ## Run every test in the environments it belongs to

@@ -142,14 +142,14 @@ def test_a_server_looks_up_what_training_joined(place, trained):
 
 def features_then(folder, flight):
     """Returns a flight's features as of its time, from the offline store."""
-    row = {name: flight[name] for name in QUESTION}
+    row = {name: typed(flight[name], "int" if "sched" in name else "") for name in QUESTION}
     ran = command(
         *("features", "show", "flights_late_v1", "--repo", "feature_repo", "--json"),
         *("--row", json.dumps(row)),
         cwd=folder,
     )
     assert ran.returncode == 0, ran.stderr
-    return {item["feature"]: item["then"]["value"] for item in json.loads(ran.stdout)["features"]}
+    return {item["name"]: item["then"]["value"] for item in json.loads(ran.stdout)["features"]}
 
 
 def question(record, flight):
