@@ -356,7 +356,8 @@ def test_an_interrupted_write_leaves_the_old_dataset(tmp_path):
 @pytest.mark.parametrize("path", ["rows.parquet", "parts"])
 def test_rows_are_appended_and_found(tmp_path, path):
     columns = {"city": ["a"], "event_timestamp": [minutes(0)], "rain": [1]}
-    written(tmp_path / (path if path.endswith("parquet") else "parts/a.parquet"), columns)
+    first = written(tmp_path / (path if path.endswith("parquet") else "parts/a.parquet"), columns)
+    first.chmod(0o640)
     store = applied(tmp_path, [view("x", tmp_path / path, {"rain": "INT64"})])
     frame = pd.DataFrame({"rain": [2, 3], "city": ["a", "b"], "event_timestamp": [minutes(1)] * 2})
     rows = pd.DataFrame({"city": ["a", "b"], "event_timestamp": [minutes(1)] * 2})
@@ -377,6 +378,7 @@ def test_rows_are_appended_and_found(tmp_path, path):
     )
     assert job.to_arrow()["rain"].to_pylist() == [1, 2, 3, 4, 5]
     assert not [item for item in tmp_path.rglob(".*") if item.name != ".gitignore"]
+    assert first.stat().st_mode & 0o777 == 0o640
 
 
 def test_rows_that_do_not_fit_are_not_appended(tmp_path):

@@ -6,6 +6,7 @@ import fcntl
 import gzip
 import itertools
 import json
+import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -307,10 +308,11 @@ def test_damaged_files(shared: Path, tmp_path: Path, name: str, content: bytes, 
 def test_a_source_that_is_being_pushed_into(tmp_path: Path) -> None:
     folder = repository(tmp_path)
     data = written(tmp_path / "rows.csv", [row("a", 1, 1)])
-    with (folder / "data" / ".pushed.parquet.push.lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(DataError, match="locked"):
-            push(folder, data, "offline", config='{"lock_seconds": 0}')
+    held = os.open(folder / "data", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with pytest.raises(DataError, match="locked"):
+        push(folder, data, "offline", config='{"lock_seconds": 0}')
+    os.close(held)
     assert push(folder, data, "offline").appended == 1
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
-import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ import pyarrow.parquet as pq
 
 from plimsoll.artifacts.files import folder_written_whole, sync_folder, sync_tree
 from plimsoll.errors import DataError, nearest, shortened
+from plimsoll.feature_store.locks import lock
 from plimsoll.feature_store.source_tables import PARQUET, location
 
 SECONDS_FOR_LOCK = 60.0
@@ -64,6 +63,22 @@ def append(source: Any, repo: Any, rows: pa.Table) -> None:
         DataError: if the columns or their types do not fit what is there, or another writer is
             at it for too long.
     """
+    with alone(source, repo) as target:
+        append_alone(source, target, rows)
+
+
+@contextmanager
+def alone(source: Any, repo: Any, seconds: float = SECONDS_FOR_LOCK) -> Iterator[Path]:
+    """Keeps other writers out of the folder that a source is in; yields where the source is.
+
+    Args:
+        source: Feast's ``FileSource``.
+        repo: The folder that relative paths are told from.
+        seconds: How long to wait for another writer.
+
+    Raises:
+        DataError: if another writes for longer, or the source is a pattern.
+    """
     target = location(source, repo)
     if any(mark in target.name for mark in "*?["):
         raise DataError(
@@ -71,14 +86,28 @@ def append(source: Any, repo: Any, rows: pa.Table) -> None:
             hint="make the source a file or a folder",
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(target.parent):
-        if target.is_dir() or not target.name.endswith(PARQUET):
-            _append_to_folder(source, target, rows)
-        elif target.exists():
-            _append_to_file(source, target, rows)
-        else:
-            with _file_written_whole(target) as aside:
-                _write(aside, rows.to_batches() or [_no_rows(rows)])
+    descriptor = os.open(target.parent, os.O_RDONLY)
+    try:
+        refusal = DataError(
+            f"the source {source.name!r} is locked",
+            cause=f"another process has written to {target.parent} for {seconds:g} s",
+            hint="wait for it, or end it",
+        )
+        lock(descriptor, seconds, refusal)
+        yield target
+    finally:
+        os.close(descriptor)
+
+
+def append_alone(source: Any, target: Path, rows: pa.Table) -> None:
+    """Appends as ``append`` does, within ``alone``, which gave the target."""
+    if target.is_dir() or not target.name.endswith(PARQUET):
+        _append_to_folder(source, target, rows)
+    elif target.exists():
+        _append_to_file(source, target, rows)
+    else:
+        with _file_written_whole(target) as aside:
+            _write(aside, rows.to_batches() or [_no_rows(rows)])
 
 
 def log(folder: Path, rows: Iterable[pa.RecordBatch], partition_by: list[str] | None) -> None:
@@ -119,14 +148,14 @@ def log(folder: Path, rows: Iterable[pa.RecordBatch], partition_by: list[str] | 
 
 
 def _append_to_file(source: Any, target: Path, rows: pa.Table) -> None:
+    mode = target.stat().st_mode
     with pq.ParquetFile(target) as there:
         schema = there.schema_arrow
         fitting = _fitting(source, rows, schema)
         old = there.iter_batches(ROWS_AT_ONCE)
         with _file_written_whole(target) as aside:
             _write(aside, _chained(old, fitting), schema)
-        aside_mode = target.stat().st_mode
-    target.chmod(aside_mode)
+            aside.chmod(mode)
 
 
 def _append_to_folder(source: Any, target: Path, rows: pa.Table) -> None:
@@ -197,24 +226,3 @@ def _file_written_whole(target: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         aside.replace(target)
         sync_folder(target.parent)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        until = time.monotonic() + SECONDS_FOR_LOCK
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise DataError(
-                        f"{folder} is being written to by another process",
-                        cause=f"it did not end within {SECONDS_FOR_LOCK:.0f} s",
-                    ) from None
-                time.sleep(0.02)
-        yield
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.errors import DataError, shortened
+from plimsoll.feature_store.locks import lock
 
 LOCK_SECONDS = 30.0
-POLL_SECONDS = 0.05
 KINDS: Mapping[str, str] = {
     "entities": "entity",
     "data_sources": "data source",
@@ -30,7 +29,6 @@ KINDS: Mapping[str, str] = {
 """Field of the registry -> what its items are called."""
 NOT_VALUES = ("description", "owner", "tags", "org", "logging_config")
 """Fields of a definition that say nothing of what values its features have."""
-
 NOT_SAID = ("meta", "project", "data_source_class_type")
 """Fields that a definition gets when it is applied."""
 MAPS = ("field_mapping", "join_key_map", "sources", "deprecated_schema")
@@ -182,24 +180,29 @@ def registry_lock(
     if path is None:
         yield
         return
-    lock = path.with_name(f".{path.name}.lock")
-    if not write and not lock.exists():
+    beside = path.with_name(f".{path.name}.lock")
+    if not write and not beside.exists():
         yield
         return
-    with _opened(lock, write) as descriptor:
-        _locked(descriptor, path, seconds, fcntl.LOCK_EX if write else fcntl.LOCK_SH)
+    with _opened(beside, write) as descriptor:
+        refusal = DataError(
+            f"the registry {path.name} is locked",
+            cause=f"another process has held it for {seconds:g} s",
+            hint="wait for what applies or materialises the repository, or end it",
+        )
+        lock(descriptor, seconds, refusal, fcntl.LOCK_EX if write else fcntl.LOCK_SH)
         yield
 
 
 @contextmanager
-def _opened(lock: Path, write: bool) -> Iterator[int]:
+def _opened(path: Path, write: bool) -> Iterator[int]:
     try:
         if write:
-            lock.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT if write else os.O_RDONLY, 0o666)
+            path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT if write else os.O_RDONLY, 0o666)
     except OSError as error:
         raise DataError(
-            f"the registry {lock.parent} cannot be locked",
+            f"the registry {path.parent} cannot be locked",
             cause=f"{type(error).__name__}: {error.strerror}",
             hint="let the account write to the registry's folder",
         ) from error
@@ -208,23 +211,6 @@ def _opened(lock: Path, write: bool) -> Iterator[int]:
     finally:
         # Closing lets go of the lock; the file stays, or two could hold a lock of one name.
         os.close(descriptor)
-
-
-def _locked(descriptor: int, path: Path, seconds: float, how: int) -> None:
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() >= until:
-                raise DataError(
-                    f"the registry {path.name} is locked",
-                    cause=f"another process has held it for {seconds:g} s",
-                    hint="wait for what applies or materializes the repository, or end it",
-                ) from error
-            time.sleep(POLL_SECONDS)
-        else:
-            return
 
 
 def _read(store: Any, folder: Path) -> Any:

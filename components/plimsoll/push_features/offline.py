@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +9,10 @@ import pyarrow as pa
 
 from plimsoll.errors import DataError
 from plimsoll.feature_store import parquet_files
+from plimsoll.feature_store.engine import Limits, engine
 from plimsoll.feature_store.source_tables import TEXTS, location, open_source
 from plimsoll.feature_store.sql_text import TIMES, quoted
 
-POLL_S = 0.05
 ROW = "plimsoll_row"
 
 
@@ -27,7 +23,7 @@ def append(source: Any, folder: Path, rows: pa.Table, seconds: float) -> int:
         source: Feast's ``FileSource``; its file is made if it is missing.
         folder: The repository, which relative paths are told from.
         rows: The rows, under the source's names; times in microseconds UTC.
-        seconds: How long to wait for another push into it.
+        seconds: How long to wait for another that writes to it.
 
     Returns:
         How many rows were new.
@@ -44,11 +40,10 @@ def append(source: Any, folder: Path, rows: pa.Table, seconds: float) -> int:
             hint="name a Parquet file as the batch source of what is pushed",
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path, seconds):
-            fresh = _distinct(_new(source, folder, rows) if path.exists() else rows)
+        with parquet_files.alone(source, folder, seconds) as target:
+            fresh = _distinct(_new(source, folder, rows) if target.exists() else rows)
             if fresh.num_rows:
-                parquet_files.append(source, folder, fresh)
+                parquet_files.append_alone(source, target, fresh)
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(
             f"the source {source.name!r} cannot be written",
@@ -59,10 +54,7 @@ def append(source: Any, folder: Path, rows: pa.Table, seconds: float) -> int:
 
 def _new(source: Any, folder: Path, rows: pa.Table) -> pa.Table:
     """Returns the rows that a source does not hold, in their order."""
-    import duckdb
-
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with engine(Limits()) as connection:
         connection.register("pushed", _numbered(rows))
         kept = open_source(connection, source, folder)
         there, same = [], []
@@ -92,27 +84,3 @@ def _distinct(rows: pa.Table) -> pa.Table:
     """Returns each row once, where it first stands."""
     first = _numbered(rows).group_by(rows.column_names).aggregate([(ROW, "min")])
     return rows.take(first.column(f"{ROW}_min").combine_chunks().sort())
-
-
-@contextmanager
-def _alone(path: Path, seconds: float) -> Iterator[None]:
-    """Keeps other pushes out, from the look to the write."""
-    with path.with_name(f".{path.name}.push.lock").open("w") as stream:
-        until = time.monotonic() + seconds
-        while not _taken(stream):
-            if time.monotonic() >= until:
-                raise DataError(
-                    f"the source {path.name} is locked",
-                    cause=f"another push has held it for {seconds:g} s",
-                    hint="wait for it, or end it",
-                )
-            time.sleep(POLL_S)
-        yield
-
-
-def _taken(stream: Any) -> bool:
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
