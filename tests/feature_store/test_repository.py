@@ -94,10 +94,10 @@ def test_a_wrong_configuration_is_told(repo: Path, opened: Open, text: str, said
     assert caught.value.headline.startswith("the configuration feature_store.yaml")
 
 
-def test_a_password_in_a_configuration_is_never_told(repo: Path, opened: Open) -> None:
+@pytest.mark.parametrize("text", ["['localhost,password=hunter2']}", "localhost,password=hunter2]"])
+def test_a_password_in_a_configuration_is_never_told(repo: Path, opened: Open, text: str) -> None:
     (repo / "feature_store.yaml").write_text(
-        "project: p\nregistry: r.db\n"
-        "online_store: {type: redis, connection_string: ['localhost,password=hunter2']}"
+        f"project: p\nregistry: r.db\nonline_store: {{type: redis, connection_string: {text}"
     )
     with pytest.raises(ConfigError) as caught:
         opened(repo)

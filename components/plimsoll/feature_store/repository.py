@@ -331,6 +331,9 @@ def _config(path: Path, folder: Path, registry: Path | None = None) -> Any:
 
 def _without_input(error: Exception) -> str:
     # What does not hold may be a connection string, with a password.
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:
+        return f"line {mark.line + 1} is not YAML"
     errors = getattr(error, "errors", None)
     if not callable(errors):
         return type(error).__name__ if isinstance(error, ValueError) else str(error)
