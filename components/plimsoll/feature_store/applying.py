@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plimsoll.errors import DataError
-from plimsoll.feature_store.registries import Difference, objects_of, read_registry
+from plimsoll.feature_store.registries import Difference, objects_of, read_registry, spec_of
 
 if TYPE_CHECKING:
     from plimsoll.feature_store.repository import Repository
@@ -30,7 +30,7 @@ def apply(repository: Repository, found: Sequence[Difference]) -> None:
         if found:
             _write(repository, found)
         else:
-            _make_tables(repository, (), ())
+            _make_tables(repository)
     except (FeastError, ValueError, OSError, SQLAlchemyError) as error:
         raise DataError(
             f"the feature repository {repository.where} could not be applied",
@@ -117,21 +117,19 @@ def _write(repository: Repository, found: Sequence[Difference]) -> None:
     )
 
 
-def _make_tables(
-    repository: Repository, views_gone: Sequence[Any], entities_gone: Sequence[Any]
-) -> None:
+def _make_tables(repository: Repository) -> None:
     repository.store._get_provider().update_infra(
         project=repository.project,
-        tables_to_delete=list(views_gone),
+        tables_to_delete=[],
         tables_to_keep=list(repository.views.values()),
-        entities_to_delete=list(entities_gone),
+        entities_to_delete=[],
         entities_to_keep=list(repository.entities.values()),
         partial=False,
     )
 
 
 def _keeps_function(item: Any) -> bool:
-    spec = getattr(item, "spec", item)
+    spec = spec_of(item)
     names = spec.DESCRIPTOR.fields_by_name
     return any(
         name in names and spec.HasField(name)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from plimsoll.artifacts.feature_plan import Feature, FeaturePlan, Key, OnDemand, View
+from plimsoll.artifacts.feature_plan import COLUMN_TYPES, Feature, FeaturePlan, Key, OnDemand, View
 from plimsoll.errors import ConfigError, nearest, shortened
 from plimsoll.feature_store.on_demand import checked_function
 from plimsoll.feature_store.repository import Repository
@@ -211,7 +211,7 @@ def _on_demand(
     for projection, view in computed:
         what = f"the on-demand feature view {view.name!r}"
         wanted = dict(_request_inputs(view, what))
-        types |= {name: _column_kind(kind) for name, kind in wanted.items()}
+        types |= {name: COLUMN_TYPES[kind] for name, kind in wanted.items()}
         function = checked_function(view, what)
         file = function.path.name
         if files.get(file, function.path) != function.path:
@@ -255,12 +255,6 @@ def _feature_inputs(view: Any, what: str, found: Mapping[tuple[str, str], str]) 
                     hint="rename one of the two features in its view",
                 )
             yield field.name
-
-
-def _column_kind(kind: str) -> str:
-    from plimsoll.artifacts.feature_plan import COLUMN_TYPES
-
-    return COLUMN_TYPES[kind]
 
 
 def _check_key(key: Key, join: Join, columns: Mapping[str, str], private: Sequence[str]) -> None:

@@ -97,7 +97,7 @@ def open_source(connection: Any, source: Any, repo: Path | str | None) -> Source
     Raises:
         DataError: if it is of another kind, or nothing is there.
     """
-    scan, place = _scan(connection, source, repo)
+    scan, place = _scan(source, repo)
     told = connection.sql(f"SELECT * FROM {scan} LIMIT 0")
     kinds = {
         name: str(kind)
@@ -142,13 +142,9 @@ def location(source: Any, repo: Path | str | None) -> Path:
     return Path(repo or ".") / str(source.path)
 
 
-def _scan(
-    connection: Any, source: Any, repo: Path | str | None
-) -> tuple[str, tuple[str, str] | None]:
+def _scan(source: Any, repo: Path | str | None) -> tuple[str, tuple[str, str] | None]:
     from feast.data_format import ParquetFormat
 
-    if _by_httpfs(connection, source):
-        return f"read_parquet({sql_text.text(source.path)})", ("file_index", "file_row_number")
     path = location(source, repo)
     if source.file_format is not None and not isinstance(source.file_format, ParquetFormat):
         raise DataError(
@@ -167,7 +163,7 @@ def _scan(
 def _found(source: Any, path: Path, endings: tuple[str, ...]) -> list[Path]:
     if path.is_file():
         return [path]
-    pattern = str(path / "**" / "*") if path.is_dir() else str(path)
+    pattern = f"{glob.escape(str(path))}/**/*" if path.is_dir() else str(path)
     found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
     found = [
         item for item in found if item.is_file() and (item.name.endswith(endings) or item == path)
@@ -181,14 +177,3 @@ def _found(source: Any, path: Path, endings: tuple[str, ...]) -> list[Path]:
             hint="write the file first, or correct the source's path and apply again",
         )
     return found
-
-
-def _by_httpfs(connection: Any, source: Any) -> bool:
-    address = urlparse(getattr(source, "path", "") or "")
-    if address.scheme not in ("s3", "gs", "gcs", "http", "https"):
-        return False
-    there = "SELECT count(*) FROM duckdb_extensions() WHERE extension_name = 'httpfs' AND installed"
-    if not connection.execute(there).fetchone()[0]:
-        return False
-    connection.load_extension("httpfs")
-    return True

@@ -23,6 +23,7 @@ from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStor
 from feast.protos.feast.types.Value_pb2 import Value
 
 from plimsoll.feature_store.encoding import EncodedRows, encoded_protos, moment_of
+from plimsoll.feature_store.sql_text import quoted
 from plimsoll.feature_store.types import SECOND_US
 
 ROWS_AT_ONCE = 10_000
@@ -158,7 +159,7 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):
                 for view in tables_to_keep:
                     # One tree in the order of the key: a row is written once, not three times.
                     connection.execute(
-                        f"CREATE TABLE IF NOT EXISTS {_quoted(_table_name(config, view))} "
+                        f"CREATE TABLE IF NOT EXISTS {quoted(_table_name(config, view))} "
                         f"({COLUMNS}) WITHOUT ROWID"
                     )
                 tables_to_keep = []
@@ -201,7 +202,7 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):
         """Adds the exact timestamps' columns to a table that plain Feast made."""
         if name in self._ready:
             return
-        there = {row[1] for row in connection.execute(f"PRAGMA table_info({_quoted(name)})")}
+        there = {row[1] for row in connection.execute(f"PRAGMA table_info({quoted(name)})")}
         if not there:
             return
         for column in EXACT:
@@ -228,16 +229,16 @@ def _searched(online_store: Any) -> bool:
 def _forget(name: str) -> str:
     """Returns a trigger: where plain Feast wrote, the exact time of the value before is gone."""
     return (
-        f"CREATE TRIGGER IF NOT EXISTS {_quoted(f'{name}_exact')} "
-        f"AFTER UPDATE OF event_ts ON {_quoted(name)} "
+        f"CREATE TRIGGER IF NOT EXISTS {quoted(f'{name}_exact')} "
+        f"AFTER UPDATE OF event_ts ON {quoted(name)} "
         f"WHEN new.event_us IS old.event_us AND new.event_ts IS NOT old.event_ts "
-        f"BEGIN UPDATE {_quoted(name)} SET event_us = NULL, created_us = NULL "
+        f"BEGIN UPDATE {quoted(name)} SET event_us = NULL, created_us = NULL "
         f"WHERE entity_key = new.entity_key AND feature_name = new.feature_name; END"
     )
 
 
 def _upsert(name: str) -> str:
-    table = _quoted(name)
+    table = quoted(name)
     columns = ("value", "value_text", "event_ts", "created_ts", *EXACT)
     replaced = ", ".join(f"{column} = excluded.{column}" for column in columns)
     # Where plain Feast wrote last there is no exact time.
@@ -286,7 +287,7 @@ def _selected(
     for start in range(0, len(keys), KEYS_AT_ONCE):
         some = keys[start : start + KEYS_AT_ONCE]
         yield from connection.execute(
-            f"SELECT entity_key, feature_name, value, event_ts, event_us FROM {_quoted(name)} "
+            f"SELECT entity_key, feature_name, value, event_ts, event_us FROM {quoted(name)} "
             f"WHERE entity_key IN ({','.join('?' * len(some))})",
             some,
         )
@@ -320,12 +321,8 @@ def _write_ahead(connection: sqlite3.Connection, seconds: float) -> None:
 
 def _add_column(connection: sqlite3.Connection, name: str, column: str) -> None:
     try:
-        connection.execute(f"ALTER TABLE {_quoted(name)} ADD COLUMN {column} INTEGER")
+        connection.execute(f"ALTER TABLE {quoted(name)} ADD COLUMN {column} INTEGER")
     except sqlite3.OperationalError as error:
         # Another process was first.
         if "duplicate column name" not in str(error):
             raise
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
