@@ -143,11 +143,11 @@ def test_feast_reads_the_same_but_for_age(make_side: MakeSide, history: History)
     at = history.times[-1]
     ageless = history.each(lambda view: replace(view, ttl=0))
     rows = [row for row in questions([at]) if row["text"] is not None]
-    with both(make_side, _told_apart(make_side, history)) as sides:
+    with both(make_side, history) as sides:
         materialize(sides.folder, at)
         found = feast_values(sides.folder, rows, sides.side.plain)
     for row, answer in zip(rows, found, strict=True):
-        for one in taken(_told_apart(make_side, ageless)):
+        for one in taken(ageless):
             value = one.view.value(tuple(row[name] for name in one.keys), at)
             told = [
                 as_kept(field.type, _plain(answer[f"{one.alias}__{field.name}"]))
@@ -199,7 +199,6 @@ def both(make_side: MakeSide, history: History) -> Iterator[Both]:
 
 
 def equal_in_steps(make_side: MakeSide, history: History) -> None:
-    history = _told_apart(make_side, history)
     with both(make_side, history) as sides:
         for at in history.times:
             materialize(sides.folder, at)
@@ -208,7 +207,6 @@ def equal_in_steps(make_side: MakeSide, history: History) -> None:
 
 def same_state(make_side: MakeSide, history: History) -> None:
     last = history.times[-1]
-    history = _told_apart(make_side, history)
     with both(make_side, history) as sides:
         materialize(sides.folder, last)
         sides.check(history, last)
@@ -268,16 +266,6 @@ def _there(view: ViewHistory, pushed: dict[str, list[Row]], at: int) -> ViewHist
     """Returns a view with what its source has, pushes included, at a time."""
     late = [row for row in pushed.get(view.name, ()) if row.event > at]
     return view.of(row for row in view.rows if row not in late)
-
-
-def _told_apart(make_side: MakeSide, history: History) -> History:
-    """Returns the history that a store can tell from its rows, whatever window they come in.
-
-    Redis keeps no created timestamps: of the rows of one event the one written last counts.
-    """
-    if isinstance(make_side(Path()), SqliteSide):
-        return history
-    return history.each(_with_one_row_an_event)
 
 
 def _with_one_row_an_event(view: ViewHistory) -> ViewHistory:
