@@ -270,6 +270,11 @@ def outside(path: str):
     clock().set_caching_options(False)
 
 
+@dsl.pipeline(name="echo")
+def named_as_its_step(said: str):
+    echo(text=said)
+
+
 @dsl.pipeline(name="fails-late")
 def fails_late(text: str = "x"):
     made = make(text=text)

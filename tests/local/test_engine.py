@@ -164,6 +164,13 @@ def test_a_nested_pipeline_may_be_given_artifacts_alone(tmp_path):
     assert record.steps["echo"].outputs == {"Output": "ALONE"}
 
 
+def test_a_pipeline_may_be_named_as_its_only_step(tmp_path):
+    record = run(pipelines.named_as_its_step, {"said": "plimsoll"}, out=tmp_path)
+
+    assert record.pipeline == "echo"
+    assert record.steps["echo"].outputs == {"Output": "plimsoll"}
+
+
 def test_an_importer_is_no_step_that_was_not_run(tmp_path):
     (tmp_path / "text.txt").write_text("imported")
 

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from plimsoll.errors import UsageError
-from plimsoll.local.orchestrable import runnable
+from plimsoll.local.orchestrable import named_apart, runnable
 from plimsoll.local.record import Step
 
 # The C parser reads a compiled pipeline ten times as fast; PyYAML is built without it at times.
@@ -80,7 +80,7 @@ class Compiled:
 
     def runnable_text(self) -> str:
         """Returns the YAML in the form that kfp's local orchestrator can run; see ``runnable``."""
-        return str(yaml.dump(dict(self.spec), Dumper=Dumper, sort_keys=False))
+        return str(yaml.dump(named_apart(self.spec), Dumper=Dumper, sort_keys=False))
 
     def _dags(self) -> list[Mapping[str, Any]]:
         nested = [item["dag"] for item in self.spec["components"].values() if "dag" in item]

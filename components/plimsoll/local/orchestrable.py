@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,22 @@ def runnable(spec: Mapping[str, Any]) -> dict[str, Any]:
     own["components"] = {}
     _visit(own["root"]["dag"], shared, own["components"])
     return own
+
+
+def named_apart(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a spec whose pipeline is named as none of its steps is.
+
+    Of a pipeline that is named as a step kfp loads the step's component alone.
+    """
+    info = dict(spec["pipelineInfo"])
+    while _component_key(info["name"]) in spec["components"]:
+        info["name"] += "-pipeline"
+    return {**spec, "pipelineInfo": info}
+
+
+def _component_key(name: str) -> str:
+    # As kfp makes it of a name.
+    return "comp-" + re.sub("-+", "-", re.sub("[^-0-9a-z]+", "-", name.lower())).strip("-")
 
 
 def _visit(dag: dict[str, Any], shared: Mapping[str, Any], own: dict[str, Any]) -> None:
