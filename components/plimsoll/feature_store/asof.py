@@ -2,8 +2,9 @@
 
 Of the rows of a key with event timestamp <= t, the one with the greatest (event timestamp, created
 timestamp) is taken; of rows alike in both, the one that stands last in the source. DuckDB's ASOF
-JOIN finds the greatest event timestamp; so before it one row is kept of each key and time. A row
-older than the TTL is taken back after the join: if the newest is too old, all are.
+JOIN finds the greatest event timestamp; so before it one row is kept of each key and time, unless
+a count, which is cheaper, tells that there is no second one. A row older than the TTL is taken back
+after the join: if the newest is too old, all are.
 
 Where rows must have been created by t, too, a row counts from ``from`` = max(event, created) on. Of
 a key's rows in the order of (from, event, created) only those are kept whose event is not before
@@ -57,13 +58,36 @@ class ViewJoin:
         return self.known_only and bool(self.created)
 
 
-def history(view: ViewJoin, since_us: int | None = None, until_us: int | None = None) -> str:
+def no_two_alike(view: ViewJoin, since_us: int | None = None, until_us: int | None = None) -> str:
+    """Returns the query that says if a view has surely one row of each key and time.
+
+    Two that hash alike are taken for the same; then it says no.
+
+    Args:
+        view: The view.
+        since_us: The time of the first entity row, in microseconds.
+        until_us: That of the last one.
+    """
+    keys = [f"key_{number}" for number in range(len(view.keys))]
+    values = [f"value_{number}" for number in range(len(view.features))]
+    rows = _rows(view, keys, values, since_us, until_us)
+    return f"SELECT count(*) = count(DISTINCT hash({listed([*keys, EVENT])})) FROM ({rows})"
+
+
+def history(
+    view: ViewJoin,
+    since_us: int | None = None,
+    until_us: int | None = None,
+    *,
+    distinct: bool = False,
+) -> str:
     """Returns the query of the rows of a view that can be found, one of each key and time.
 
     Args:
         view: The view.
         since_us: The time of the first entity row, in microseconds.
         until_us: That of the last one.
+        distinct: Whether `no_two_alike` said so: all rows count.
 
     Returns:
         SQL; its columns are ``key_0`` ..., ``from_us``, ``event_us``, ``value_0`` ...
@@ -73,6 +97,9 @@ def history(view: ViewJoin, since_us: int | None = None, until_us: int | None = 
     by = f"PARTITION BY {listed(keys)} " if keys else ""
     order = f"{EVENT}, {CREATED} NULLS FIRST, {listed(PLACE)}"
     rows = _rows(view, keys, values, since_us, until_us)
+    columns = listed([*keys, FROM, EVENT, *values])
+    if distinct and not view.by_creation:
+        return f"SELECT {columns} FROM ({rows})"
     if view.by_creation:
         order = f"{FROM}, {order}"
         known = (
@@ -81,7 +108,7 @@ def history(view: ViewJoin, since_us: int | None = None, until_us: int | None = 
         )
         rows = f"SELECT * FROM ({rows}) QUALIFY {EVENT} >= coalesce({known}, {EVENT})"
     return (
-        f"SELECT {listed([*keys, FROM, EVENT, *values])} FROM ({rows}) "
+        f"SELECT {columns} FROM ({rows}) "
         f"QUALIFY lead({FROM}) OVER ({by}ORDER BY {order}) IS DISTINCT FROM {FROM}"
     )
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
 
 from plimsoll.errors import DataError
-from plimsoll.feature_store import asof, sql_text
+from plimsoll.feature_store import asof
 from plimsoll.feature_store.asof import ViewJoin
 from plimsoll.feature_store.engine import Limits, engine
 from plimsoll.feature_store.entity_rows import EntityRows, narrowed
@@ -101,10 +101,8 @@ class AsofRetrievalJob(StreamedJob):
 
     def to_sql(self) -> str:
         """Returns the join as one query; entity rows in memory are a table ``entity_rows``."""
-        kind = self.rows.schema.field(self.rows.time).type
-        plain = pa.types.is_timestamp(kind) and not (kind.tz and kind.unit == "ns")
-        time = sql_text.microseconds(sql_text.quoted(self.rows.time), "TIMESTAMP" if plain else "")
-        return asof.described(self.views, self.rows.source, time, self.rows.schema.names)
+        names = self.rows.schema.names
+        return asof.described(self.views, self.rows.source, self.rows.time_us, names)
 
     def to_record_batches(
         self, batch_rows: int = 0, *, event_times: bool = False
@@ -143,7 +141,7 @@ class AsofRetrievalJob(StreamedJob):
         kept = {}
         for number, view in enumerate(self.views):
             kept[view.name] = f"history_{number}"
-            connection.execute(f"CREATE TABLE history_{number} AS {asof.history(view)}")
+            connection.execute(f"CREATE TABLE history_{number} AS {_history(connection, view)}")
         return kept
 
     def _join(
@@ -154,7 +152,7 @@ class AsofRetrievalJob(StreamedJob):
         bounds = _bounds(small)
         connection.register(CHUNK, small)
         for view in self.views:
-            rows = kept.get(view.name) or f"({asof.history(view, *bounds)})"
+            rows = kept.get(view.name) or f"({_history(connection, view, *bounds)})"
             times = f"{view.name}__event_timestamp" if event_times else ""
             found = connection.sql(asof.join(view, CHUNK, rows, times)).to_arrow_table()
             if found.num_rows != chunk.num_rows:
@@ -245,6 +243,13 @@ class _Piece(RetrievalJob):
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         del timeout
         return self.table
+
+
+def _history(connection: Any, view: ViewJoin, *bounds: int | None) -> str:
+    distinct = False
+    if not view.by_creation:
+        ((distinct,),) = connection.execute(asof.no_two_alike(view, *bounds)).fetchall()
+    return asof.history(view, *bounds, distinct=distinct)
 
 
 def _bounds(small: pa.Table) -> tuple[int | None, int | None]:
