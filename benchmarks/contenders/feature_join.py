@@ -1,7 +1,8 @@
-"""One way of joining the flights with their features as of each flight's time; prints JSON.
+"""Joins the flights with their features as of each flight's time, one way or more; prints JSON.
 
-Arguments: the way, the folder of the feature tables, a Parquet file of the flights, the times that
-the join is made (the median counts), and the memory that the process may take in MB; 0: any.
+Arguments: the ways with commas between, the folder of the feature tables, a Parquet file of the
+flights, the times that each join is made, in turns (the median counts), and the memory that the
+process may take in MB; 0: any.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -52,20 +53,26 @@ class TooLongError(Exception):
     """The join was not done in time."""
 
 
-def main(way: str, tables: Path, flights: Path, times: int, memory_mb: int) -> None:
-    """Makes the join and prints seconds, peak memory, rows, and how many values were found."""
+def main(ways: Sequence[str], tables: Path, flights: Path, times: int, memory_mb: int) -> None:
+    """Makes the joins and prints of each way seconds, rows, and how many values were found.
+
+    The peak memory is the process's: of one way where there is no other.
+    """
     if memory_mb:
         resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
     signal.signal(signal.SIGALRM, _too_long)
     with tempfile.TemporaryDirectory() as folder:
-        work = bare(tables, flights) if way == "bare" else feast(way, tables, flights, Path(folder))
+        joins = {way: _join(way, tables, flights, Path(folder)) for way in ways}
         signal.alarm(SECONDS_AT_MOST)
-        taken: list[float] = []
+        taken: dict[str, list[float]] = {way: [] for way in ways}
+        found: dict[str, tuple[int, int]] = {}
         try:
+            # In turns: what else the machine does then slows all alike.
             for _ in range(times):
-                begun = time.perf_counter()
-                rows, found = work()
-                taken.append(time.perf_counter() - begun)
+                for way, join in joins.items():
+                    begun = time.perf_counter()
+                    found[way] = join()
+                    taken[way].append(time.perf_counter() - begun)
         except TooLongError:
             print(json.dumps({"failed": f"not done after {SECONDS_AT_MOST} s"}))
             return
@@ -73,8 +80,18 @@ def main(way: str, tables: Path, flights: Path, times: int, memory_mb: int) -> N
             print(json.dumps({"failed": f"{type(error).__name__}: {str(error)[:60]}"}))
             return
         signal.alarm(0)
-    seconds, peak = statistics.median(taken), resident_mb("VmHWM")
-    print(json.dumps({"seconds": seconds, "peak_mb": peak, "rows": rows, "found": found}))
+    told = {
+        way: {"seconds": statistics.median(taken[way]), "rows": rows, "found": values}
+        for way, (rows, values) in found.items()
+    }
+    print(json.dumps({"peak_mb": resident_mb("VmHWM"), **told}))
+
+
+def _join(way: str, tables: Path, flights: Path, folder: Path) -> Callable[[], tuple[int, int]]:
+    if way == "bare":
+        return bare(tables, flights)
+    (folder / way).mkdir()
+    return feast(way, tables, flights, folder / way)
 
 
 def features(tables: Path, name: str) -> list[tuple[str, Any]]:
@@ -171,4 +188,10 @@ def _too_long(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+    main(
+        sys.argv[1].split(","),
+        Path(sys.argv[2]),
+        Path(sys.argv[3]),
+        int(sys.argv[4]),
+        int(sys.argv[5]),
+    )
