@@ -23,7 +23,7 @@ from feature_store.made_repository import (
     source_table,
 )
 from plimsoll.artifacts.feature_plan import FeaturePlan
-from plimsoll.feature_store.encoding import microseconds
+from plimsoll.feature_store.moments import microseconds
 from plimsoll.feature_store.plans import plan_of
 from plimsoll.feature_store.repository import open_repository
 from plimsoll.materialize import core

@@ -19,19 +19,16 @@ from hypothesis import strategies as st
 from plimsoll.errors import DataError
 from plimsoll.feature_store.encoding import (
     CREATED_US,
-    EPOCH,
     EVENT_US,
-    MICROSECOND,
     EncodedRows,
     Layout,
     encoded,
     encoded_protos,
     key_bytes,
-    microseconds,
-    moment_of,
     value_bytes,
     value_texts,
 )
+from plimsoll.feature_store.moments import EPOCH, MICROSECOND, microseconds, moment_of
 from plimsoll.feature_store.types import as_declared
 
 LARGEST_FLOAT = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]

@@ -35,7 +35,7 @@ from feature_store.online_sides import (
     online_values,
     push,
 )
-from plimsoll.feature_store.encoding import microseconds
+from plimsoll.feature_store.moments import microseconds
 from redis_server import redis_server
 
 PROJECTS = (f"p{number}x" for number in itertools.count())

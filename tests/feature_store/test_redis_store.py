@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from feature_store.online_writers import as_feast, entity_key, go, start_writer, write
 from feature_store.small_repository import REDIS, repository, row, write_rows
-from plimsoll.feature_store.encoding import EPOCH, MICROSECOND
+from plimsoll.feature_store.moments import EPOCH, MICROSECOND
 from plimsoll.feature_store.redis import NewestRedisOnlineStore
 from plimsoll.feature_store.repository import open_repository
 from plimsoll.materialize import core

@@ -29,7 +29,7 @@ BATCH = '{"batch_rows": 25}'
 KEYS = 200
 WAITING = """
 import sys
-from plimsoll.feature_store.online import OnlineWriter
+from plimsoll.feature_store.online_writer import OnlineWriter
 from plimsoll.materialize import core
 
 write = OnlineWriter.write

@@ -13,10 +13,9 @@ from plimsoll.artifacts.feature_plan import View
 from plimsoll.errors import DataError, PlimsollError
 from plimsoll.feature_commands.online import Held, plain, told
 from plimsoll.feature_commands.rows import store_value
+from plimsoll.feature_store.moments import EPOCH
 from plimsoll.feature_store.repository import Repository
 from plimsoll.feature_store.types import as_declared
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_offline(opened: Repository, view: View, row: Mapping[str, Any], at: datetime) -> Held:

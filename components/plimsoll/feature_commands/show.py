@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,12 @@ from plimsoll.errors import DataError
 from plimsoll.feature_commands.offline import read_offline
 from plimsoll.feature_commands.online import Held, plain, read_online
 from plimsoll.feature_commands.rows import check_row, input_value, moment_of, store_value, time_of
+from plimsoll.feature_store.moments import MICROSECOND
 from plimsoll.feature_store.on_demand import load_function
 from plimsoll.feature_store.plans import ServicePlan, plan_of
 from plimsoll.feature_store.repository import open_repository
 from plimsoll.feature_store.types import as_declared
 
-MICROSECOND = timedelta(microseconds=1)
 NO_TIME = "event_timestamp"
 """What a plan's time is called where the row has no column of it."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,12 @@ import pyarrow.compute as pc
 
 from plimsoll.artifacts.feature_plan import COLUMN_TYPES
 from plimsoll.errors import DataError
-from plimsoll.feature_store.types import KEY_COLUMNS, SECOND_US, as_declared
+from plimsoll.feature_store.moments import SECOND_US, microseconds
+from plimsoll.feature_store.types import KEY_COLUMNS, as_declared
 
 EVENT_US = "__event_us"
 CREATED_US = "__created_us"
 KEY_VERSION = 3
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 GROUPS = 10
 """Of seven bits, in a varint of 64."""
 NO_VALUE = b""
@@ -355,18 +354,6 @@ def encoded_protos(
             created_us=[_or_none(created) for _, _, _, created in rows],
         )
         start = end
-
-
-def microseconds(moment: datetime) -> int:
-    """Returns a moment as microseconds since 1970 in UTC; one without a zone is UTC."""
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - EPOCH) // MICROSECOND
-
-
-def moment_of(us: int) -> datetime:
-    """Returns microseconds since 1970 as a moment in UTC."""
-    return EPOCH + timedelta(microseconds=us)
 
 
 def _or_none(created: datetime | None) -> int | None:

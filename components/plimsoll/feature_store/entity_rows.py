@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,7 @@ from plimsoll.errors import DataError, nearest, shortened
 from plimsoll.feature_store import sql_text
 from plimsoll.feature_store.asof import ROW, TIME
 from plimsoll.feature_store.engine import Limits, engine
+from plimsoll.feature_store.moments import moment_of
 
 IN_MEMORY = "entity_rows"
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -60,13 +61,18 @@ class EntityRows:
         """The first and the last time of the rows; None where there is none."""
         if self.table is not None:
             return moments(self.table.column(self.time))
-        kind = self.schema.field(self.time).type
-        column = sql_text.quoted(self.time)
-        us = sql_text.microseconds(column, "TIMESTAMP" if _is_plain(kind) else "")
+        us = self.time_us
         with engine(self.limits) as connection:
             asked = f"SELECT min({us}), max({us}) FROM ({self.query}\n)"
             first, last = connection.execute(asked).fetchone()
-        return _moment(first), _moment(last)
+        return _or_none(first), _or_none(last)
+
+    @property
+    def time_us(self) -> str:
+        """The expression of a row's time in microseconds since 1970 UTC."""
+        kind = self.schema.field(self.time).type
+        plain = pa.types.is_timestamp(kind) and not (kind.tz and kind.unit == "ns")
+        return sql_text.microseconds(sql_text.quoted(self.time), "TIMESTAMP" if plain else "")
 
     @property
     def keys(self) -> list[str]:
@@ -139,7 +145,7 @@ def microseconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def moments(column: pa.ChunkedArray) -> tuple[datetime | None, datetime | None]:
     """Returns the first and the last of times, in UTC; None where there is none."""
     ends = pc.min_max(microseconds(column)).as_py()
-    return _moment(ends["min"]), _moment(ends["max"])
+    return _or_none(ends["min"]), _or_none(ends["max"])
 
 
 def time_column(schema: pa.Schema) -> str:
@@ -237,11 +243,5 @@ def _nulls(part: pa.Array) -> np.ndarray:
     return pc.is_null(part).to_numpy(zero_copy_only=False)
 
 
-def _is_plain(kind: pa.DataType) -> bool:
-    return pa.types.is_timestamp(kind) and not (kind.tz and kind.unit == "ns")
-
-
-def _moment(us: int | None) -> datetime | None:
-    if us is None:
-        return None
-    return datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000)
+def _or_none(us: int | None) -> datetime | None:
+    return None if us is None else moment_of(us)

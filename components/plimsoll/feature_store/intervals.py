@@ -17,7 +17,7 @@ from plimsoll.artifacts.files import write_bytes
 from plimsoll.artifacts.gcs import EMULATOR, SCHEME, split_uri
 from plimsoll.artifacts.retries import credentials_for
 from plimsoll.errors import DataError
-from plimsoll.feature_store.encoding import microseconds, moment_of
+from plimsoll.feature_store.moments import microseconds, moment_of
 from plimsoll.feature_store.registries import local_path, read_registry, registry_lock
 
 TRIES = 20

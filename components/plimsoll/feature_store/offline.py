@@ -8,7 +8,8 @@ query in DuckDB's SQL, so that they need not fit the memory.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from plimsoll.errors import DataError
 from plimsoll.feature_store import parquet_files
 from plimsoll.feature_store.engine import Limits, engine
 from plimsoll.feature_store.entity_rows import entity_rows
-from plimsoll.feature_store.pulls import Columns, all_rows, latest_rows
+from plimsoll.feature_store.moments import microseconds
 from plimsoll.feature_store.retrieval import AsofRetrievalJob, PullJob
-from plimsoll.feature_store.source_tables import open_source
+from plimsoll.feature_store.row_queries import Columns, all_rows, latest_rows
+from plimsoll.feature_store.source_tables import SourceTable, open_source
 from plimsoll.feature_store.view_joins import check_retrieval, snapshot_query, view_joins
 
 
@@ -137,17 +139,13 @@ class AsofOfflineStore(OfflineStore):
             start_date: The first event timestamp that counts; None: all before.
             end_date: The last one; None: all after. Without a zone: UTC.
         """
-        limits = config.offline_store.limits
         columns = Columns(
             keys=tuple(join_key_columns),
             features=tuple(feature_name_columns),
             event=timestamp_field,
             created=created_timestamp_column or "",
         )
-        with engine(limits) as connection:
-            source = open_source(connection, data_source, config.repo_path)
-        query = latest_rows(source, columns, _us(start_date), _us(end_date))
-        return PullJob(query, limits, config.repo_path)
+        return _pull(config, data_source, latest_rows, columns, (start_date, end_date))
 
     @staticmethod
     def pull_all_from_table_or_query(
@@ -172,17 +170,13 @@ class AsofOfflineStore(OfflineStore):
             start_date: The first event timestamp that counts; None: all before.
             end_date: The last one; None: all after. Without a zone: UTC.
         """
-        limits = config.offline_store.limits
         columns = Columns(
             keys=tuple(join_key_columns),
             features=tuple(feature_name_columns),
             event=timestamp_field,
             created=created_timestamp_column or "",
         )
-        with engine(limits) as connection:
-            source = open_source(connection, data_source, config.repo_path)
-        query = all_rows(source, columns, _us(start_date), _us(end_date))
-        return PullJob(query, limits, config.repo_path)
+        return _pull(config, data_source, all_rows, columns, (start_date, end_date))
 
     @staticmethod
     def offline_write_batch(config: Any, feature_view: Any, table: pa.Table, progress: Any) -> None:
@@ -230,9 +224,15 @@ class AsofOfflineStore(OfflineStore):
         parquet_files.log(folder, rows, destination.partition_by)
 
 
-def _us(moment: datetime | None) -> int | None:
-    if moment is None:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+def _pull(
+    config: Any,
+    data_source: Any,
+    query: Callable[[SourceTable, Columns, int | None, int | None], str],
+    columns: Columns,
+    ends: tuple[datetime | None, datetime | None],
+) -> PullJob:
+    limits = config.offline_store.limits
+    with engine(limits) as connection:
+        source = open_source(connection, data_source, config.repo_path)
+    since, until = (None if end is None else microseconds(end) for end in ends)
+    return PullJob(query(source, columns, since, until), limits, config.repo_path)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from plimsoll.artifacts.feature_plan import COLUMN_TYPES, Feature, FeaturePlan, Key, OnDemand, View
 from plimsoll.errors import ConfigError, nearest, shortened
+from plimsoll.feature_store.moments import MICROSECOND
 from plimsoll.feature_store.on_demand import checked_function
 from plimsoll.feature_store.repository import Repository
 from plimsoll.feature_store.types import KEY_COLUMNS, value_type
 
-MICROSECOND = timedelta(microseconds=1)
 FULL = "{view}__{feature}"
 
 

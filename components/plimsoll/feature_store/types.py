@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from plimsoll.artifacts.dataset import ARROW_TYPES
 from plimsoll.artifacts.feature_plan import COLUMN_TYPES
 from plimsoll.errors import ConfigError, DataError
+from plimsoll.feature_store.moments import SECOND_US
 
-SECOND_US = 1_000_000
 INT_RANGES: Mapping[str, tuple[int, int]] = {
     "INT32": (-(2**31), 2**31 - 1),
     "INT64": (-(2**63), 2**63 - 1),

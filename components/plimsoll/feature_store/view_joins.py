@@ -11,6 +11,7 @@ import pyarrow as pa
 from plimsoll.errors import DataError, nearest
 from plimsoll.feature_store.asof import ViewJoin
 from plimsoll.feature_store.entity_rows import EntityRows, check_columns
+from plimsoll.feature_store.moments import microseconds
 from plimsoll.feature_store.source_tables import SourceTable
 from plimsoll.feature_store.sql_text import family, quoted
 
@@ -92,7 +93,7 @@ def snapshot_query(
                 hint="give the entity rows",
             )
     first, last = compute_non_entity_date_range(list(views), start_date=start, end_date=end)
-    since, until = (round(moment.timestamp() * 1_000_000) for moment in (first, last))
+    since, until = microseconds(first), microseconds(last)
     time = f"make_timestamptz({until}::BIGINT) AS event_timestamp"
     if not keys:
         return f"SELECT {time}"

@@ -14,13 +14,14 @@ from typing import Any
 import pyarrow as pa
 
 from plimsoll.errors import ConfigError, UsageError, nearest
-from plimsoll.feature_store import intervals, pulling
+from plimsoll.feature_store import intervals, view_rows
 from plimsoll.feature_store.definitions import quiet
-from plimsoll.feature_store.encoding import layout_of, microseconds, moment_of
-from plimsoll.feature_store.online import OnlineWriter, applied, told
-from plimsoll.feature_store.pulling import Interval, Limits
+from plimsoll.feature_store.encoding import layout_of
+from plimsoll.feature_store.engine import Limits
+from plimsoll.feature_store.moments import SECOND_US, microseconds, moment_of
+from plimsoll.feature_store.online_writer import OnlineWriter, applied, told
 from plimsoll.feature_store.repository import Repository, open_repository
-from plimsoll.feature_store.types import SECOND_US
+from plimsoll.feature_store.view_rows import Interval
 from plimsoll.materialize.config import MaterializeConfig
 
 PROGRESS_S = 5.0
@@ -97,7 +98,9 @@ def materialize(repo: str, asked: Asked) -> Materialized:
         views = _chosen(repository, asked.views)
         notes = applied(repository, config.lock_seconds)
         limits = Limits(
-            batch_rows=config.batch_rows, memory_mb=config.memory_mb, scratch=Path(folder)
+            batch_rows=config.batch_rows,
+            memory_limit=f"{config.memory_mb}MB",
+            spill_folder=folder,
         )
         done = tuple(_view(repository, view, (since, until), limits, config) for view in views)
     return Materialized(views=done, notes=(*notes, *(view.note for view in done)))
@@ -196,15 +199,17 @@ def _written(
         return _computed(repository, view, interval)
     layout = layout_of(view)
     writer = OnlineWriter(repository.store, view, layout)
-    origin = pulling.origin_of(view, layout)
+    origin = view_rows.origin_of(view, layout)
     said = ""
-    if pulling.of_local_files(view.batch_source):
+    if view_rows.of_local_files(view.batch_source):
         newest = writer.keeps_newest
-        batches = pulling.from_files(origin, repository.folder, interval, limits, backfills=newest)
+        batches = view_rows.from_files(
+            origin, repository.folder, interval, limits, backfills=newest
+        )
         if origin.created and not newest:
             said = "; late rows are left out, which this online store would let replace newer ones"
     else:
-        batches = pulling.from_offline_store(origin, repository.store, interval, limits)
+        batches = view_rows.from_offline_store(origin, repository.store, interval, limits)
     return _streamed(writer, batches, view.name), said
 
 

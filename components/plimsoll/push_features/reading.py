@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from plimsoll.artifacts.feature_plan import COLUMN_TYPES
 from plimsoll.errors import DataError, nearest, shortened
-from plimsoll.feature_store.encoding import microseconds
+from plimsoll.feature_store.moments import microseconds
 from plimsoll.feature_store.types import as_declared
 
 TIME = "a time"

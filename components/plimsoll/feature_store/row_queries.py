@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from plimsoll.feature_store.source_tables import PLACE, SourceTable
 from plimsoll.feature_store.sql_text import listed, quoted
+
+EVENT, CREATED = "plimsoll_event", "plimsoll_created"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,24 +40,30 @@ def all_rows(
     return f"SELECT {_named(columns)} FROM ({rows}) ORDER BY {order}"
 
 
+def newest(keys: Sequence[str], event: str, created: str) -> str:
+    """Returns the clause that leaves the newest row of each key, by (event, created) timestamp.
+
+    Of rows alike in both the one that stands last in the source is taken, as in the point-in-time
+    join.
+
+    Args:
+        keys: The keys' columns; none: one row is left.
+        event: The column of event timestamps, in microseconds.
+        created: That of created timestamps; empty: there is none.
+    """
+    by = f"PARTITION BY {listed(keys)} " if keys else ""
+    order = [f"{quoted(event)} DESC", *([f"{quoted(created)} DESC NULLS LAST"] if created else [])]
+    order += [f"{quoted(place)} DESC" for place in PLACE]
+    return f"QUALIFY row_number() OVER ({by}ORDER BY {', '.join(order)}) = 1"
+
+
 def latest_rows(
     source: SourceTable, columns: Columns, since_us: int | None, until_us: int | None
 ) -> str:
-    """Returns the query of each key's newest row of an interval.
-
-    Of rows alike in event and created timestamp the one that stands last in the source is taken,
-    as in the point-in-time join.
-    """
-    by = f"PARTITION BY {listed(columns.keys)} " if columns.keys else ""
-    order = [f"{quoted('plimsoll_event')} DESC"]
-    if columns.created:
-        order.append(f"{quoted('plimsoll_created')} DESC NULLS LAST")
-    order += [f"{quoted(place)} DESC" for place in PLACE]
+    """Returns the query of each key's newest row of an interval, both ends in it."""
     rows = _rows(source, columns, since_us, until_us)
-    return (
-        f"SELECT {_named(columns)} FROM ({rows}) "
-        f"QUALIFY row_number() OVER ({by}ORDER BY {', '.join(order)}) = 1"
-    )
+    clause = newest(columns.keys, EVENT, CREATED if columns.created else "")
+    return f"SELECT {_named(columns)} FROM ({rows}) {clause}"
 
 
 def _named(columns: Columns) -> str:
@@ -70,9 +79,9 @@ def _rows(source: SourceTable, columns: Columns, since_us: int | None, until_us:
     own = {name: source.column(name, "asked for") for name in columns.names}
     event = own[columns.event]
     selected = [f"{source.expression(column)} AS {quoted(name)}" for name, column in own.items()]
-    selected.append(f"{source.microseconds(event)} AS plimsoll_event")
+    selected.append(f"{source.microseconds(event)} AS {EVENT}")
     if columns.created:
-        selected.append(f"{source.microseconds(own[columns.created])} AS plimsoll_created")
+        selected.append(f"{source.microseconds(own[columns.created])} AS {CREATED}")
     conditions = [
         f"{source.expression(event)} IS NOT NULL",
         *source.within(event, since_us, until_us),

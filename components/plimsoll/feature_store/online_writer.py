@@ -16,8 +16,8 @@ from plimsoll.feature_store.encoding import (
     Layout,
     declared,
     encoded,
-    moment_of,
 )
+from plimsoll.feature_store.moments import moment_of
 from plimsoll.feature_store.repository import Repository
 
 HINT = "start the store, correct online_store in the feature repository, and run this again"

@@ -1,4 +1,4 @@
-"""The latest rows of a feature view's source, streamed: what a materialisation writes online.
+"""A feature view's rows in its source: where they are, and the latest of each key, streamed.
 
 Files on this machine are read by DuckDB itself, in bounded memory. Other sources are asked
 through the offline store that the repository names.
@@ -7,7 +7,6 @@ through the offline store that the repository names.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,10 @@ from typing import Any
 import pyarrow as pa
 
 from plimsoll.errors import DataError, nearest
-from plimsoll.feature_store.encoding import CREATED_US, EVENT_US, Layout, moment_of
+from plimsoll.feature_store.encoding import CREATED_US, EVENT_US, Layout
+from plimsoll.feature_store.engine import Limits, engine, failure
+from plimsoll.feature_store.moments import moment_of
+from plimsoll.feature_store.row_queries import newest
 from plimsoll.feature_store.source_tables import PLACE, SourceTable, open_source
 from plimsoll.feature_store.sql_text import listed, quoted
 
@@ -27,18 +29,6 @@ class Interval:
     since_us: int | None
     """None: from the first row on."""
     until_us: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What a pull may take."""
-
-    batch_rows: int
-    """Of one batch."""
-    memory_mb: int
-    """Of DuckDB; more goes to the scratch folder."""
-    scratch: Path
-    """The folder for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +92,7 @@ def from_files(
         origin: Where the rows are: files on this machine.
         folder: The repository, which relative paths are told from.
         interval: Rows whose event timestamp is in it count.
-        limits: What it may take.
+        limits: What DuckDB may take, and the rows of a batch.
         backfills: Whether rows count, too, that were created in the interval, of earlier events.
 
     Yields:
@@ -113,15 +103,16 @@ def from_files(
     """
     import duckdb
 
-    with _connection(limits) as connection:
+    with engine(limits) as connection:
         try:
             source = open_source(connection, origin.view.batch_source, folder)
             query = _query(origin, source, interval, backfills=backfills)
             yield from connection.sql(query).to_arrow_reader(limits.batch_rows)
         except duckdb.Error as error:
+            told = failure(error, limits)
             raise DataError(
                 f"the source of {origin.view.name!r} cannot be read",
-                cause=f"{type(error).__name__}: {str(error).splitlines()[0][:300]}",
+                cause=f"{told.headline}: {told.cause}",
                 hint=f"check the files at {origin.view.batch_source.path}",
             ) from error
 
@@ -210,16 +201,6 @@ def _microseconds(column: pa.Array, name: str) -> pa.Array:
     return column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64())
 
 
-@contextmanager
-def _connection(limits: Limits) -> Iterator[Any]:
-    import duckdb
-
-    settings = {"memory_limit": f"{limits.memory_mb}MB", "temp_directory": str(limits.scratch)}
-    with duckdb.connect(config=settings) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
-
-
 def _query(origin: Origin, source: SourceTable, interval: Interval, *, backfills: bool) -> str:
     """Returns the query of the latest rows; names are quoted, numbers are whole."""
     own = {name: source.column(name, f"of {origin.view.name!r}") for name in origin.columns}
@@ -234,14 +215,10 @@ def _query(origin: Origin, source: SourceTable, interval: Interval, *, backfills
     keys = [name for name in origin.layout.keys if name in own]
     known = [f"{source.expression(own[key])} IS NOT NULL" for key in keys]
     where = [*_came(source, event, created if backfills else "", interval), *known]
-    by = f"PARTITION BY {listed(keys)} " if keys else ""
-    # Of rows that nothing tells apart the one that stands last counts, as in the join.
     return (
         f"SELECT * EXCLUDE ({listed(PLACE)}) FROM "
         f"(SELECT {', '.join(selected)}, {source.places} FROM {source.scan} "
-        f"WHERE {' AND '.join(where)}) "
-        f"QUALIFY row_number() OVER ({by}ORDER BY {EVENT_US} DESC, "
-        f"{CREATED_US} DESC NULLS LAST, {', '.join(f'{quoted(at)} DESC' for at in PLACE)}) = 1"
+        f"WHERE {' AND '.join(where)}) {newest(keys, EVENT_US, CREATED_US)}"
     )
 
 
