@@ -200,9 +200,19 @@ without = FeatureService(name="without", features=[delays[["flights"]], sums])
 ROUNDED = '''
 """Features of features."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Rate:
+    value: float
+
 
 def rounded(inputs):
-    return {"tenths": [None if rate is None else rate * 10 for rate in inputs["rate"]]}
+    rates = [None if rate is None else Rate(rate) for rate in inputs["rate"]]
+    return {"tenths": [None if rate is None else rate.value * 10 for rate in rates]}
 '''
 
 

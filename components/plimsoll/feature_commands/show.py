@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 
 from plimsoll.artifacts.feature_plan import FeaturePlan, OnDemand, View
+from plimsoll.artifacts.plan_functions import load_function
 from plimsoll.errors import DataError
 from plimsoll.feature_commands.offline import read_offline
 from plimsoll.feature_commands.online import Held, plain, read_online
 from plimsoll.feature_commands.rows import check_row, input_value, moment_of, store_value, time_of
 from plimsoll.feature_store.moments import MICROSECOND
-from plimsoll.feature_store.on_demand import load_function
 from plimsoll.feature_store.plans import ServicePlan, plan_of
 from plimsoll.feature_store.repository import open_repository
 from plimsoll.feature_store.types import as_declared
@@ -160,9 +159,8 @@ def _answers(
         name: [known[name] if name in known else input_value(row[name], types[name], name)]
         for name in part.inputs
     }
-    function = functools.partial(load_function(planned.files[part.file], part.function), given)
     try:
-        made = function()
+        made = load_function(planned.files[part.file], part.function)(given)
     except Exception as error:  # the repository's code, whose errors may be any
         raise DataError(
             f"the on-demand features of {part.name} cannot be computed",

@@ -7,7 +7,6 @@ library alone, and its function has to give what Feast's copy of it gives.
 from __future__ import annotations
 
 import ast
-import importlib.util
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from plimsoll.artifacts.files import digest_file
+from plimsoll.artifacts.plan_functions import load_function
 from plimsoll.errors import ConfigError, shortened
 from plimsoll.feature_store.repository import function_file
 from plimsoll.feature_store.types import value_type
@@ -72,25 +71,9 @@ def checked_function(view: Any, what: str) -> Function:
         )
     name = str(view.udf.__name__)
     _check_file(path, name, what)
-    function = Function(path=path, name=name, call=load_function(path, name))
+    function = Function(path=path, name=name, call=_loaded(path, name, what))
     _check_same(view, function, what)
     return function
-
-
-def load_function(path: Path, name: str) -> Callable[..., Any]:
-    """Runs a Python file under a name of its own and returns one of its functions."""
-    alias = f"_plimsoll_on_demand_{digest_file(path)[:16]}"
-    spec = importlib.util.spec_from_file_location(alias, path)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"{path.name} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.dont_write_bytecode = written
-    found: Callable[..., Any] = getattr(module, name)
-    return found
 
 
 def _check_mode(view: Any, what: str) -> None:
@@ -126,6 +109,17 @@ def _check_file(path: Path, name: str, what: str) -> None:
             choices=defined,
             hint=MOVE,
         )
+
+
+def _loaded(path: Path, name: str, what: str) -> Callable[..., Any]:
+    try:
+        return load_function(path, name)
+    except Exception as error:  # the repository's code, whose errors may be any
+        raise ConfigError(
+            f"{what}: its file {path.name} cannot be run by itself",
+            cause=f"{type(error).__name__}: {error}",
+            hint=MOVE,
+        ) from error
 
 
 def _imports(tree: ast.AST) -> list[str]:

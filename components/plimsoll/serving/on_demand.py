@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import datetime
-import importlib.machinery
-import importlib.util
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from plimsoll.artifacts.feature_plan import OnDemand
-from plimsoll.artifacts.files import digest_file
+from plimsoll.artifacts.plan_functions import load_function
 from plimsoll.errors import ArtifactError, RequestError
 from plimsoll.serving.online_keys import microseconds
 from plimsoll.serving.online_values import DamagedValueError, settled
 
 Function = Callable[[dict[str, list[Any]]], Mapping[str, Sequence[Any]]]
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-
-
-class _Loader(importlib.machinery.SourceFileLoader):
-    """Loads a file without bytecode: none is read, and none is left in the verified folder."""
-
-    def path_stats(self, path: Any) -> Any:
-        """Says that no bytecode can be matched against the file.
-
-        Raises:
-            OSError: always, as the import system asks of a loader that has none.
-        """
-        raise OSError(f"{path} has no bytecode")
 
 
 class OnDemandView:
@@ -100,33 +85,14 @@ class OnDemandView:
 
 
 def _loaded(path: Path, view: OnDemand) -> Function:
-    name = f"plimsoll_on_demand_{digest_file(path)}"
     try:
-        module = sys.modules.get(name) or _executed(name, path)
-        function: Function = getattr(module, view.function)
+        return load_function(path, view.function)
     except Exception as error:
         raise ArtifactError(
             f"the function {view.function!r} of the on-demand view {view.name!r} cannot be loaded",
             cause=f"{type(error).__name__}: {error}",
             hint="it may import the standard library alone",
         ) from error
-    return function
-
-
-def _executed(name: str, path: Path) -> Any:
-    loader = _Loader(name, str(path))
-    spec = importlib.util.spec_from_loader(name, loader)
-    if spec is None:
-        raise ImportError(f"{path.name} has no spec")
-    module = importlib.util.module_from_spec(spec)
-    # Before it runs, as dataclasses and the like look their module up.
-    sys.modules[name] = module
-    try:
-        loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _moment(text: str) -> datetime.datetime | None:
