@@ -252,6 +252,13 @@ def trickles(handler):
         time.sleep(0.05)
 
 
+def trickles_its_head(handler):
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    for _ in range(40):
+        handler.wfile.write(b"X")
+        time.sleep(0.05)
+
+
 def answer(**changes):
     vector = {"values": [1], "statuses": ["PRESENT"], "event_timestamps": ["2013-10-01T06:00:00Z"]}
     names = ["plane_facts__year", "plane_facts__built"]
@@ -275,9 +282,13 @@ def answer(**changes):
         (says(answer(statuses=["MAYBE"])), "damaged"),
         (says(answer(event_timestamps=["soon"])), "damaged"),
         (says(answer(event_timestamps=[])), "damaged"),
+        (says(answer(event_timestamps=[5])), "damaged"),
+        (says(answer(event_timestamps=[None])), "damaged"),
+        (says(b"[" * 100_000), "damaged"),
         (says({"detail": "no"}, 500), "refused"),
         (says(b"", 302), "refused"),
         (trickles, "timeout"),
+        (trickles_its_head, "timeout"),
         (lambda _: time.sleep(2), "timeout"),
         (lambda handler: handler.connection.close(), "unreachable"),
     ],

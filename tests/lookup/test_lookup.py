@@ -364,6 +364,42 @@ def test_damaged_values_are_refused_and_stop_nobody_else(store, damaged):
     assert lookup.rows([row()])[0]["distance"] == 100.5
 
 
+@pytest.mark.parametrize(
+    ("column", "stored"),
+    [
+        *(("event_us", value) for value in ("'text'", "1.5", "x'00'")),
+        *(("event_ts", value) for value in ("'text'", "1.5", "x'00'", "1 << 62", "NULL")),
+        ("event_ts", "CAST(x'fffe' AS TEXT)"),
+    ],
+)
+def test_a_damaged_time_stops_nobody_else(tmp_path, column, stored):
+    store = SqliteStore(tmp_path / "online.db", plan_of(), exact=column == "event_us")
+    fill(store)
+    store.put("route", {"origin": "EWR", "number": 1}, T, distance=1.0, jet=True)
+    store.handle.execute(
+        f"UPDATE flights_route SET {column} = {stored} WHERE instr(entity_key, x'455752')"
+    )
+    store.handle.commit()
+    lookup = lookup_in(store, config=LookupConfig(timeout_ms=5000, pause_ms=60_000))
+    with pytest.raises(FeaturesUnavailableError) as refused:
+        lookup.rows([row(origin="EWR", number=1)])
+    assert refused.value.reason == "damaged"
+    assert lookup.rows([row()])[0]["distance"] == 100.5
+
+
+def test_a_key_that_is_no_hash_stops_nobody_else(real_redis):
+    store = RedisStore(real_redis.url, plan_of(project="nohash"))
+    fill(store)
+    store.put("route", {"origin": "EWR", "number": 1}, T, distance=1.0, jet=True)
+    (key,) = store.client.keys("*EWR*nohash")
+    store.client.set(key, b"text")
+    lookup = lookup_in(store, config=LookupConfig(timeout_ms=5000, pause_ms=60_000))
+    with pytest.raises(FeaturesUnavailableError) as refused:
+        lookup.rows([row(origin="EWR", number=1)])
+    assert refused.value.reason == "damaged"
+    assert lookup.rows([row()])[0]["distance"] == 100.5
+
+
 def test_a_store_without_the_views_table_is_told(tmp_path):
     store = SqliteStore(tmp_path / "online.db", plan_of(views=VIEWS[:1]))
     reader = open_reader(store.where, plan_of(), 1)
@@ -579,6 +615,25 @@ def test_after_a_failure_the_store_is_left_alone_for_a_while():
         assert reasons == ["timeout", *["paused"] * 19]
         assert failures("paused") == paused + 19
         assert 30 <= refused.value.retry_seconds <= 60
+
+
+def test_a_long_request_has_longer_and_keeps_nobody_from_the_store():
+    with redis_server() as server:
+        store = RedisStore(server.url, plan_of())
+        fill(store)
+        lookup = lookup_in(store, config=LookupConfig(timeout_ms=100, pause_ms=60_000))
+        many = [row(number=number) for number in range(1001)]
+        assert [found["jet"] for found in lookup.rows(many)] == [
+            True if number == 7 else None for number in range(1001)
+        ]
+        os.kill(server.process.pid, signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(FeaturesUnavailableError) as refused:
+            lookup.rows(many)
+        assert refused.value.reason == "timeout"
+        assert time.monotonic() - began >= 0.29
+        os.kill(server.process.pid, signal.SIGCONT)
+        assert lookup.rows([row()])[0]["seats"] == 150
 
 
 def test_a_redis_with_a_password(tmp_path):

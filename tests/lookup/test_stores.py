@@ -97,12 +97,19 @@ def test_a_file_that_is_no_repositorys(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "where", ["", "nowhere", "gs://bucket/repo", "http://", "redis://h:x", "http://h:x"]
+    "where",
+    [
+        *("", "nowhere", "n" * 5000, "gs://bucket/repo", "http://", "http://h:x"),
+        *("redis://h:x", "redis://h:1/flights", "redis://h:1/0?s3cret=s3cret"),
+        *("redis://:s3/cret@h:1/0", "redis:s3cret@h", "h:1,password=s3cret"),
+        *("sqlite:", "sqlite:."),
+    ],
 )
 def test_what_names_none(where, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as refused:
         opened(where)
+    assert "cret" not in str(refused.value)
 
 
 def test_the_environment_is_expanded_as_feast_does(tmp_path, monkeypatch):
@@ -135,7 +142,17 @@ def test_feasts_connection_strings():
     [
         ("redis://:pw@h:1/0?password=pw", "redis://h:1/0"),
         ("https://u:pw@h/x", "https://h/x"),
-        ("redis://[::1", "redis://..."),
+        ("redis://[::1", "redis://[::1"),
+        ("redis://:p/w@h:1/0", "redis://h:1/0"),
+        ("redis://:p@w@h:1/0", "redis://h:1/0"),
+        ("redis://:p?w@h:1/0", "redis://..."),
+        ("redis://:p#w@h:1/0", "redis://..."),
+        ("redis://h:1/0?password=p@w", "redis://..."),
+        ("redis::pw@h:1/0", "redis:..."),
+        ("http:/u:pw@h", "http:..."),
+        ("postgres:u:pw@h", "...@h"),
+        ("h:1,password=p,w", "h:1,password=..."),
+        ("sqlite:/day=1/a@b.db", "sqlite:/day=1/a@b.db"),
         ("feature_repo", "feature_repo"),
         ("sqlite:a.db", "sqlite:a.db"),
     ],

@@ -44,7 +44,7 @@ def _add_serve(commands: Any) -> None:
         "--features-timeout-ms",
         type=float,
         metavar="MS",
-        help="milliseconds for a request's whole look-up; default: 50",
+        help="milliseconds for the look-up of a request, or of each 500 keys of it; default: 50",
     )
     serve.add_argument(
         "--features-fallback",

@@ -101,7 +101,7 @@ def _add_features(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=usual.timeout_ms,
         metavar="MS",
-        help="milliseconds for a request's whole look-up (%(default)g)",
+        help="milliseconds for the look-up of a request, or of each 500 keys of it (%(default)g)",
     )
     add(
         "--features-fallback",

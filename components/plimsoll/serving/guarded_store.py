@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Collection, Mapping
 
 from plimsoll.serving.breaker import Breaker
 from plimsoll.serving.lookup_config import LookupConfig
 from plimsoll.serving.lookup_metrics import LookupMetrics
-from plimsoll.serving.online_store import DAMAGED, PAUSED, Asked, OnlineReader, Stored, StoreError
+from plimsoll.serving.online_store import (
+    DAMAGED,
+    PAUSED,
+    TIMEOUT,
+    Asked,
+    OnlineReader,
+    Stored,
+    StoreError,
+)
 
+KEYS_A_TIMEOUT = 500
+"""Keys of one entity that a time-out is meant for; a request of more has as much for each of it."""
 _LOGGER = logging.getLogger("plimsoll.serving")
 
 
@@ -57,13 +68,17 @@ class GuardedStore:
     ) -> dict[int, list[Stored | None]]:
         if not self._breaker.admits():
             raise StoreError(PAUSED, "the feature store failed a moment ago")
+        parts = max(math.ceil(len(some.keys) / KEYS_A_TIMEOUT) for some in asked.values())
         began = time.monotonic()
         try:
-            found = self._reader.read(asked, views, began + self._config.timeout_ms / 1000)
+            found = self._reader.read(asked, views, began + parts * self._config.timeout_ms / 1000)
         except StoreError as error:
             # Damaged bytes are one key's fault: the store did answer.
             if error.reason == DAMAGED:
                 self._answered()
+            elif error.reason == TIMEOUT and parts > 1:
+                # The request's size may be why, and others' requests must not pay for that.
+                _LOGGER.warning("%s for a request of more than %d keys", error, KEYS_A_TIMEOUT)
             elif self._breaker.failed():
                 _LOGGER.warning(
                     "%s; until it does, requests are met by: %s", error, self._config.fallback

@@ -17,7 +17,8 @@ class LookupConfig:
     """What a look-up puts up with."""
 
     timeout_ms: float = 50.0
-    """Milliseconds for a request's whole look-up; above 0."""
+    """Milliseconds for a request's whole look-up; above 0. A request of more than 500 keys has as
+    much for each 500 of them, and keeps no other from the store if it takes longer."""
     fallback: str = REFUSE
     """What becomes of a request that the store does not answer: ``refuse``, or ``impute``, which
     takes all features that were to be looked up as missing."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import json
 import socket
 import ssl
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -90,7 +92,7 @@ class HttpReader:
                 for place in together:
                     view = self._wanted.views[place]
                     found[place] = _stored(view, results, len(asked[view.entity].keys))
-            except (DamagedValueError, KeyError, TypeError, ValueError, OverflowError) as error:
+            except (LookupError, AttributeError, TypeError, ValueError, OverflowError) as error:
                 cause = str(error) if isinstance(error, DamagedValueError) else type(error).__name__
                 raise StoreError(
                     DAMAGED, "the feature server's answer is not one", cause=cause
@@ -133,7 +135,7 @@ class HttpReader:
             ) from error
         try:
             return json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise StoreError(DAMAGED, "the feature server's answer is not JSON") from error
 
     def _exchanged(self, body: bytes, deadline: float) -> bytes:
@@ -150,9 +152,7 @@ class HttpReader:
         connection = self._connection(deadline)
         try:
             connection.request("POST", self._path, body, self._headers)
-            # Kept, for the client gives up its own where the server means to close.
-            wire = connection.sock
-            wire.settimeout(seconds_left(deadline))
+            connection.response_class = partial(_Response, deadline)  # type: ignore[assignment]
             response = connection.getresponse()
             if response.status != http.client.OK:
                 raise StoreError(
@@ -160,7 +160,7 @@ class HttpReader:
                     "the feature server answered with an error",
                     cause=f"status {response.status}",
                 )
-            return _content(wire, response, deadline)
+            return _content(response)
         except BaseException:
             # What is still under way on it would be taken for the answer to the next request.
             self._drop(connection)
@@ -202,7 +202,37 @@ def _authorization(parts: SplitResult) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
-def _content(wire: socket.socket, response: http.client.HTTPResponse, deadline: float) -> bytes:
+class _Timely(io.RawIOBase):
+    """What a server sends until a deadline, however small the parts that it comes in."""
+
+    def __init__(self, wire: socket.socket, deadline: float) -> None:
+        self._wire = wire
+        self._deadline = deadline
+        # A file of the socket's own, for the client closes the socket where the server means to.
+        self._raw = wire.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._wire.settimeout(seconds_left(self._deadline))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer that is there by a deadline, its head as well as its body."""
+
+    def __init__(self, deadline: float, sock: socket.socket, method: str | None = None) -> None:
+        super().__init__(sock, method=method)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Timely(sock, deadline))
+
+
+def _content(response: http.client.HTTPResponse) -> bytes:
     parts = []
     size = 0
     while part := response.read1(CHUNK_BYTES):
@@ -210,7 +240,6 @@ def _content(wire: socket.socket, response: http.client.HTTPResponse, deadline: 
         if size > MOST_BYTES:
             raise StoreError(DAMAGED, "the feature server's answer does not end")
         parts.append(part)
-        wire.settimeout(seconds_left(deadline))
     if response.length:
         raise http.client.IncompleteRead(b"", response.length)
     # The connection, which stays open, is ready for the next request.

@@ -1,6 +1,6 @@
 """Reads features from Redis, as Feast's store and ours write them: a hash a key.
 
-All keys of all views travel in one round trip, and views that share a key share a command. The
+All keys of all views travel in one round trip, unless they are very many, and views that share a key share a command. The
 commands are packed here, for their fields are the same each time; connections, TLS and passwords
 are the client's.
 """
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     import redis
 
 
+COMMANDS_AT_ONCE = 1000
+"""Commands in one round trip; the server keeps the answers to all of them in memory."""
+_WRONG_TYPE = "WRONGTYPE"
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Slice:
     """Where a view's values stand in the answer to its key's command."""
@@ -63,6 +68,9 @@ class RedisReader:
     Args:
         options: What ``redis.ConnectionPool`` takes: host, port, db, password and so on.
         timeout_seconds: How long a connection, and any wait on one, may take.
+
+    Raises:
+        TypeError: if an option is not one; also ValueError, if it has a wrong value.
     """
 
     def __init__(self, options: Mapping[str, Any], *, timeout_seconds: float) -> None:
@@ -80,6 +88,8 @@ class RedisReader:
                 "retry_on_timeout": False,
             }
         )
+        # The pool itself looks at the options only when it connects.
+        self._pool.connection_class(**self._pool.connection_kwargs)
         self._errors = redis.exceptions
         self._wanted = Wanted(project="", entities=(), views=())
         self._project = b""
@@ -94,7 +104,7 @@ class RedisReader:
     def read(
         self, asked: Mapping[int, Asked], views: Collection[int], deadline: float
     ) -> dict[int, list[Stored | None]]:
-        """Reads views for keys, in one round trip; see ``OnlineReader``.
+        """Reads views for keys, a thousand at a time; see ``OnlineReader``.
 
         Raises:
             StoreError: if the store does not answer as it should, or not in time.
@@ -154,6 +164,10 @@ class RedisReader:
         except errors.TimeoutError as error:
             raise too_late() from error
         except errors.ResponseError as error:
+            if str(error).startswith(_WRONG_TYPE):
+                raise StoreError(
+                    DAMAGED, "the feature store holds a damaged value", cause="a key is no hash"
+                ) from error
             # Its text may hold what was sent.
             raise StoreError(
                 REFUSED, "the feature store answered with an error", cause=type(error).__name__
@@ -171,12 +185,14 @@ class RedisReader:
     def _exchanged(self, packed: Sequence[bytes], deadline: float) -> list[Any]:
         connection = self._pool.get_connection()
         try:
-            connection.send_packed_command([b"".join(packed)], check_health=False)
-            answers = []
-            for _ in packed:
-                if not connection.can_read(timeout=seconds_left(deadline)):
-                    raise too_late()
-                answers.append(connection.read_response())
+            answers: list[Any] = []
+            for start in range(0, len(packed), COMMANDS_AT_ONCE):
+                part = packed[start : start + COMMANDS_AT_ONCE]
+                connection.send_packed_command([b"".join(part)], check_health=False)
+                for _ in part:
+                    if not connection.can_read(timeout=seconds_left(deadline)):
+                        raise too_late()
+                    answers.append(connection.read_response())
         except BaseException:
             # What is still under way on it would be taken for the answer to the next request.
             connection.disconnect()

@@ -39,6 +39,7 @@ BUSY_WAIT_SECONDS = 0.002
 _INTERRUPTED = 9
 _BUSY = (5, 6)
 _EXACT = "event_us"
+_NO_TIME = "the event timestamp is damaged"
 
 
 @dataclass(kw_only=True)
@@ -190,6 +191,8 @@ class SqliteReader:
             at = exact
             if at is None and (at := known.get(event)) is None:
                 at = known[event] = _event_us(event)
+            elif type(at) is not int:
+                raise DamagedValueError(_NO_TIME)
             # A key's features are written together; where they were not, the oldest counts.
             if at < times.setdefault(key, at):
                 times[key] = at
@@ -203,23 +206,35 @@ def _run(connection: _Connection, statement: str, values: Sequence[bytes]) -> li
         try:
             return connection.handle.execute(statement, values).fetchall()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in _BUSY:
+            if _code(error) not in _BUSY:
                 raise
         time.sleep(min(left, BUSY_WAIT_SECONDS))
 
 
 def _event_us(stored: Any) -> int:
-    if isinstance(stored, int):
-        return calendar.timegm(time.localtime(stored)) * 1_000_000
-    # What Feast's older adapter wrote.
-    return microseconds(stored)
+    try:
+        if isinstance(stored, int):
+            return calendar.timegm(time.localtime(stored)) * 1_000_000
+        # What Feast's older adapter wrote.
+        return microseconds(stored)
+    except (AttributeError, ValueError, OverflowError, OSError) as error:
+        raise DamagedValueError(_NO_TIME) from error
 
 
 def _store_error(error: sqlite3.Error) -> StoreError:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF == _INTERRUPTED:
+    code = _code(error)
+    if code == _INTERRUPTED:
         return too_late()
+    if code is None:
+        # Not SQLite's but Python's: text that is not UTF-8, which its own words would show.
+        return StoreError(DAMAGED, "the feature store holds a damaged value")
     return StoreError(REFUSED, "the feature store's SQLite file does not answer", cause=str(error))
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    """Returns SQLite's own code of an error; None for one that Python raised."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 def _said(error: OSError) -> str:

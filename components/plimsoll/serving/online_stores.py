@@ -38,7 +38,8 @@ _REDIS_TYPES = (
 )
 _REMOTE_TYPES = ("remote", "feast.infra.online_stores.remote.RemoteOnlineStore")
 _REDIS_OPTIONS = ("db", "username", "password", "client_name")
-_UNSET = re.compile(r"\$\{?(\w+)\}?")
+_UNSET = re.compile(r"\$\{(\w+)\}")
+_OPTIONS = re.compile(r"[?#]")
 _BY_SERVER = "run a Feast feature server (feast serve) and give its address: http://HOST:PORT"
 
 
@@ -61,7 +62,8 @@ def open_reader(where: str, plan: FeaturePlan, timeout_seconds: float) -> Online
     if scheme == "sqlite":
         return _sqlite(Path(where.partition(":")[2].removeprefix("//")))
     path = Path(where)
-    if not where or not path.exists():
+    # Unlike a path's own method, it takes a name that is too long for one that is not there.
+    if not os.path.exists(where):  # noqa: PTH110
         raise ConfigError(
             f"there is no feature store at {shown(where)!r}",
             cause="it is neither a folder, a file nor an address that is known",
@@ -72,15 +74,25 @@ def open_reader(where: str, plan: FeaturePlan, timeout_seconds: float) -> Online
 
 
 def shown(where: str) -> str:
-    """Returns where a store is, without a user's name, a password or options."""
-    if "://" not in where:
+    """Returns where a store is, without a user's name, a password or options.
+
+    A text that is no right address is cut short wherever it may hold a password.
+    """
+    scheme, mark, rest = where.partition("://")
+    if mark:
+        place, *options = _OPTIONS.split(rest, maxsplit=1)
+        # It may as well be a password with these signs as an option with that one.
+        unclear = any("@" in text for text in options)
+        return f"{scheme}{mark}{'...' if unclear else place.rpartition('@')[2]}"
+    kind = where.partition(":")[0].lower()
+    if kind in (*_REDIS_SCHEMES, *_HTTP_SCHEMES):
+        return f"{kind}:..."
+    if kind == "sqlite" or os.path.exists(where):  # noqa: PTH110
         return where
-    try:
-        parts = urlsplit(where)
-        place = parts.netloc.rpartition("@")[2]
-    except ValueError:
-        return where.partition("://")[0] + "://..."
-    return f"{parts.scheme}://{place}{parts.path}"
+    if "@" in where:
+        return f"...@{where.rpartition('@')[2]}"
+    before, equals, _ = where.partition("=")
+    return f"{before}=..." if equals else where
 
 
 def _from_repository(file: Path, plan: FeaturePlan, timeout_seconds: float) -> OnlineReader:
@@ -197,19 +209,25 @@ def _url_options(url: str) -> dict[str, Any]:
 
     try:
         options: dict[str, Any] = dict(parse_url(url))
-    except (ValueError, TypeError, AttributeError) as error:
+        parts = urlsplit(url)
+        # The client would take any other text for database 0.
+        database = "0" if parts.scheme == "unix" else parts.path.strip("/") or "0"
+        usable = database.isdecimal()
+    except (ValueError, TypeError, AttributeError):
+        usable = False
+    if not usable:
         raise ConfigError(
             f"{shown(url)!r} is not the address of a Redis",
-            cause=type(error).__name__,
-            hint="for example: redis://localhost:6379/0",
-        ) from None
+            hint="for example: redis://localhost:6379/0; in a password, write /, ?, # and @ as "
+            "%2F, %3F, %23 and %40",
+        )
     return options
 
 
 def _set(file: Path, text: Any) -> str:
     """Returns a setting, if the environment gave all of its variables."""
     found = _UNSET.search(str(text))
-    if found and "${" in str(text):
+    if found:
         raise ConfigError(
             f"{file} names an environment variable that is not set",
             cause=found.group(1),
@@ -221,13 +239,25 @@ def _set(file: Path, text: Any) -> str:
 def _sqlite(path: Path) -> OnlineReader:
     from plimsoll.serving.online_sqlite import SqliteReader
 
+    if path.is_dir():
+        raise ConfigError(
+            f"{path} is a folder, not a SQLite file",
+            hint="give the file, or the folder of a Feast repository: --features FOLDER",
+        )
     return SqliteReader(path)
 
 
 def _redis(options: Mapping[str, Any], timeout_seconds: float) -> OnlineReader:
     from plimsoll.serving.online_redis import RedisReader
 
-    return RedisReader(options, timeout_seconds=timeout_seconds)
+    try:
+        return RedisReader(options, timeout_seconds=timeout_seconds)
+    except (TypeError, ValueError):
+        # Its own words may show a part of a password.
+        raise ConfigError(
+            "the feature store's address has an option that the Redis client does not take",
+            choices=_REDIS_OPTIONS,
+        ) from None
 
 
 def _http(url: str) -> OnlineReader:

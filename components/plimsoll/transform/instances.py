@@ -27,6 +27,7 @@ _TEXTS = frozenset({str, type(None)})
 _EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001  (columns of times are in UTC, without zone)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _NAT = np.iinfo(np.int64).min
+_LONGEST_REASON = 100
 
 
 class _RefusedError(Exception):
@@ -166,6 +167,7 @@ def wrong_value(place: int, name: str, kind: str, value: Any, because: str = "")
         because: What more there is to say.
     """
     cause = f"it must be {_WANTED[kind]}; it is {_shown(value)}"
+    because = because if len(because) <= _LONGEST_REASON else f"{because[:_LONGEST_REASON]}..."
     return RequestError(
         f"instances[{place}]: the column {name!r} has a wrong value",
         cause=f"{cause} ({because})" if because else cause,
