@@ -1,8 +1,8 @@
 """Reads features from Redis, as Feast's store and ours write them: a hash a key.
 
-All keys of all views travel in one round trip, unless they are very many, and views that share a key share a command. The
-commands are packed here, for their fields are the same each time; connections, TLS and passwords
-are the client's.
+All keys of all views travel in one round trip, unless they are very many, and views that share a
+key share a command. The commands are packed here, for their fields are the same each time;
+connections, TLS and passwords are the client's.
 """
 
 from __future__ import annotations
