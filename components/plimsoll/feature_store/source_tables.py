@@ -116,6 +116,13 @@ def open_source(connection: Any, source: Any, repo: Path | str | None) -> Source
     )
 
 
+def is_local(source: Any) -> bool:
+    """Says if a source is files on this machine, whose place ``location`` tells."""
+    from feast.infra.offline_stores.file_source import FileSource
+
+    return isinstance(source, FileSource) and "://" not in source.path.removeprefix("file://")
+
+
 def location(source: Any, repo: Path | str | None) -> Path:
     """Returns where a file source is on this machine.
 

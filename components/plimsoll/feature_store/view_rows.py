@@ -18,7 +18,7 @@ from plimsoll.feature_store.encoding import CREATED_US, EVENT_US, Layout
 from plimsoll.feature_store.engine import Limits, engine, failure
 from plimsoll.feature_store.moments import moment_of
 from plimsoll.feature_store.row_queries import newest
-from plimsoll.feature_store.source_tables import PLACE, SourceTable, open_source
+from plimsoll.feature_store.source_tables import PLACE, SourceTable, is_local, open_source
 from plimsoll.feature_store.sql_text import listed, quoted
 
 
@@ -75,12 +75,10 @@ def origin_of(view: Any, layout: Layout) -> Origin:
 def of_local_files(source: Any) -> bool:
     """Says if a data source is files on this machine, read without the offline store."""
     from feast.data_format import ParquetFormat
-    from feast.infra.offline_stores.file_source import FileSource
 
-    if not isinstance(source, FileSource):
+    if not is_local(source):
         return False
-    known = source.file_format is None or isinstance(source.file_format, ParquetFormat)
-    return known and ("://" not in source.path or source.path.startswith("file://"))
+    return source.file_format is None or isinstance(source.file_format, ParquetFormat)
 
 
 def from_files(

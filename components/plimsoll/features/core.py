@@ -53,6 +53,11 @@ class Findings:
     """What rows found of after their time, or what others than theirs."""
     registry: RegistryState
 
+    @property
+    def alike(self) -> frozenset[str]:
+        """Views whose source has rows that nothing tells apart, of which any may be taken."""
+        return frozenset(name for name, item in self.reach.items() if item.alike)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Joined:
@@ -103,8 +108,7 @@ def join(
         state = repository.registry_state(name)
         words.check_registry(state, repository, settings)
         witnesses = witnesses_of(repository, planned.joins)
-        made, found = _made(opened, repository, planned, settings, Path(scratch))
-        found = dataclasses.replace(found, registry=state)
+        made, found = _made(opened, repository, planned, settings, Path(scratch), state)
         write_text(Path(report), report_html(found))
         _check(found)
         _move(Path(scratch) / "joined", joined)
@@ -161,6 +165,7 @@ def _made(
     planned: ServicePlan,
     settings: FeaturesConfig,
     scratch: Path,
+    state: RegistryState,
 ) -> tuple[Dataset, Findings]:
     _check_times(dataset, planned.plan.time)
     limits = limits_of(repository, settings.memory_limit, scratch)
@@ -206,7 +211,7 @@ def _made(
         strengths=strengths,
         telling=telling(strengths, settings.telling_from),
         watch=watch,
-        registry=RegistryState(status="equal"),
+        registry=state,
     )
 
 
@@ -255,9 +260,8 @@ def _lineage(planned: ServicePlan) -> dict[str, Any]:
 
 def _check(found: Findings) -> None:
     """Raises the first error of what was found."""
-    alike = {name for name, item in found.reach.items() if item.alike}
     errors: list[PlimsollError | None] = [
-        leak(found.watch, alike),
+        leak(found.watch, found.alike),
         too_low(found.coverage, found.config),
     ]
     if found.telling and found.config.telling == "fail":

@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 from plimsoll.artifacts.dataset import Dataset
 from plimsoll.errors import DataError, GateError
 from plimsoll.feature_store.plans import Join, ServicePlan
+from plimsoll.feature_store.source_tables import is_local
 from plimsoll.feature_store.types import as_declared
 from plimsoll.features.joining import TIME, Asking, is_ours, own_batches
-from plimsoll.features.reach import is_local
 from plimsoll.features.rows import Rows
 
 EVENT = "{view}__event_timestamp"
@@ -57,8 +57,9 @@ class Watch:
         """Passes the answers on."""
         if is_ours(self._asking.repository):
             return self._timed(batches)
-        local = [join for join in self._asking.joins if is_local(join)]
-        self.unchecked = tuple(join.name for join in self._asking.joins if not is_local(join))
+        joins = self._asking.joins
+        local = [join for join in joins if is_local(join.feast.batch_source)]
+        self.unchecked = tuple(join.name for join in joins if not is_local(join.feast.batch_source))
         return self._compared(batches, local) if local else batches
 
     def _timed(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -12,6 +12,7 @@ from plimsoll.artifacts.gcs_listing import by_generation
 from plimsoll.feature_store.plans import Join
 from plimsoll.feature_store.registries import local_path
 from plimsoll.feature_store.repository import Repository
+from plimsoll.feature_store.source_tables import is_local, location
 
 UNKNOWN: dict[str, Any] = {"uri": "a source that only its own service can tell of"}
 """A witness that never holds."""
@@ -64,10 +65,5 @@ def _of_bucket(repository: Repository) -> dict[str, Any]:
 
 
 def _path(join: Join, folder: Path) -> str | None:
-    from feast.infra.offline_stores.file_source import FileSource
-
     source = join.feast.batch_source
-    if not isinstance(source, FileSource):
-        return None
-    path = source.path.removeprefix("file://")
-    return None if "://" in path else str(folder / path)
+    return str(location(source, folder)) if is_local(source) else None

@@ -15,8 +15,9 @@ from plimsoll.artifacts.dataset import Dataset
 from plimsoll.feature_store import asof
 from plimsoll.feature_store.engine import Limits, engine
 from plimsoll.feature_store.plans import Join
-from plimsoll.feature_store.source_tables import SourceTable, open_source
+from plimsoll.feature_store.source_tables import SourceTable, is_local, open_source
 from plimsoll.feature_store.sql_text import listed, microseconds, quoted, text
+from plimsoll.features.joining import key_columns
 from plimsoll.problem import SPLITS
 
 ENTITY, HISTORY = "plimsoll_rows", "plimsoll_history"
@@ -87,18 +88,10 @@ def measured(
     with engine(limits) as connection:
         connection.execute(f"CREATE VIEW {ENTITY} AS {_entity(dataset, joins, time)}")
         for join in joins:
-            if is_local(join):
+            if is_local(join.feast.batch_source):
                 source = open_source(connection, join.feast.batch_source, repo)
                 found[join.name] = _measured(connection, join, source, created=created)
     return found
-
-
-def is_local(join: Join) -> bool:
-    """Says if a view's source is files that lie on this machine."""
-    from feast.infra.offline_stores.file_source import FileSource
-
-    source = join.feast.batch_source
-    return isinstance(source, FileSource) and "://" not in source.path.removeprefix("file://")
 
 
 def view_join(join: Join, source: SourceTable, *, created: bool) -> asof.ViewJoin:
@@ -181,8 +174,8 @@ def _query(join: Join, view: asof.ViewJoin) -> str:
 
 
 def _entity(dataset: Dataset, joins: Sequence[Join], time: str) -> str:
-    names = dict.fromkeys(key.column for join in joins for key in join.view.keys if key.column)
-    return " UNION ALL ".join(_shards(dataset, [quoted(name) for name in names], quoted(time)))
+    names = [quoted(name) for name in key_columns(joins)]
+    return " UNION ALL ".join(_shards(dataset, names, quoted(time)))
 
 
 def _shards(dataset: Dataset, keys: Sequence[str], time: str) -> Iterator[str]:

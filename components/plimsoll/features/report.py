@@ -57,7 +57,7 @@ def report_html(found: Findings) -> str:
 
 
 def _verdict(found: Findings) -> Html:
-    wrong = leak(found.watch, _alike(found))
+    wrong = leak(found.watch, found.alike)
     if wrong is not None:
         return notice(wrong.headline, wrong.cause, "bad")
     if found.telling and found.config.telling == "fail":
@@ -201,7 +201,7 @@ def _leakage(found: Findings) -> Html:
 def _checked(found: Findings, join: Join) -> Html:
     wrong = found.watch.late.get(join.name) or found.watch.other.get(join.name)
     if wrong is not None:
-        return badge(f"{wrong.rows:,} rows", "bad" if join.name not in _alike(found) else "warn")
+        return badge(f"{wrong.rows:,} rows", "bad" if join.name not in found.alike else "warn")
     if join.name in found.watch.unchecked:
         return badge("not checked", "dull")
     return badge("none", "good")
@@ -257,7 +257,3 @@ def _facts(found: Findings) -> Html:
 
 def _percent(count: int, rows: int) -> str | None:
     return f"{count / rows:.1%}" if rows else None
-
-
-def _alike(found: Findings) -> set[str]:
-    return {name for name, item in found.reach.items() if item.alike}
