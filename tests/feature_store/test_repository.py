@@ -124,6 +124,23 @@ def test_runs_in_the_folder_of_the_repository_are_no_definitions(repo: Path, ope
     assert sorted(opened(repo).views) == ["delays", "everywhere", "weather"]
 
 
+@pytest.mark.parametrize(
+    ("what", "more"),
+    [
+        ("feature service 'plain'", "FeatureService(name='plain', features=[delays])"),
+        ("feature view 'weather'", "FeatureView(name='weather', source=delays.batch_source)"),
+        ("entity 'airport'", "Entity(name='airport', join_keys=['other'])"),
+    ],
+)
+def test_two_that_differ_and_have_one_name_are_refused(
+    repo: Path, opened: Open, what: str, more: str
+) -> None:
+    imports = "from feast import Entity, FeatureService, FeatureView\nfrom views import delays\n"
+    (repo / "zz_more.py").write_text(f"{imports}again = {more}\n")
+    with pytest.raises(ConfigError, match=f"{what} twice"):
+        opened(repo)
+
+
 def test_another_project_is_refused(repo: Path, opened: Open) -> None:
     with (repo / "views.py").open("a") as file:
         file.write("\nfrom feast import Project\nhere = Project(name='trains')\n")

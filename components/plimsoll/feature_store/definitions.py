@@ -41,7 +41,8 @@ def definitions_of(folder: Path, project: str) -> Any:
         service.
 
     Raises:
-        ConfigError: if a file cannot be run, or they define another project.
+        ConfigError: if a file cannot be run, two that differ have one name, or they define
+            another project.
     """
     from feast.project import Project
     from feast.repo_operations import parse_repo
@@ -61,6 +62,7 @@ def definitions_of(folder: Path, project: str) -> Any:
             ) from error
     if not contents.feature_views and not contents.feature_services:
         return None
+    _check_ones(contents, folder)
     named = sorted({item.name for item in contents.projects} - {project})
     if named:
         raise ConfigError(
@@ -71,6 +73,27 @@ def definitions_of(folder: Path, project: str) -> Any:
     if not contents.projects:
         contents.projects.append(Project(name=project))
     return contents
+
+
+def _check_ones(contents: Any, folder: Path) -> None:
+    """Refuses definitions of one name that differ: in a registry the last one would stay."""
+    views = ("feature_views", "stream_feature_views", "on_demand_feature_views")
+    for what, kinds in (
+        ("entity", ("entities",)),
+        ("feature view", views),
+        ("feature service", ("feature_services",)),
+    ):
+        seen: dict[str, Any] = {}
+        for item in (item for kind in kinds for item in getattr(contents, kind)):
+            other = seen.setdefault(item.name, item)
+            if type(other) is not type(item) or other != item:
+                raise ConfigError(
+                    f"the feature repository {folder.name} defines the {what} {item.name!r} twice",
+                    cause="they differ, and only one of them could be meant",
+                    hint="rename one, or write the view's .with_name(...) or [[...]] in the service"
+                    if what == "feature view"
+                    else "rename one of them, or take it out",
+                )
 
 
 @contextlib.contextmanager
