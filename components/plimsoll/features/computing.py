@@ -13,6 +13,7 @@ from plimsoll.artifacts.dataset import ARROW_TYPES, Dataset
 from plimsoll.artifacts.feature_plan import Feature, OnDemand
 from plimsoll.artifacts.plan_functions import load_function
 from plimsoll.errors import DataError
+from plimsoll.feature_store.moments import moment_of
 from plimsoll.feature_store.plans import ServicePlan
 from plimsoll.feature_store.types import as_declared, column_type
 from plimsoll.features.rows import Rows
