@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -40,13 +41,14 @@ from redis_server import redis_server
 
 PROJECTS = (f"p{number}x" for number in itertools.count())
 MakeSide = Callable[[Path], Side]
-# Each takes a second: what fails is told as it was found.
+HISTORIES = int(os.environ.get("PLIMSOLL_HISTORIES", "4"))
+"""Of each test; each takes a second. Hundreds are for who changes a store or the join."""
+# What fails is told as it was found.
 some = settings(
-    max_examples=6,
+    max_examples=HISTORIES,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-many = settings(max_examples=100, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module", params=["sqlite", "redis"])
@@ -75,14 +77,7 @@ def test_the_value_online_is_the_value_offline(make_side: MakeSide, history: His
     equal_in_steps(make_side, history)
 
 
-@pytest.mark.slow
-@many
-@given(history=histories())
-def test_it_is_in_many_histories(make_side: MakeSide, history: History) -> None:
-    equal_in_steps(make_side, history)
-
-
-@settings(some, max_examples=4)
+@settings(some, max_examples=max(HISTORIES // 2, 1))
 @given(history=histories())
 def test_it_is_on_a_machine_of_another_zone(
     zone: str, make_side: MakeSide, history: History
@@ -95,14 +90,20 @@ def test_it_is_on_a_machine_of_another_zone(
 def test_steps_repeats_and_late_runs_leave_what_one_run_leaves(
     make_side: MakeSide, history: History
 ) -> None:
-    same_state(make_side, history)
-
-
-@pytest.mark.slow
-@many
-@given(history=histories())
-def test_they_do_in_many_histories(make_side: MakeSide, history: History) -> None:
-    same_state(make_side, history)
+    last = history.times[-1]
+    with both(make_side, history) as sides:
+        materialize(sides.folder, last)
+        sides.check(history, last)
+        whole = sides.side.kept(sides.project)
+    with both(make_side, history) as sides:
+        for at in history.times:
+            materialize(sides.folder, at)
+        assert sides.side.kept(sides.project) == whole
+        materialize(sides.folder, last, since=0)
+        for at in reversed(history.times[:-1]):
+            materialize(sides.folder, at, since=0)
+        materialize(sides.folder, last)
+        assert sides.side.kept(sides.project) == whole
 
 
 @some
@@ -110,14 +111,15 @@ def test_they_do_in_many_histories(make_side: MakeSide, history: History) -> Non
 def test_rows_that_come_late_count_once_they_are_there(
     make_side: MakeSide, history: History
 ) -> None:
-    equal_as_the_source_grows(make_side, history)
-
-
-@pytest.mark.slow
-@many
-@given(history=histories())
-def test_they_do_in_many_growing_histories(make_side: MakeSide, history: History) -> None:
-    equal_as_the_source_grows(make_side, history)
+    history = history.each(ViewHistory.punctual)
+    with both(make_side, history) as sides:
+        for at in history.times:
+            for view in history.views:
+                write_source(sides.folder, view.of(row for row in view.rows if row.created <= at))
+            materialize(sides.folder, at)
+            for view in history.views:
+                write_source(sides.folder, view)
+            sides.check(history, at, filter_by_created_timestamp=True)
 
 
 @some
@@ -125,19 +127,34 @@ def test_they_do_in_many_growing_histories(make_side: MakeSide, history: History
 def test_pushed_rows_count_on_both_sides(
     make_side: MakeSide, history: History, data: st.DataObject
 ) -> None:
-    equal_with_pushes(make_side, history, data)
+    # A push is as of its event: its source tells no two rows of one event apart.
+    history = history.each(_with_one_row_an_event)
+    pushed = {
+        view.name: [row for row in view.rows if None not in row.key and data.draw(st.booleans())]
+        for view in history.views
+        if view.pushed
+    }
+    start = history.each(
+        lambda view: view.of(row for row in view.rows if row not in pushed.get(view.name, ()))
+    )
+    with both(make_side, start) as sides:
+        before = min(row.event for view in history.views for row in view.rows) - 1
+        for at in history.times:
+            early = data.draw(st.booleans())
+            if early:
+                materialize(sides.folder, at)
+            for view in history.views:
+                rows = [row for row in pushed.get(view.name, ()) if before < row.event <= at]
+                if rows:
+                    push(sides.folder, view, rows, "online_and_offline")
+            if not early:
+                materialize(sides.folder, at)
+            before = at
+            there = history.each(lambda view, at=at: _there(view, pushed, at))
+            sides.check(there, at)
 
 
-@pytest.mark.slow
-@many
-@given(history=histories(), data=st.data())
-def test_they_do_in_many_pushed_histories(
-    make_side: MakeSide, history: History, data: st.DataObject
-) -> None:
-    equal_with_pushes(make_side, history, data)
-
-
-@settings(some, max_examples=4)
+@settings(some, max_examples=max(HISTORIES // 2, 1))
 @given(history=histories())
 def test_feast_reads_the_same_but_for_age(make_side: MakeSide, history: History) -> None:
     at = history.times[-1]
@@ -203,63 +220,6 @@ def equal_in_steps(make_side: MakeSide, history: History) -> None:
         for at in history.times:
             materialize(sides.folder, at)
             sides.check(history, at)
-
-
-def same_state(make_side: MakeSide, history: History) -> None:
-    last = history.times[-1]
-    with both(make_side, history) as sides:
-        materialize(sides.folder, last)
-        sides.check(history, last)
-        whole = sides.side.kept(sides.project)
-    with both(make_side, history) as sides:
-        for at in history.times:
-            materialize(sides.folder, at)
-        assert sides.side.kept(sides.project) == whole
-        materialize(sides.folder, last, since=0)
-        for at in reversed(history.times[:-1]):
-            materialize(sides.folder, at, since=0)
-        materialize(sides.folder, last)
-        assert sides.side.kept(sides.project) == whole
-
-
-def equal_as_the_source_grows(make_side: MakeSide, history: History) -> None:
-    history = history.each(ViewHistory.punctual)
-    with both(make_side, history) as sides:
-        for at in history.times:
-            for view in history.views:
-                write_source(sides.folder, view.of(row for row in view.rows if row.created <= at))
-            materialize(sides.folder, at)
-            for view in history.views:
-                write_source(sides.folder, view)
-            sides.check(history, at, filter_by_created_timestamp=True)
-
-
-def equal_with_pushes(make_side: MakeSide, history: History, data: st.DataObject) -> None:
-    # A push is as of its event: its source tells no two rows of one event apart.
-    history = history.each(_with_one_row_an_event)
-    pushed = {
-        view.name: [row for row in view.rows if None not in row.key and data.draw(st.booleans())]
-        for view in history.views
-        if view.pushed
-    }
-    start = history.each(
-        lambda view: view.of(row for row in view.rows if row not in pushed.get(view.name, ()))
-    )
-    with both(make_side, start) as sides:
-        before = min(row.event for view in history.views for row in view.rows) - 1
-        for at in history.times:
-            early = data.draw(st.booleans())
-            if early:
-                materialize(sides.folder, at)
-            for view in history.views:
-                rows = [row for row in pushed.get(view.name, ()) if before < row.event <= at]
-                if rows:
-                    push(sides.folder, view, rows, "online_and_offline")
-            if not early:
-                materialize(sides.folder, at)
-            before = at
-            there = history.each(lambda view, at=at: _there(view, pushed, at))
-            sides.check(there, at)
 
 
 def _there(view: ViewHistory, pushed: dict[str, list[Row]], at: int) -> ViewHistory:
