@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,25 @@ def test_rows_have_what_was_known_as_of_their_time(tmp_path: Path, join: Join) -
         assert opened.read(split, before.column_names()) == before.read(split)
     assert opened.problem == before.problem
     assert opened.inferred == before.inferred
+
+
+def test_functions_are_given_times_in_utc_as_a_server_gives_them(
+    tmp_path: Path, join: Join
+) -> None:
+    # Not of a zone of the same name: its text and its arithmetic may differ.
+    code = """
+from datetime import UTC
+
+def times(inputs):
+    return {
+        "hour": [None if time is None else int(time.tzinfo is UTC) for time in inputs["time"]],
+        "twice": [None if time is None else time.timestamp() for time in inputs["time"]],
+    }
+"""
+    where = write_repository(tmp_path / "repo", on_demand=code)
+    dataset = write_rows(tmp_path / "rows", where)
+    times = [time.replace(tzinfo=UTC) for time in dataset.read("train", ["time"])[0].to_pylist()]
+    assert values(join(), "hour", "twice") == [(1, time.timestamp()) for time in times]
 
 
 def test_the_dataset_says_what_it_was_joined_with(tmp_path: Path, repo: Path, join: Join) -> None:
