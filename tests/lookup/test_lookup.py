@@ -632,6 +632,9 @@ def test_a_long_request_has_longer_and_keeps_nobody_from_the_store():
             lookup.rows(many)
         assert refused.value.reason == "timeout"
         assert time.monotonic() - began >= 0.29
+        with pytest.raises(FeaturesUnavailableError) as refused:
+            lookup.rows([row(tailnum="x" * 100_000)])
+        assert refused.value.reason == "timeout"
         os.kill(server.process.pid, signal.SIGCONT)
         assert lookup.rows([row()])[0]["seats"] == 150
 

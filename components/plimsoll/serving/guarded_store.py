@@ -22,6 +22,8 @@ from plimsoll.serving.online_store import (
 
 KEYS_A_TIMEOUT = 500
 """Keys of one entity that a time-out is meant for; a request of more has as much for each of it."""
+USUAL_BYTES = 1 << 16
+"""What so many keys hold at most, unless somebody sends very long ones."""
 _LOGGER = logging.getLogger("plimsoll.serving")
 
 
@@ -76,9 +78,9 @@ class GuardedStore:
             # Damaged bytes are one key's fault: the store did answer.
             if error.reason == DAMAGED:
                 self._answered()
-            elif error.reason == TIMEOUT and parts > 1:
+            elif error.reason == TIMEOUT and (parts > 1 or _long(asked)):
                 # The request's size may be why, and others' requests must not pay for that.
-                _LOGGER.warning("%s for a request of more than %d keys", error, KEYS_A_TIMEOUT)
+                _LOGGER.warning("%s for a request of many or very long keys", error)
             elif self._breaker.failed():
                 _LOGGER.warning(
                     "%s; until it does, requests are met by: %s", error, self._config.fallback
@@ -92,3 +94,8 @@ class GuardedStore:
     def _answered(self) -> None:
         if self._breaker.succeeded():
             _LOGGER.warning("the feature store answers again")
+
+
+def _long(asked: Mapping[int, Asked]) -> bool:
+    """Says if a request's keys hold more bytes than keys do."""
+    return sum(len(key) for some in asked.values() for key in some.keys) > USUAL_BYTES

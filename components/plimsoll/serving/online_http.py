@@ -153,14 +153,14 @@ class HttpReader:
         try:
             connection.request("POST", self._path, body, self._headers)
             connection.response_class = partial(_Response, deadline)  # type: ignore[assignment]
-            response = connection.getresponse()
-            if response.status != http.client.OK:
-                raise StoreError(
-                    REFUSED,
-                    "the feature server answered with an error",
-                    cause=f"status {response.status}",
-                )
-            return _content(response)
+            with connection.getresponse() as response:
+                if response.status != http.client.OK:
+                    raise StoreError(
+                        REFUSED,
+                        "the feature server answered with an error",
+                        cause=f"status {response.status}",
+                    )
+                return _content(response)
         except BaseException:
             # What is still under way on it would be taken for the answer to the next request.
             self._drop(connection)
