@@ -248,7 +248,8 @@ def test_a_store_that_does_not_answer_is_told_without_its_password(repository, t
     assert "ConnectionError" in found["trouble"]
     assert "swordfish" not in said + found["trouble"]
     opened = open_repository(str(other), tmp_path / "again")
-    assert told(ValueError("bad swordfish"), opened) == "ValueError: bad ***"
+    opened.config.offline_store.spill_folder = "postgresql://me:haddock@host/db"
+    assert told(ValueError("swordfish, haddock"), opened) == "ValueError: ***, ***"
 
 
 def test_an_answer_is_not_waited_for_for_ever():

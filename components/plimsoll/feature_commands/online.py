@@ -106,7 +106,10 @@ def answered(call: Callable[[], Any], seconds: float = SECONDS) -> tuple[Any, Ex
 def told(error: Exception, opened: Repository) -> str:
     """Returns what went wrong, in one line and without the secrets of the configuration."""
     text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-    for secret in sorted(_secrets(opened.config.online_store), key=len, reverse=True):
+    config = opened.config
+    parts = (config.online_store, config.offline_store, config.registry)
+    secrets = {secret for part in parts for secret in _secrets(part)}
+    for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
 
