@@ -66,6 +66,17 @@ def test_values(kind: str, data: st.DataObject) -> None:
     assert value_texts(column(kind, values), kind) == told
 
 
+@pytest.mark.parametrize("kind", VALUES)
+def test_a_null_is_no_value_and_no_text(kind: str) -> None:
+    value = {"STRING": "", "BOOL": False}.get(kind, 0)
+    for values in ([None], [None, value], [value, None, value]):
+        expected = [proto(kind, one).SerializeToString() for one in values]
+        assert value_bytes(column(kind, values), kind) == expected
+        assert expected[values.index(None)] == b""
+        told = [extract_text_and_num(proto(kind, one), False)[0] for one in values]
+        assert value_texts(column(kind, values), kind) == told
+
+
 @given(data=st.data())
 def test_keys(data: st.DataObject) -> None:
     names = data.draw(

@@ -28,11 +28,13 @@ from feature_store.online_writers import (
     start_writer,
     write,
 )
-from feature_store.small_repository import START, online, repository, row
+from feature_store.small_repository import START, online, repository, row, write_rows
 from plimsoll.feature_store.repository import open_repository
+from plimsoll.materialize import core
 
 PLAIN = {"type": "sqlite", "path": "data/online.db"}
 DAY = timedelta(days=1)
+START_US = BASE_S * 10**6
 DRIVERS = ("a", "b", "c")
 histories = st.lists(
     st.tuples(st.sampled_from(DRIVERS), st.integers(0, 99), st.integers(0, 3), st.integers(0, 2)),
@@ -178,6 +180,35 @@ def test_what_plain_feast_wrote_later_counts_as_its_own_time(tmp_path: Path) -> 
     write(store, [("a", 3, 150, 0)])
     assert trips(store, "a") == {"a": 2}
     assert online(tmp_path, "a")["a"][2] == datetime.fromtimestamp(BASE_S + 200, UTC)
+
+
+def test_what_plain_feast_wrote_has_no_exact_times(tmp_path: Path) -> None:
+    store = applied(tmp_path)
+    write(store, [("a", 1, 100, 500), ("b", 1, 100, 500)])
+    write(applied(tmp_path, online=PLAIN), [("a", 2, 50, 0)])
+    exact = [row[2:] for row in table(tmp_path, "entity_key, feature_name, event_us, created_us")]
+    ours = ((BASE_S + 100) * 10**6, (BASE_S + 500) * 10**6)
+    assert exact == [(None, None), (None, None), ours, ours]
+    # The time of the value that was there before keeps nothing out.
+    write(store, [("a", 3, 60, 0)])
+    assert trips(store, "a") == {"a": 3}
+
+
+def test_both_times_are_kept_to_the_microsecond(tmp_path: Path) -> None:
+    repository(tmp_path, [row("a", 0.1, 1, late=1.7), row("b", 0.2, 2)])
+    core.materialize(str(tmp_path), core.Asked(until="2024-01-02", views="stats"))
+    found = [row[2:] for row in table(tmp_path, "entity_key, feature_name, event_us, created_us")]
+    minute = 60 * 10**6
+    first, second = (START_US + 6 * minute, START_US + 108 * minute), (START_US + 12 * minute,) * 2
+    assert found == [first, first, second, second]
+
+
+def test_a_past_window_again_leaves_a_correction(tmp_path: Path) -> None:
+    store = applied(tmp_path)
+    write_rows(tmp_path, [row("a", 0, 1, late=1), row("a", 0, 2, late=24)])
+    for since, until in (("", "2024-01-03"), ("2023-12-31", "2024-01-01T02:00:00")):
+        core.materialize(str(tmp_path), core.Asked(since=since, until=until, views="stats"))
+    assert trips(store, "a") == {"a": 2}
 
 
 def test_push_and_write_of_feast_end_in_the_same_rule(tmp_path: Path) -> None:
