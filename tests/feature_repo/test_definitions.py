@@ -195,7 +195,7 @@ def test_values_are_of_the_row_s_own_time(joined, repository):
     }
     for row in joined.to_pylist():
         wanted = hours[row["origin"], row["time_hour"]]
-        assert row["origin_waiting_minutes"] == wanted["origin_waiting_minutes"]
+        assert row["origin_waiting"] == wanted["origin_waiting"]
         assert row["origin_departure_delay_6h"] == wanted["origin_departure_delay_6h"]
         if row["plane_departed_at"] is not None:
             age = row["time_hour"] - row["plane_departed_at"]
