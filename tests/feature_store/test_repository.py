@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import multiprocessing
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -188,6 +190,27 @@ def test_a_changed_definition_makes_a_registry_stale(repo: Path, opened: Open) -
         ("other", "new"),
         ("plain", "gone"),
     }
+    assert opened(repo).registry_state().status == "equal"
+
+
+def test_a_disk_that_is_full_leaves_the_registry_as_it_was(
+    repo: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    opened(repo).apply()
+    before = (repo / "data" / "registry.db").read_bytes()
+    text = (repo / "views.py").read_text()
+    (repo / "views.py").write_text(text.replace("hours=6", "hours=7"))
+    found = opened(repo)
+    with monkeypatch.context() as during:
+        during.setattr(os, "fsync", full)
+        with pytest.raises(DataError, match="could not be applied"):
+            found.apply()
+    assert (repo / "data" / "registry.db").read_bytes() == before
+    assert opened(repo).registry_state().status == "stale"
+    opened(repo).apply()
     assert opened(repo).registry_state().status == "equal"
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from plimsoll.artifacts.files import write_bytes
 from plimsoll.errors import DataError
-from plimsoll.feature_store.registries import Difference, objects_of, read_registry, spec_of
+from plimsoll.feature_store.registries import (
+    Difference,
+    local_path,
+    objects_of,
+    read_registry,
+    spec_of,
+)
 
 if TYPE_CHECKING:
     from plimsoll.feature_store.repository import Repository
@@ -28,6 +36,7 @@ def apply(repository: Repository, found: Sequence[Difference]) -> None:
 
     try:
         if found:
+            _write_at_once(repository)
             _write(repository, found)
         else:
             _make_tables(repository)
@@ -115,6 +124,22 @@ def _write(repository: Repository, found: Sequence[Difference]) -> None:
         objects_to_delete=gone,
         partial=False,
     )
+
+
+def _write_at_once(repository: Repository) -> None:
+    """Lets Feast replace a registry that is a file, which it would cut off and write anew."""
+    store, path = repository.store, local_path(repository.store, repository.folder)
+    kept = getattr(store.registry, "_registry_store", None)
+    if path is None or kept is None:
+        return
+
+    def write(proto: Any) -> None:
+        proto.version_id = str(uuid.uuid4())
+        proto.last_updated.GetCurrentTime()
+        write_bytes(path, proto.SerializeToString())
+
+    # All that Feast's store of files writes goes through this method.
+    kept._write_registry = write
 
 
 def _make_tables(repository: Repository) -> None:
