@@ -227,7 +227,9 @@ def odd():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Odd) as server:
         server.daemon_threads = True
         server.block_on_close = False
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
         thread.start()
         yield server, f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
