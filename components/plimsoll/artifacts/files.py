@@ -147,16 +147,23 @@ def folder_written_whole(target: Path, *, replace: bool = True) -> Iterator[Path
         yield aside
         aside.chmod(0o777 & ~_umask())
         sync_tree(aside)
-        _move_into_place(aside, target, replace)
+        move_into_place(aside, target, replace=replace)
         sync_folder(target.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _move_into_place(aside: Path, target: Path, replace: bool) -> None:
-    if replace and target.is_dir():
+def move_into_place(aside: Path, target: Path, *, replace: bool = True) -> None:
+    """Renames a folder; what is at its target gives way, or where it must not, stays.
+
+    Args:
+        aside: The folder.
+        target: Where it comes to be, on the same disk.
+        replace: Whether what is there gives way.
+    """
+    if replace and target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
-    elif replace and target.exists():
+    elif replace and (target.exists() or target.is_symlink()):
         target.unlink()
     try:
         aside.rename(target)

@@ -35,9 +35,25 @@ def last_end(store: Any, folder: Path, view: str) -> int | None:
     Raises:
         DataError: if the registry cannot be read.
     """
+    return last_ends(store, folder).get(view)
+
+
+def last_ends(store: Any, folder: Path) -> dict[str, int]:
+    """Returns up to when each view was ever materialised, in microseconds UTC, by its name.
+
+    Args:
+        store: Feast's ``FeatureStore``.
+        folder: The repository.
+
+    Raises:
+        DataError: if the registry cannot be read.
+    """
     proto = read_registry(store, folder)
-    found = [] if proto is None else _recorded(proto, store.project, view)
-    return max((end for _, end in found), default=None)
+    return {
+        view.spec.name: max(_us(item.end_time) for item in view.meta.materialization_intervals)
+        for view in ([] if proto is None else _views(proto, store.project))
+        if view.meta.materialization_intervals
+    }
 
 
 def record(store: Any, folder: Path, view: Any, interval: tuple[int, int], seconds: float) -> None:
@@ -76,26 +92,15 @@ def record(store: Any, folder: Path, view: Any, interval: tuple[int, int], secon
         store.registry.apply_materialization(view, store.project, moment_of(start), moment_of(end))
 
 
-def _views(proto: Any, project: str, name: str) -> list[Any]:
-    return [
-        item
-        for item in (*proto.feature_views, *proto.stream_feature_views)
-        if item.spec.name == name and item.spec.project == project
-    ]
-
-
-def _recorded(proto: Any, project: str, name: str) -> list[tuple[int, int]]:
-    return [
-        (_us(item.start_time), _us(item.end_time))
-        for view in _views(proto, project, name)
-        for item in view.meta.materialization_intervals
-    ]
+def _views(proto: Any, project: str) -> list[Any]:
+    every = (*proto.feature_views, *proto.stream_feature_views)
+    return [item for item in every if item.spec.project == project]
 
 
 def _add(proto: Any, project: str, name: str, interval: tuple[int, int]) -> None:
     from feast.feature_view import FeatureViewState
 
-    views = _views(proto, project, name)
+    views = [item for item in _views(proto, project) if item.spec.name == name]
     if not views:
         raise _not_there(name)
     for view in views:

@@ -131,7 +131,8 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):
                 event, values = found.get(key, (None, {}))
                 values[feature] = Value.FromString(value)
                 seen = stored.replace(tzinfo=UTC) if exact is None else moment_of(exact)
-                found[key] = (max(seen, event or seen), values)
+                # As a server does: of features written apart the oldest time counts.
+                found[key] = (min(seen, event or seen), values)
         return [found.get(key, (None, None)) for key in keys]
 
     def update(

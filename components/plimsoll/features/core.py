@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import pyarrow as pa
 
 from plimsoll.artifacts.dataset import Dataset, open_dataset, write_batches
 from plimsoll.artifacts.feature_plan import write_plan
-from plimsoll.artifacts.files import write_text
+from plimsoll.artifacts.files import move_into_place, write_text
 from plimsoll.artifacts.witness import METADATA_KEY
 from plimsoll.errors import ConfigError, DataError, GateError, PlimsollError, nearest
 from plimsoll.feature_store.plans import ServicePlan, check_columns, plan_of
@@ -111,7 +110,7 @@ def join(
         made, found = _made(opened, repository, planned, settings, Path(scratch), state)
         write_text(Path(report), report_html(found))
         _check(found)
-        _move(Path(scratch) / "joined", joined)
+        move_into_place(Path(scratch) / "joined", joined)
     made = dataclasses.replace(made, folder=joined)
     return Joined(dataset=made, notes=words.notes(found), witnesses=witnesses)
 
@@ -278,11 +277,3 @@ def _tells(found: Findings) -> GateError:
         cause="\n".join(f"{item.feature}: {item.strength:.4f} of 1" for item in found.telling[:8]),
         hint="check what its source knows when; telling: warn in the features config goes on",
     )
-
-
-def _move(made: Path, target: Path) -> None:
-    if target.is_dir() and not target.is_symlink():
-        shutil.rmtree(target)
-    elif target.exists() or target.is_symlink():
-        target.unlink()
-    made.rename(target)
