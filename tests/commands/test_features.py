@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 import pytest
 
@@ -225,6 +226,26 @@ def test_sources_are_held_to_what_is_declared(repository, tmp_path):
     assert "weather.parquet" in failing(other, tmp_path)["source of weather"]
     with pytest.raises(DataError, match="weather"):
         shown(other, tmp_path)
+
+
+def test_sources_that_the_join_reads_pass(repository, tmp_path):
+    other = shutil.copytree(repository, tmp_path / "the other's")
+    path = other / "data" / "weather.parquet"
+    table = pq.read_table(path)
+    place = table.column_names.index("measured")
+    texts = [time.isoformat() for time in table.column("measured").to_pylist()]
+    pq.write_table(table.set_column(place, "measured", pa.array(texts)), path)
+    assert failing(other, tmp_path) == {}
+
+    pcsv.write_csv(table, path.with_suffix(".csv"))
+    path.unlink()
+    definitions = next(file for file in other.glob("*.py") if "weather.parquet" in file.read_text())
+    definitions.write_text(definitions.read_text().replace("weather.parquet", "weather.csv"))
+    found = check(str(other), str(tmp_path / "scratch"))["checks"]
+    (source,) = [item for item in found if item["name"] == "source of weather"]
+    assert source["level"] == "ok"
+    (stale,) = [item for item in found if item["level"] == "error"]
+    assert f"--repo '{tmp_path}/the other'\"'\"'s'" in stale["hint"]
 
 
 def test_a_store_that_does_not_answer_is_told_without_its_password(repository, tmp_path):

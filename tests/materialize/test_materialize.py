@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from feature_store.small_repository import (
 )
 from plimsoll.errors import ConfigError, DataError, UsageError
 from plimsoll.feature_store.intervals import joined, last_end
+from plimsoll.feature_store.online_writer import told
 from plimsoll.feature_store.repository import open_repository
 from plimsoll.materialize import core
 from redis_server import redis_server
@@ -292,6 +294,19 @@ def test_a_registry_that_is_locked_is_told_in_time(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="locked"):
             run(folder, 2, config='{"lock_seconds": 0}')
     assert run(folder, 2).keys == 1
+
+
+def test_an_online_store_that_another_holds_is_told_so(tmp_path: Path) -> None:
+    folder = repository(tmp_path, [row("a", 1, 1)])
+    opened = open_repository(str(folder), tmp_path / "scratch")
+    with (
+        closing(sqlite3.connect(tmp_path / "held.db", isolation_level=None)) as holder,
+        closing(sqlite3.connect(tmp_path / "held.db", timeout=0)) as other,
+    ):
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DataError, match="cannot be written") as caught, told(opened.store):
+            other.execute("CREATE TABLE t (a)")
+    assert caught.value.hint.startswith("wait for what holds the store's file")
 
 
 RECORDING = """

@@ -97,7 +97,7 @@ def print_checks(found: Mapping[str, Any]) -> None:
             console.print(Text(f"      next: {item['hint']}"), soft_wrap=True)
     levels = [item["level"] for item in found["checks"]]
     failed, warnings = levels.count("error"), levels.count("warning")
-    console.print(f"{len(levels):,} checks: {failed} failed, {warnings} warnings")
+    console.print(f"{len(levels):,} checks: {failed} failed, {_warnings(warnings)}")
 
 
 def duration(seconds: float) -> str:
@@ -145,3 +145,7 @@ def _table(*names: str, right: Sequence[int] = ()) -> Table:
 def _console() -> Console:
     # What users name may hold brackets and colons, which are neither markup nor emoji.
     return Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
+
+
+def _warnings(count: int) -> str:
+    return "1 warning" if count == 1 else f"{count} warnings"

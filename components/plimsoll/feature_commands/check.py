@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from plimsoll.errors import DataError, nearest, shortened
 from plimsoll.feature_commands.online import NO_ENTITY, absent, answered, join_keys, told
-from plimsoll.feature_store.registries import objects_of, read_registry
+from plimsoll.feature_store.engine import Limits, engine
+from plimsoll.feature_store.intervals import last_ends
+from plimsoll.feature_store.moments import moment_of
 from plimsoll.feature_store.repository import Repository, open_repository
+from plimsoll.feature_store.source_tables import TEXTS, is_local, open_source
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 APPLY = "feast apply, or plimsoll run features --repo {repo}, which applies what is defined"
+OURS = "plimsoll."
 MATERIALISE = "plimsoll run features --repo {repo}"
 _NUMBERS = frozenset({"INT32", "INT64", "FLOAT", "DOUBLE"})
 FROM: Mapping[str, frozenset[str]] = {
@@ -87,15 +92,24 @@ def _source(opened: Repository, view: Any) -> Check:
     name = f"source of {view.name}"
     if source is None:
         return Check(name, WARNING, "it has no batch source, so nothing to train from")
-    kinds, error = answered(
-        lambda: dict(source.get_table_column_names_and_types(opened.store.config))
-    )
+    kinds, error = answered(lambda: _kinds(opened, source))
     if error is not None:
         return Check(name, ERROR, told(error, opened), "make it, or correct its path")
     wrong = list(_wrong(opened, view, kinds))
     if wrong:
         return Check(name, ERROR, "; ".join(wrong), "correct the definitions, or the source")
     return Check(name, OK, f"{len(kinds)} columns, those declared among them")
+
+
+def _kinds(opened: Repository, source: Any) -> dict[str, str]:
+    """Returns the types of a source's columns, as Arrow or its database calls them."""
+    if is_local(source) and source.path.lower().endswith(TEXTS):
+        # Feast reads Parquet alone; ours reads these as DuckDB does.
+        with engine(Limits()) as connection:
+            scan = open_source(connection, source, opened.folder).scan
+            schema = connection.sql(f"SELECT * FROM {scan} LIMIT 0").to_arrow_table().schema
+        return {field.name: str(field.type) for field in schema}
+    return dict(source.get_table_column_names_and_types(opened.store.config))
 
 
 def _wrong(opened: Repository, view: Any, kinds: Mapping[str, str]) -> Iterator[str]:
@@ -111,12 +125,17 @@ def _wrong(opened: Repository, view: Any, kinds: Mapping[str, str]) -> Iterator[
     if source.created_timestamp_column:
         declared[source.created_timestamp_column] = "UNIX_TIMESTAMP"
     fixed = set(keys) - set(join_keys(opened, view))
+    # The join reads ISO 8601 where a row's time is text; others do not.
+    times = {source.timestamp_field, source.created_timestamp_column}
+    texts = times if str(opened.config.offline_store.type).startswith(OURS) else set()
     for name, kind in declared.items():
         column = there.get(name, name)
         if name in fixed:
             continue
         if column not in kinds:
             yield f"it has no column {column!r} {nearest(column, kinds)}".strip()
+        elif name in texts and kinds[column] in ("string", "large_string"):
+            continue
         elif not _fits(kinds[column], kind, to_value_type):
             yield f"{column!r} is {kinds[column]}, declared as {kind}"
 
@@ -135,8 +154,9 @@ def _registry(opened: Repository) -> Check:
     try:
         state = opened.registry_state()
     except DataError as error:
-        return Check("registry", ERROR, " ".join(str(error).split()), error.hint)
-    hint = APPLY.format(repo=opened.where)
+        said = " ".join(f"{error.headline}: {error.cause}".split()).removesuffix(":")
+        return Check("registry", ERROR, said, error.hint)
+    hint = _command(APPLY, opened)
     if state.status == "missing":
         return Check("registry", ERROR, "nothing was ever applied to it", hint)
     if state.status == "stale":
@@ -150,7 +170,7 @@ def _online(opened: Repository) -> Check:
     """Asks the online store for a key that it need not have."""
     kind = str(getattr(opened.config.online_store, "type", "none"))
     if trouble := absent(opened):
-        return Check("online store", ERROR, trouble, MATERIALISE.format(repo=opened.where))
+        return Check("online store", ERROR, trouble, _command(MATERIALISE, opened))
     views = [view for _, view in sorted(opened.views.items()) if view.online]
     if not views:
         return Check("online store", WARNING, "no view goes online")
@@ -159,9 +179,16 @@ def _online(opened: Repository) -> Check:
         lambda: [store.online_read(opened.store.config, view, [_no_key(view)]) for view in views]
     )
     if error is not None:
-        hint = MATERIALISE.format(repo=opened.where) if "no such table" in str(error) else ""
+        start = f"start the store, or correct online_store in {opened.yaml.name}"
+        hint = _command(MATERIALISE, opened) if "no such table" in str(error) else start
         return Check("online store", ERROR, told(error, opened), hint)
-    return Check("online store", OK, f"{kind.rpartition('.')[2]} answers for {len(views)} views")
+    many = "1 view" if len(views) == 1 else f"{len(views)} views"
+    return Check("online store", OK, f"{kind.rpartition('.')[2]} answers for {many}")
+
+
+def _command(text: str, opened: Repository) -> str:
+    """Returns a command as it can be typed."""
+    return text.format(repo=shlex.quote(opened.where))
 
 
 def _no_key(view: Any) -> Any:
@@ -175,16 +202,10 @@ def _no_key(view: Any) -> Any:
 def _materialised(opened: Repository) -> Iterator[Check]:
     """Says up to when each view that goes online was materialised, by the registry."""
     try:
-        proto = read_registry(opened.store, opened.folder)
+        last = last_ends(opened.store, opened.folder)
     except DataError:
         return  # told above
-    kept = {} if proto is None else objects_of(proto, opened.project, opened.folder)
-    ends: dict[str, str] = {}
-    for (kind, name), entry in kept.items():
-        if kind in ("feature view", "stream feature view"):
-            done = [item.end_time for item in entry.meta.materialization_intervals]
-            if done:
-                ends[name] = _told(max(time.ToDatetime(tzinfo=UTC) for time in done))
+    ends = {name: _told(moment_of(us)) for name, us in last.items()}
     views: dict[str, list[str]] = {}
     for name, view in sorted(opened.views.items()):
         if view.online:
@@ -193,7 +214,7 @@ def _materialised(opened: Repository) -> Iterator[Check]:
         if end:
             yield Check("materialised", OK, f"up to {end}: {shortened(names)}")
         else:
-            hint = MATERIALISE.format(repo=opened.where)
+            hint = _command(MATERIALISE, opened)
             yield Check("materialised", WARNING, f"never: {shortened(names)}", hint)
 
 

@@ -21,6 +21,10 @@ from plimsoll.feature_store.moments import moment_of
 from plimsoll.feature_store.repository import Repository
 
 HINT = "start the store, correct online_store in the feature repository, and run this again"
+HINTS = {
+    "SQLITE_BUSY": "wait for what holds the store's file, or end it, and run this again",
+    "SQLITE_FULL": "free some disk where the store's file is, and run this again",
+}
 
 
 class OnlineWriter:
@@ -110,7 +114,9 @@ def told(store: Any) -> Iterator[None]:
     except Exception as error:
         kind = str(store.config.online_store.type).rpartition(".")[2]
         raise DataError(
-            f"the online store ({kind}) cannot be written", cause=_shown(error), hint=HINT
+            f"the online store ({kind}) cannot be written",
+            cause=_shown(error),
+            hint=HINTS.get(getattr(error, "sqlite_errorname", ""), HINT),
         ) from error
 
 
