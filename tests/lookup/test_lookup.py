@@ -473,9 +473,14 @@ def test_a_function_leaves_no_bytecode_and_its_faults_are_told(computing):
     (folder / "functions.py").write_text("def clock(inputs):\n    return {'hour_of_day': [1]}\n")
     with pytest.raises(ArtifactError, match="did not return 'speed'"):
         lookup_in(store, folder=folder).rows([row(minutes=1)])
-    (folder / "functions.py").write_text("import nothing_of_the_kind\n")
-    with pytest.raises(ArtifactError, match="cannot be loaded"):
-        lookup_in(store, folder=folder)
+    (folder / "functions.py").write_text("def clock(inputs):\n    raise SystemExit(0)\n")
+    lookup = lookup_in(store, folder=folder)
+    with pytest.raises(RequestError, match="cannot be computed"):
+        lookup.rows([row(minutes=1)])
+    for text in ("import nothing_of_the_kind\n", "raise SystemExit(0)\n", "clock = 1\n"):
+        (folder / "functions.py").write_text(text)
+        with pytest.raises(ArtifactError, match="cannot be loaded"):
+            lookup_in(store, folder=folder)
 
 
 # A store that does not answer.

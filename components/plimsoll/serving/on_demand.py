@@ -51,7 +51,7 @@ class OnDemandView:
         given = {name: self._prepared(name, inputs[name]) for name in self.view.inputs}
         try:
             made = self._function(given)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise RequestError(
                 f"the on-demand features of {self.view.name!r} cannot be computed",
                 cause=f"its function raised {type(error).__name__}",
@@ -86,13 +86,16 @@ class OnDemandView:
 
 def _loaded(path: Path, view: OnDemand) -> Function:
     try:
-        return load_function(path, view.function)
-    except Exception as error:
+        function: Function = load_function(path, view.function)
+        if not callable(function):
+            raise TypeError("it is no function")
+    except (Exception, SystemExit) as error:
         raise ArtifactError(
             f"the function {view.function!r} of the on-demand view {view.name!r} cannot be loaded",
             cause=f"{type(error).__name__}: {error}",
             hint="it may import the standard library alone",
         ) from error
+    return function
 
 
 def _moment(text: str) -> datetime.datetime | None:
