@@ -35,8 +35,10 @@ def place(tmp_path_factory):
     shutil.copytree(ROOT / "feature_repo", folder / "feature_repo", ignore=ignore)
     python = command("env", "path", "features").stdout.strip()
     made = subprocess.run(
-        [python, ROOT / "feature_repo" / "make_sources.py", "--data", folder / "data"]
-        + ["--to", folder / "feature_repo" / "data"],
+        [
+            *(python, ROOT / "feature_repo" / "make_sources.py"),
+            *("--data", folder / "data", "--to", folder / "feature_repo" / "data"),
+        ],
         env={"PYTHONPATH": str(ROOT / "components"), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
