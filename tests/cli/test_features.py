@@ -114,7 +114,8 @@ def feature(name, then, now, status, view="weather", ttl=7200.0):
 
 
 def test_a_row_is_printed_view_by_view_with_its_verdicts(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")
+    # A pipe or a file, in which no line may be folded.
+    monkeypatch.delenv("COLUMNS", raising=False)
     print_row(
         {
             "repo": "bicycles",

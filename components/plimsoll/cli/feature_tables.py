@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -21,6 +22,8 @@ _STYLES = {
     "error": "red",
 }
 _MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
+WIDE = 1_000
+"""Columns of what is no terminal: a line that is folded there is found by no search."""
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -144,7 +147,10 @@ def _table(*names: str, right: Sequence[int] = ()) -> Table:
 
 def _console() -> Console:
     # What users name may hold brackets and colons, which are neither markup nor emoji.
-    return Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
+    console = Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDE
+    return console
 
 
 def _warnings(count: int) -> str:
