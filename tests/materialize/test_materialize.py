@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
@@ -365,3 +366,15 @@ def test_a_view_that_is_gone_is_not_recorded(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not hold the feature view 'other'"):
         intervals.record(opened.store, opened.folder, view, (0, 1), 1)
     assert last_end(opened.store, opened.folder, "other") is None
+
+
+def test_a_time_that_is_none_stands_in_no_traceback(tmp_path: Path) -> None:
+    folder = repository(tmp_path)
+    table = pa.table({
+        "driver": ["a"], "trips": [1], "rating": [0.5], "event": ["XYZZY"], "created": ["XYZZY"],
+    })  # fmt: skip
+    pq.write_table(table, folder / "data" / "rows.parquet")
+
+    with pytest.raises(DataError, match="the source of 'stats' cannot be read") as caught:
+        run(folder, 1)
+    assert "XYZZY" not in "".join(traceback.format_exception(caught.value))

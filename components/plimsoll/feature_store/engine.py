@@ -74,7 +74,7 @@ def engine(limits: Limits, seconds: float | None = None) -> Iterator[Any]:
                 watch.start()
             yield connection
         except duckdb.Error as error:
-            raise failure(error, limits) from error
+            raise failure(error, limits) from cause_of(error)
         finally:
             if watch:
                 watch.cancel()
@@ -101,6 +101,14 @@ def failure(error: Exception, limits: Limits) -> PlimsollError:
         )
     said = str(error).strip().splitlines() or [type(error).__name__]
     return DataError("DuckDB cannot answer", cause=said[0][:300])
+
+
+def cause_of(error: Exception) -> Exception | None:
+    """Returns what may stand in a traceback: nothing of an error that repeats a source's value."""
+    import duckdb
+
+    told = isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException)
+    return None if told else error
 
 
 @contextmanager

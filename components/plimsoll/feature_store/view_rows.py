@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from plimsoll.errors import DataError, nearest
 from plimsoll.feature_store.encoding import CREATED_US, EVENT_US, Layout
-from plimsoll.feature_store.engine import Limits, engine, failure
+from plimsoll.feature_store.engine import Limits, cause_of, engine, failure
 from plimsoll.feature_store.moments import moment_of
 from plimsoll.feature_store.row_queries import newest
 from plimsoll.feature_store.source_tables import PLACE, SourceTable, is_local, open_source
@@ -112,7 +112,7 @@ def from_files(
                 f"the source of {origin.view.name!r} cannot be read",
                 cause=f"{told.headline}: {told.cause}",
                 hint=f"check the files at {origin.view.batch_source.path}",
-            ) from error
+            ) from cause_of(error)
 
 
 def from_offline_store(
