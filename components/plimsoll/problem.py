@@ -111,7 +111,6 @@ class Features:
         if not self.repo or not self.service:
             raise ConfigError(
                 "problem: features needs both a repo and a service",
-                cause=f"repo is {self.repo!r}, service is {self.service!r}",
                 hint="for example: features: {repo: feature_repo, service: flights_late_v1}",
             )
 
@@ -143,7 +142,7 @@ class Problem:
     thresholds: Mapping[str, Threshold] = field(default_factory=dict)
     """Metric -> bounds on the test split; empty: no worse than a constant guess."""
     features: Features | None = None
-    """What rows are joined with from a feature store; None: nothing is."""
+    """What rows are joined with from a feature store."""
 
     def __post_init__(self) -> None:
         if not self.label:
