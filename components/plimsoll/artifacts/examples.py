@@ -25,7 +25,7 @@ from plimsoll.artifacts.transform import CategoricalOutput
 from plimsoll.errors import ArtifactError, DataError, nearest
 from plimsoll.problem import SPLITS, Problem
 
-FORMAT = "plimsoll.examples/1"
+FORMAT = "plimsoll.examples/2"
 MANIFEST = "manifest.json"
 ARRAYS = ("numeric", "categorical", "label")
 
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
     numeric: NDArray[np.float32]
     """Shape (rows, numeric outputs)."""
     categorical: NDArray[np.int32]
-    """Shape (rows, categorical outputs)."""
+    """Shape (rows, widths of the categorical outputs together)."""
     label: NDArray[Any]
     """Shape (rows,): class index (int64), or value (float32)."""
 
@@ -74,7 +74,10 @@ class Examples(Header):
         return self._array(split, "numeric")
 
     def categorical(self, split: str) -> NDArray[np.int32]:
-        """Returns int32, shape (rows, categorical columns): 0 missing, 1 unknown, 2.. known."""
+        """Returns int32, shape (rows, categorical columns): 0 missing, 1 unknown, 2.. known.
+
+        An output of width n has n columns: a row's indices, in any order, then 0.
+        """
         return self._array(split, "categorical")
 
     def label(self, split: str) -> NDArray[Any]:
@@ -156,7 +159,7 @@ def open_examples(folder: Path) -> Examples:
             problem=problems.from_dict(manifest["problem"]),
             numeric_names=tuple(manifest["numeric"]),
             categorical_outputs=tuple(
-                CategoricalOutput(str(item["name"]), int(item["size"]))
+                CategoricalOutput(str(item["name"]), int(item["size"]), int(item["width"]))
                 for item in manifest["categorical"]
             ),
             task=str(manifest["task"]),
@@ -191,7 +194,7 @@ def _shape(header: Header, rows: int, name: str) -> tuple[tuple[int, ...], DType
     if name == "numeric":
         return (rows, len(header.numeric_names)), np.float32
     if name == "categorical":
-        return (rows, len(header.categorical_outputs)), np.int32
+        return (rows, sum(item.width for item in header.categorical_outputs)), np.int32
     return (rows,), np.float32 if header.task == "regression" else np.int64
 
 

@@ -178,10 +178,13 @@ class Label:
 
 @dataclass(frozen=True)
 class CategoricalOutput:
-    """A categorical output's name, and how many indices it may take."""
+    """A categorical output: its name, its indices, and how many of them a row has."""
 
     name: str
     size: int
+    """How many indices there are, missing and unknown among them."""
+    width: int = 1
+    """How many columns of the array it takes: a row's indices, 0 in those left over."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -237,7 +240,7 @@ class Transform:
             "format": FORMAT,
             "columns": [_column_json(column) for column in self.columns],
             "numeric": list(self.numeric),
-            "categorical": [{"name": item.name, "size": item.size} for item in self.categorical],
+            "categorical": [dict(vars(item)) for item in self.categorical],
             "label": {**vars(self.label), "classes": list(self.label.classes)},
             "ignored": list(self.ignored),
         }

@@ -8,21 +8,51 @@ from dataclasses import dataclass
 from typing import Any
 
 from plimsoll.configs import check_whole, from_json
-from plimsoll.errors import ConfigError
+from plimsoll.errors import ConfigError, nearest
 
 NAME = "train config"
+NETWORKS = ("linear", "mlp", "tabm", "dcn", "module")
+"""Families of networks; ``module`` is the user's own."""
+MODELS = ("auto", *NETWORKS, "boosting")
+NUMBERS = ("bins", "periodic", "plain")
+CLASS_WEIGHTS = ("none", "balanced")
+PRECISIONS = ("auto", "float32", "bfloat16")
+COMPILE = ("auto", "always", "never")
+PLACES = ("auto", "resident", "streamed")
+PARALLEL = ("ddp", "fsdp")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How a network is trained. A 0 where noted means: chosen by the number of rows."""
+    """What is trained and how. A 0 where noted means: chosen by the number of rows."""
 
+    model: str = "mlp"
+    """``auto`` tries several and keeps the best on eval; or ``linear``, ``mlp``, ``tabm`` (a
+    parameter-efficient ensemble), ``dcn`` (crosses), ``module`` (your own), or ``boosting``."""
+    numbers: str = "bins"
+    """How numbers go in: ``bins`` (piecewise-linear), ``periodic``, or ``plain``."""
+    hidden: tuple[int, ...] = (512, 256)
+    """Width of each hidden layer; none makes a linear model of bins and embeddings."""
+    dropout: float = 0.4
+    """Share of the hidden units left out in each step, at least 0 and below 1."""
+    bins: int = 16
+    """Most piecewise-linear bins a numeric column; 0: numbers go in as they are."""
+    frequencies: int = 16
+    """Periodic: sines and cosines a numeric column."""
+    embedding: int = 16
+    """Greatest width of a category's embedding."""
+    members: int = 16
+    """TabM: models in the ensemble."""
+    crosses: int = 2
+    """DCN: cross layers."""
+    unknown_rate: float = 0.05
+    """Share of the categories shown as unknown in each step, so that unknown means something."""
     epochs: int = 0
     """Most passes over the training split; 0: enough for 2,000 steps, from 12 to 200."""
     patience: int = 0
     """Epochs without a lower eval loss after which to stop; 0: a fifth of epochs, at least 3."""
     batch_size: int = 0
-    """Rows a step; 0: a sixteenth of the rows, from 16 to 2,048."""
+    """Rows a step, all processes together; 0: a sixteenth of the rows, from 16 to 2,048."""
     learning_rate: float = 1e-3
     """The highest learning rate; it warms up to this and falls along a cosine."""
     warm_up: float = 0.1
@@ -30,18 +60,32 @@ class TrainConfig:
     an epoch that ends within it are not kept."""
     weight_decay: float = 1e-2
     """AdamW's decoupled weight decay, at least 0."""
-    hidden: tuple[int, ...] = (512, 256)
-    """Width of each hidden layer; none makes a linear model of bins and embeddings."""
-    dropout: float = 0.4
-    """Share of the hidden units left out in each step, at least 0 and below 1."""
-    bins: int = 16
-    """Most piecewise-linear bins a numeric column; 0: numbers go in as they are."""
-    embedding: int = 16
-    """Greatest width of a category's embedding."""
-    unknown_rate: float = 0.05
-    """Share of the categories shown as unknown in each step, so that unknown means something."""
+    clip: float = 1.0
+    """Gradients longer than this are shortened to it; 0: none are."""
     averaging: float = 0.99
     """Decay of the running average of the weights that is evaluated and kept; 0: none is taken."""
+    class_weights: str = "none"
+    """``balanced``: every class weighs the same in the loss, however rare; answers are then no
+    longer calibrated probabilities."""
+    precision: str = "auto"
+    """``bfloat16`` computes matrix products in 16 bits; ``auto``: on GPUs that can."""
+    compile: str = "auto"
+    """Whether the step is compiled; ``auto``: on GPUs."""
+    data: str = "auto"
+    """``resident`` keeps the rows on the device, ``streamed`` reads them from disk in blocks;
+    ``auto``: resident where they fit."""
+    parallel: str = "ddp"
+    """How several processes share a model: ``ddp`` copies it, ``fsdp`` cuts it into shards."""
+    devices: int = 0
+    """Processes on one machine, each with a GPU or its share of the cores; 0: one a GPU, or one."""
+    checkpoint_steps: int = 0
+    """Steps between checkpoints; 0: by time alone."""
+    checkpoint_minutes: float = 5.0
+    """Minutes between checkpoints; 0: by steps alone."""
+    checkpoints_kept: int = 2
+    """Checkpoints that stay, at least 2: the newest may be cut short."""
+    time_budget: float = 0.0
+    """Auto: seconds for all models together; 0: no limit but theirs."""
     trees: int = 300
     """Trees a class of the gradient boosting that is reported beside the network."""
     seed: int = 0
@@ -57,8 +101,10 @@ class TrainConfig:
             check_whole(NAME, "a width in hidden", width, 1)
         for name in ("warm_up", "dropout", "unknown_rate", "averaging"):
             _check_number(name, getattr(self, name), 0, below=1)
-        _check_number("weight_decay", self.weight_decay, 0)
-        _check_number("learning_rate", self.learning_rate, 0)
+        for name in ("weight_decay", "learning_rate", "clip", "checkpoint_minutes", "time_budget"):
+            _check_number(name, getattr(self, name), 0)
+        for name, choices in _CHOICES.items():
+            _check_choice(name, getattr(self, name), choices)
         if self.learning_rate == 0:
             raise ConfigError("train config: learning_rate must be above 0")
 
@@ -75,12 +121,27 @@ class TrainConfig:
         return {**dataclasses.asdict(self), "hidden": list(self.hidden)}
 
 
+_CHOICES = {
+    "model": MODELS,
+    "numbers": NUMBERS,
+    "class_weights": CLASS_WEIGHTS,
+    "precision": PRECISIONS,
+    "compile": COMPILE,
+    "data": PLACES,
+    "parallel": PARALLEL,
+}
 _LEAST = {
     "epochs": 0,
     "patience": 0,
     "batch_size": 0,
     "bins": 0,
+    "frequencies": 1,
     "embedding": 1,
+    "members": 1,
+    "crosses": 1,
+    "devices": 0,
+    "checkpoint_steps": 0,
+    "checkpoints_kept": 2,
     "trees": 1,
     "seed": 0,
     "threads": 0,
@@ -104,6 +165,15 @@ def _widths(value: Any) -> tuple[Any, ...]:
             hint='for example: {"hidden": [256, 128]}',
         )
     return tuple(value)
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(
+            f"train config: {name} is {value!r}",
+            cause=nearest(str(value), choices),
+            choices=choices,
+        )
 
 
 def _check_number(name: str, value: Any, least: float, *, below: float = math.inf) -> None:
