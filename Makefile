@@ -30,7 +30,7 @@ export VIRTUAL_ENV := $(abspath $(VENV))
 # A virtual environment that is active in the caller's shell is not ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup envs data months features run test parity newer quick lint style types format bench lock compile wheel clean
+.PHONY: help setup envs data months features run test slow parity newer quick lint style types format bench lock compile wheel clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -73,6 +73,9 @@ run: setup data envs features ## Take the flights from raw data to a pushed mode
 
 test: setup data envs features $(CACHE)/test-tools/.whole ## Run every test in the environments it belongs to
 	@python tests/run.py --tools $(CACHE)/test-tools
+
+slow: setup envs $(CACHE)/test-tools/.whole ## Run the tests that train in several processes, are killed, and go on
+	@python tests/run.py --slow --tools $(CACHE)/test-tools
 
 parity: setup envs $(CACHE)/test-tools/.whole ## Compare features offline and online on many more histories than make test
 	@PLIMSOLL_HISTORIES=25 python tests/run.py --only features --tools $(CACHE)/test-tools -- -k test_parity

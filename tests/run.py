@@ -51,6 +51,11 @@ def all_tests() -> list[str]:
     return sorted(path.relative_to(TESTS).as_posix() for path in TESTS.rglob("test_*.py"))
 
 
+def chosen(tests: Sequence[str], *, slow: bool) -> list[str]:
+    """Returns the files of ``make slow``, whose names end so, or all the others."""
+    return [test for test in tests if test.endswith("_slow.py") == slow]
+
+
 def entries() -> dict[str, list[str]]:
     """Reads which environments run what."""
     return tomllib.loads((TESTS / "roles.toml").read_text("utf-8"))["environments"]
@@ -109,14 +114,17 @@ def main() -> int:
     parser.add_argument("--only", action="append", help="an environment; may be given again")
     parser.add_argument("--image", default="", help="run the one environment's tests in this image")
     parser.add_argument("--tools", type=Path, help="folder with pytest for the roles")
+    parser.add_argument("--slow", action="store_true", help="run test_*_slow.py, and only those")
     parser.add_argument("options", nargs="*", help="for pytest, after --")
     given = parser.parse_args()
     try:
-        plan = tests_by_environment(all_tests(), entries())
+        # Every file is looked at, so that one in no environment is found by either run.
+        everything = tests_by_environment(all_tests(), entries())
     except LookupError as error:
         print(error, file=sys.stderr)
         return 2
-    environments = given.only or list(plan)
+    plan = {name: chosen(tests, slow=given.slow) for name, tests in everything.items()}
+    environments = given.only or [name for name, tests in plan.items() if tests]
     if given.tools is None and environments != [AUTHOR]:
         parser.error("--tools is needed for the roles' environments; try: make test")
     if given.image and (len(environments) != 1 or given.tools is None):

@@ -20,7 +20,13 @@ from plimsoll.local.record import RECORD, RUNNING, runs_in
 from plimsoll.local.role_command import SCRATCH_PREFIX
 
 DAY_SECONDS = 86_400
-LEFTOVERS = ("steps/.storing-*", "steps/.leaving-*", "code/.*", f"{SCRATCH_PREFIX}*")
+LEFTOVERS = (
+    "steps/.storing-*",
+    "steps/.leaving-*",
+    "code/.*",
+    f"{SCRATCH_PREFIX}*",
+    "checkpoints/*",
+)
 """What a killed run or command leaves in the cache; a day old, nobody is at it any more."""
 
 

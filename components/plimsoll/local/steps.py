@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import shutil
 import threading
@@ -26,6 +27,8 @@ from plimsoll.local.record import FAILED, RUNNING, SUCCEEDED, Failure, Run, Step
 _IN_METADATA = ("system.Metrics", "system.ClassificationMetrics", "system.SlicedClassification")
 _ITERATION = re.compile(r"-iteration-\d+(?=/|$)")
 _EXECUTOR_OUTPUT = "executor_output.json"
+CHECKPOINTS = "PLIMSOLL_CHECKPOINTS"
+"""Tells a step that trains where its checkpoints outlive it."""
 
 
 @dataclass(kw_only=True)
@@ -116,13 +119,17 @@ class StepRunner:
                 code.staged(self.out / "cache" / "code"),
                 environment.folder,
                 environment.digest,
-                declared,
+                {CHECKPOINTS: self._checkpoints(), **declared},
             ),
             log.with_suffix(".py"),
             log,
         )
         step.process_seconds, step.peak_memory = ended.seconds, ended.peak_memory
         return failure.explain(log, ended.code) if ended.code else None
+
+    def _checkpoints(self) -> str:
+        """Returns where a step that is killed finds what it had saved, when it runs again."""
+        return os.environ.get(CHECKPOINTS) or str((self.out / "cache" / "checkpoints").resolve())
 
     def _started(self, folder: Path, image: str) -> Step:
         name = folder.relative_to(self.run.folder).as_posix()
