@@ -122,7 +122,7 @@ def test_a_transform_that_was_read_applies_alike(tmp_path):
         ("numeric", ["other"]),
         ("label", {"name": "y"}),
         ("arrays_sha256", "0" * 64),
-        ("format", "plimsoll.transform/2"),
+        ("format", "plimsoll.transform/1"),
     ],
 )
 def test_an_edited_manifest_is_refused(tmp_path, field, value):
@@ -148,7 +148,7 @@ def test_lost_arrays_are_refused(tmp_path):
         {"spread": 0.0},
         {"low": 2.0},
         {"fill": float("nan")},
-        {"scale": "log"},
+        {"scale": "logarithm"},
         {"of": "age"},
         {"knots": (0.0, 1.0), "scores": (0.0, 1.0)},
         {"scale": "quantile"},

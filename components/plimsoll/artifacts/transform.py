@@ -1,13 +1,13 @@
 """The transform artifact: how raw columns become the numbers that a network reads.
 
 A folder of ``transform.json``, which a person can read, and ``arrays.npz``, which holds the
-quantile tables. It is fitted once, on the train split, and applied by training and serving alike.
+tables of quantiles and of target encodings. It is fitted once, on the train split, and applied by
+training and serving alike.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,121 +20,71 @@ from plimsoll.artifacts.files import (
     folder_written_whole,
     write_json,
 )
-from plimsoll.errors import ArtifactError
+from plimsoll.artifacts.transform_parts import (
+    CALENDARS,
+    FIRST_KNOWN,
+    MISSING,
+    PARTS,
+    TYPES_OF_PART,
+    UNKNOWN,
+    WEEKDAYS,
+    Bins,
+    Calendar,
+    CategoricalPart,
+    Cross,
+    Cycle,
+    Hashed,
+    Missing,
+    Ngrams,
+    Number,
+    NumericPart,
+    Part,
+    TargetMean,
+    Tokens,
+    Vocabulary,
+    indices,
+    output_names,
+    width,
+)
+from plimsoll.errors import ArtifactError, nearest
 
-FORMAT = "plimsoll.transform/1"
+__all__ = [
+    "CALENDARS",
+    "FIRST_KNOWN",
+    "MISSING",
+    "UNKNOWN",
+    "WEEKDAYS",
+    "Bins",
+    "Calendar",
+    "CategoricalOutput",
+    "Cross",
+    "Cycle",
+    "Hashed",
+    "Label",
+    "Missing",
+    "Ngrams",
+    "Number",
+    "Part",
+    "SourceColumn",
+    "TargetMean",
+    "Tokens",
+    "Transform",
+    "Vocabulary",
+    "Weekday",
+    "output_names",
+    "read_transform",
+    "write_transform",
+]
+
+FORMAT = "plimsoll.transform/2"
 MANIFEST = "transform.json"
 ARRAYS = "arrays.npz"
-MISSING = 0
-"""Index of a missing value in every categorical output."""
-UNKNOWN = 1
-"""Index of a value that the vocabulary does not have, in every categorical output."""
-FIRST_KNOWN = 2
-"""Index of a vocabulary's first value."""
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 TYPES = ("int", "float", "bool", "string", "timestamp")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Number:
-    """One numeric output: filled where missing, clipped, then scaled.
-
-    ``standard`` gives (x - center) / spread; ``quantile`` goes by the table from knots to scores,
-    straight between them; ``none`` leaves the number as it is.
-    """
-
-    output: str
-    of: str = "value"
-    """``value``, or ``elapsed_days`` for a timestamp: days since 1970."""
-    fill: float
-    """What stands for a missing or infinite value, in the column's own unit."""
-    low: float
-    """Lower values count as this."""
-    high: float
-    """Higher values count as this."""
-    scale: str
-    """``standard``, ``quantile`` or ``none``."""
-    center: float = 0.0
-    spread: float = 1.0
-    knots: tuple[float, ...] = ()
-    """Quantile: strictly rising values, at least two."""
-    scores: tuple[float, ...] = ()
-    """Quantile: the output at each knot."""
-
-    def __post_init__(self) -> None:
-        numbers = (self.fill, self.low, self.high, self.center, self.spread)
-        rising = all(a < b for a, b in zip(self.knots, self.knots[1:], strict=False))
-        sound = (
-            self.of in ("value", "elapsed_days")
-            and self.scale in ("standard", "quantile", "none")
-            and all(map(math.isfinite, (*numbers, *self.knots, *self.scores)))
-            and self.low <= self.high
-            and self.spread > 0
-            and rising
-            and len(self.knots) == len(self.scores)
-            and (self.scale != "quantile" or self._by_table())
-            and (self.scale == "quantile" or not self.knots)
-        )
-        if not sound:
-            raise ArtifactError(f"the transform's numeric output {self.output!r} does not hold")
-
-    def _by_table(self) -> bool:
-        return (
-            len(self.knots) >= 2
-            and (self.low, self.high) == (self.knots[0], self.knots[-1])
-            and (self.center, self.spread) == (0.0, 1.0)
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Missing:
-    """One numeric output: 1 where the column has no value, else 0."""
-
-    output: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cycle:
-    """Two numeric outputs: sine and cosine of a timestamp's place in the day or in the year."""
-
-    output: str
-    """The outputs are this, followed by ``.sin`` and ``.cos``."""
-    of: str
-    """``time_of_day`` (to the minute) or ``day_of_year``."""
-
-    def __post_init__(self) -> None:
-        if self.of not in ("time_of_day", "day_of_year"):
-            raise ArtifactError(f"the transform has no cycle {self.of!r}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Vocabulary:
-    """One categorical output: the place of a value among those known, most frequent first."""
-
-    output: str
-    values: tuple[str | int, ...]
-    """Value ``i`` has the index ``i + 2``; 0 is missing and 1 is unknown."""
-
-    def __post_init__(self) -> None:
-        if len(set(self.values)) != len(self.values):
-            raise ArtifactError(f"the transform's vocabulary {self.output!r} has a value twice")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weekday:
-    """One categorical output: a timestamp's day of the week, Monday first."""
-
-    output: str
-
-
-Part = Number | Missing | Cycle | Vocabulary | Weekday
-_PARTS: Mapping[str, type[Part]] = {
-    "number": Number,
-    "missing": Missing,
-    "cycle": Cycle,
-    "vocabulary": Vocabulary,
-    "weekday": Weekday,
-}
+def Weekday(*, output: str) -> Calendar:  # noqa: N802
+    """Returns the calendar that tells the day of the week."""
+    return Calendar(output=output, of="day_of_week")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +95,7 @@ class SourceColumn:
     type: str
     """int, float, bool, string or timestamp."""
     kind: str
-    """``numeric``, ``categorical``, ``both``, ``timestamp`` or ``dropped``."""
+    """What it is treated as, such as ``numeric`` or ``categorical``; ``dropped``: left out."""
     why: str
     """Why it is treated so, for a person."""
     parts: tuple[Part, ...] = ()
@@ -155,6 +105,19 @@ class SourceColumn:
             raise ArtifactError(
                 f"the transform's column {self.name!r} has the unknown type {self.type!r}"
             )
+        for part in self.parts:
+            if self.type not in TYPES_OF_PART[type(part)] or isinstance(part, Cross):
+                raise ArtifactError(
+                    f"the transform cannot make {type(part).__name__} {part.output!r} "
+                    f"of the column {self.name!r}",
+                    cause=f"it holds values of type {self.type}",
+                )
+            timed = isinstance(part, Number | Bins) and part.of == "elapsed_days"
+            if isinstance(part, Number | Bins) and timed != (self.type == "timestamp"):
+                raise ArtifactError(
+                    f"the transform's output {part.output!r} cannot be of {part.of}",
+                    cause=f"{self.name!r} holds values of type {self.type}",
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +156,8 @@ class Transform:
 
     columns: tuple[SourceColumn, ...]
     """Every feature column of the dataset, those that were dropped among them."""
+    crosses: tuple[Cross, ...] = ()
+    """What is made of several columns; their outputs come behind all others."""
     label: Label
     ignored: tuple[str, ...] = ()
     """Columns of the dataset that are no features; a request may hold them, to no effect."""
@@ -203,6 +168,16 @@ class Transform:
         for found in (names, sources):
             if len(set(found)) != len(found):
                 raise ArtifactError("the transform names a column or an output twice")
+        types = {column.name: column.type for column in self.columns}
+        for cross in self.crosses:
+            for name in cross.columns:
+                if types.get(name) not in TYPES_OF_PART[Cross]:
+                    raise ArtifactError(
+                        f"the transform cannot cross the column {name!r}",
+                        cause=f"it is of type {types[name]}"
+                        if name in types
+                        else nearest(name, types),
+                    )
 
     @property
     def numeric(self) -> tuple[str, ...]:
@@ -210,47 +185,45 @@ class Transform:
         return tuple(
             name
             for _, part in self.parts()
-            if isinstance(part, Number | Missing | Cycle)
+            if isinstance(part, NumericPart)
             for name in output_names(part)
         )
 
     @property
     def categorical(self) -> tuple[CategoricalOutput, ...]:
-        """Names and sizes of the categorical outputs, in order."""
+        """Names, sizes and widths of the categorical outputs, in order."""
         return tuple(
-            CategoricalOutput(part.output, _size(part))
+            CategoricalOutput(part.output, indices(part), width(part))
             for _, part in self.parts()
-            if isinstance(part, Vocabulary | Weekday)
+            if isinstance(part, CategoricalPart)
         )
 
     @property
     def inputs(self) -> tuple[SourceColumn, ...]:
         """The columns that a request must give: those that something is made of."""
-        return tuple(column for column in self.columns if column.parts)
+        crossed = {name for cross in self.crosses for name in cross.columns}
+        return tuple(column for column in self.columns if column.parts or column.name in crossed)
 
-    def parts(self) -> Iterator[tuple[SourceColumn, Part]]:
-        """Yields each part with its column, in the order of the outputs."""
+    def parts(self) -> Iterator[tuple[tuple[SourceColumn, ...], Part]]:
+        """Yields each part with the columns that it is made of, in the order of the outputs."""
         for column in self.columns:
             for part in column.parts:
-                yield column, part
+                yield (column,), part
+        named = {column.name: column for column in self.columns}
+        for cross in self.crosses:
+            yield tuple(named[name] for name in cross.columns if name in named), cross
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the transform as JSON values, quantile tables included."""
+        """Returns the transform as JSON values, tables included."""
         return {
             "format": FORMAT,
             "columns": [_column_json(column) for column in self.columns],
+            "crosses": [_part_json(cross) for cross in self.crosses],
             "numeric": list(self.numeric),
             "categorical": [dict(vars(item)) for item in self.categorical],
             "label": {**vars(self.label), "classes": list(self.label.classes)},
             "ignored": list(self.ignored),
         }
-
-
-def output_names(part: Part) -> tuple[str, ...]:
-    """Returns the names of the outputs that a part makes, in order."""
-    if isinstance(part, Cycle):
-        return (f"{part.output}.sin", f"{part.output}.cos")
-    return (part.output,)
 
 
 def write_transform(folder: Path, transform: Transform) -> None:
@@ -259,8 +232,7 @@ def write_transform(folder: Path, transform: Transform) -> None:
     arrays: dict[str, Any] = {}
     for column in manifest["columns"]:
         for part in column["parts"]:
-            if part["part"] == "number":
-                _move_table(part, arrays)
+            _move_table(part, arrays)
     with folder_written_whole(Path(folder)) as aside:
         # numpy dates every member 1980, so that these bytes say nothing of when they were made.
         with (aside / ARRAYS).open("wb") as stream:
@@ -281,11 +253,12 @@ def read_transform(folder: Path) -> Transform:
         arrays = _read_arrays(folder / ARRAYS, manifest["arrays_sha256"])
         transform = Transform(
             columns=tuple(_column(item, arrays) for item in manifest["columns"]),
+            crosses=tuple(_cross(item) for item in manifest["crosses"]),
             label=Label(**{**manifest["label"], "classes": tuple(manifest["label"]["classes"])}),
             ignored=tuple(manifest["ignored"]),
         )
         stated = manifest["numeric"], manifest["categorical"]
-    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OSError) as error:
         raise ArtifactError(
             f"the transform {folder} does not hold together",
             cause=f"{type(error).__name__}: {error}",
@@ -297,43 +270,57 @@ def read_transform(folder: Path) -> Transform:
     return transform
 
 
-def _size(part: Vocabulary | Weekday) -> int:
-    known = WEEKDAYS if isinstance(part, Weekday) else part.values
-    return FIRST_KNOWN + len(known)
-
-
 def _column_json(column: SourceColumn) -> dict[str, Any]:
     return {**vars(column), "parts": [_part_json(part) for part in column.parts]}
 
 
 def _part_json(part: Part) -> dict[str, Any]:
-    kind = next(name for name, made in _PARTS.items() if type(part) is made)
-    values = {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in vars(part).items()
-    }
-    return {"part": kind, **values}
+    kind = next(name for name, made in PARTS.items() if type(part) is made)
+    return {"part": kind, **{name: _as_lists(value) for name, value in vars(part).items()}}
+
+
+def _as_lists(value: Any) -> Any:
+    return [_as_lists(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+_TABLES: Mapping[str, tuple[str, ...]] = {
+    "number": ("knots", "scores"),
+    "target_mean": ("encoded",),
+}
+"""Fields of parts that stand in the arrays, one table for all of a part's."""
 
 
 def _move_table(part: dict[str, Any], arrays: dict[str, Any]) -> None:
-    knots, scores = part.pop("knots"), part.pop("scores")
-    if knots:
+    fields = _TABLES.get(part["part"], ())
+    values = [part.pop(name) for name in fields]
+    if values and values[0]:
         part["table"] = f"table_{len(arrays):04d}"
-        arrays[part["table"]] = np.array([knots, scores], np.float64)
+        arrays[part["table"]] = np.array(values, np.float64)
 
 
 def _column(item: Mapping[str, Any], arrays: Mapping[str, Any]) -> SourceColumn:
     return SourceColumn(**{**item, "parts": tuple(_part(part, arrays) for part in item["parts"])})
 
 
+def _cross(item: Mapping[str, Any]) -> Cross:
+    part = _part(item, {})
+    if not isinstance(part, Cross):
+        raise TypeError(f"{part.output!r} is not a cross")
+    return part
+
+
 def _part(item: Mapping[str, Any], arrays: Mapping[str, Any]) -> Part:
     values = dict(item)
-    made = _PARTS[values.pop("part")]
-    if "table" in values:
-        values["knots"], values["scores"] = map(tuple, arrays[values.pop("table")].tolist())
-    if "values" in values:
-        values["values"] = tuple(values["values"])
-    return made(**values)
+    kind = values.pop("part")
+    fields = _TABLES.get(kind, ())
+    table = arrays[values.pop("table")].tolist() if "table" in values else [()] * len(fields)
+    values.update(zip(fields, table, strict=True))
+    made: Callable[..., Part] = PARTS[kind]
+    return made(**{name: _as_tuples(value) for name, value in values.items()})
 
 
 def _read_arrays(path: Path, digest: str) -> dict[str, Any]:

@@ -21,13 +21,13 @@ from plimsoll.artifacts.transform import (
     FIRST_KNOWN,
     MISSING,
     UNKNOWN,
+    Calendar,
     Cycle,
     Label,
     Missing,
     Number,
     Transform,
     Vocabulary,
-    Weekday,
 )
 from plimsoll.errors import DataError, RequestError, nearest
 from plimsoll.transform.instances import (
@@ -189,7 +189,7 @@ def _plan(transform: Transform) -> _Plan:
     numbers: list[tuple[str, bool, Number, int]] = []
     steps: list[Step] = []
     numeric = categorical = 0
-    for column, part in transform.parts():
+    for (column, *_), part in transform.parts():
         timed = column.type == "timestamp"
         if isinstance(part, Number):
             numbers.append((column.name, timed, part, numeric))
@@ -203,7 +203,7 @@ def _plan(transform: Transform) -> _Plan:
         elif isinstance(part, Vocabulary):
             steps.append(_vocabulary_step(column.name, column.type, part, categorical))
             categorical += 1
-        elif isinstance(part, Weekday):
+        elif isinstance(part, Calendar):
             steps.append(_weekday_step(column.name, categorical))
             categorical += 1
     return _Plan(
