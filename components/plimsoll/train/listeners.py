@@ -1,0 +1,76 @@
+"""Who is told how a training goes: its log, a file, TensorBoard, a webhook, trackers."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+from plimsoll.artifacts.files import read_json
+from plimsoll.errors import ArtifactError
+from plimsoll.train import alerts
+from plimsoll.train.console import Console
+from plimsoll.train.events import Event, Listener
+from plimsoll.train.job import Job
+from plimsoll.train.progress_file import ProgressFile
+from plimsoll.train.tensorboard import TensorBoard
+
+
+class Dispensable:
+    """Passes events on until a file cannot be written; the training goes on without it.
+
+    A full disk of logs must not cost the hours that were trained; what matters is kept elsewhere.
+
+    Args:
+        listener: Who is told.
+        name: What it writes, in words.
+    """
+
+    def __init__(self, listener: Listener, name: str) -> None:
+        self._listener: Listener | None = listener
+        self._name = name
+
+    def told(self, event: Event) -> None:
+        """Passes an event on, if nothing failed before."""
+        if self._listener is None:
+            return
+        try:
+            self._listener.told(event)
+        except OSError as error:
+            self._listener = None
+            _say(f"{self._name} can no longer be written: {error.strerror or error}")
+
+
+def listeners_for(job: Job) -> tuple[Listener, ...]:
+    """Returns who is told of a training: what its job and its environment ask for.
+
+    Nothing is written before the first event, so that all processes of a training may ask.
+
+    Args:
+        job: The training.
+    """
+    listeners: list[Listener] = [Console()]
+    if job.logs is not None:
+        listeners.append(Dispensable(ProgressFile(job.logs), "the progress file"))
+        if importlib.util.find_spec("tensorboard"):
+            listeners.append(Dispensable(TensorBoard(job.logs), "TensorBoard's files"))
+        else:
+            _say("no files for TensorBoard: the package tensorboard is not installed")
+    told = alerts.from_environment(_subject(job))
+    if told is not None:
+        listeners.append(told)
+    return tuple(listeners)
+
+
+def _subject(job: Job) -> str:
+    """Returns what is trained, as a person knows it: the problem's name, or its label."""
+    try:
+        problem = read_json(job.examples / "manifest.json")["problem"]
+        return str(problem["name"] or problem["label"])
+    except (ArtifactError, KeyError, OSError, TypeError):
+        # Damaged examples are refused where they are read.
+        return job.examples.name
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
