@@ -14,7 +14,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from plimsoll.artifacts.files import finite
 from plimsoll.errors import ArtifactError
@@ -74,18 +74,15 @@ class ProgressFile:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / PROGRESS
-        self._stream: IO[str] | None = None
+        self._begun = False
 
     def told(self, event: Event) -> None:
         """Appends an event, and hands it to the system at once."""
-        if self._stream is None:
-            self._stream = _opened(self._path)
-        self._stream.write(line(event, time.time()) + "\n")
-        self._stream.flush()
-        if isinstance(event, Ended):
-            os.fsync(self._stream.fileno())
-            self._stream.close()
-            self._stream = None
+        if not self._begun:
+            _end_last_line(self._path)
+            self._begun = True
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(line(event, time.time()) + "\n")
 
 
 def line(event: Event, at: float) -> str:
@@ -143,16 +140,14 @@ class Following:
         return tuple(self._trainings)
 
 
-def _opened(path: Path) -> IO[str]:
+def _end_last_line(path: Path) -> None:
+    """Makes the folder, and ends the half line that a process may have left when it was killed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    stream = path.open("a+b")
-    # A process that was killed may have left half a line.
-    if stream.seek(0, os.SEEK_END):
-        stream.seek(-1, os.SEEK_END)
-        if stream.read(1) != b"\n":
-            stream.write(b"\n")
-    stream.close()
-    return path.open("a", encoding="utf-8")
+    with path.open("a+b") as stream:
+        if stream.seek(0, os.SEEK_END):
+            stream.seek(-1, os.SEEK_END)
+            if stream.read(1) != b"\n":
+                stream.write(b"\n")
 
 
 def _take(trainings: list[Training], text: bytes) -> None:
