@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.artifacts import network
+from plimsoll.artifacts import network, network_layers
 from plimsoll.artifacts.files import read_json, write_json
 from plimsoll.errors import ArtifactError, ConfigError
 
@@ -116,26 +116,28 @@ def test_a_shape_that_does_not_hold_is_refused(fields):
 @given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=200), st.integers(1, 20))
 def test_edges_rise_and_span_the_values(values, bins):
     column = np.array(values, np.float32)
-    edges = network.bin_edges(column, bins)
+    edges = network_layers.bin_edges(column, bins)
     assert 1 <= len(edges) <= bins + 1
     assert (np.diff(edges) > 0).all()
     assert edges[0] == column.min()
-    assert column.max() - edges[-1] <= network.NARROWEST
+    assert column.max() - edges[-1] <= network_layers.NARROWEST
 
 
 def test_a_value_that_most_rows_have_does_not_use_up_the_edges():
     column = np.concatenate([np.zeros(900), np.linspace(0.1, 1, 100)]).astype(np.float32)
-    assert len(network.bin_edges(column, 8)) == 9
+    assert len(network_layers.bin_edges(column, 8)) == 9
 
 
 def test_bins_are_saved_and_number_rises_through_them(tmp_path):
     edges = [np.array([0, 1, 3], np.float32), np.array([5], np.float32)]
-    config = network.NetworkConfig(task="binary", outputs=2, numeric=2, bins=2, hidden=(4,))
+    config = network.NetworkConfig(
+        task="binary", outputs=2, numeric=2, numbers="bins", bins=(2, 0), hidden=(4,)
+    )
     module = network.build(config).eval()
-    module.bins.fit(edges)
+    module.numbers.fit(edges)
     network.save_network(tmp_path, module)
 
-    spread = network.load_network(tmp_path).bins
+    spread = network.load_network(tmp_path).numbers
 
     numbers = torch.tensor([[-9.0, 0.0], [0.5, 1.0], [2.0, 2.0], [9.0, 3.0]])
     assert spread(numbers).tolist() == [[0, 0], [0.5, 0], [1, 0.5], [1, 1]]

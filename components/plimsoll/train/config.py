@@ -39,6 +39,8 @@ class TrainConfig:
     """Most piecewise-linear bins a numeric column; 0: numbers go in as they are."""
     frequencies: int = 16
     """Periodic: sines and cosines a numeric column."""
+    frequency_spread: float = 0.1
+    """Periodic: standard deviation of the first frequencies, in periods a unit; above 0."""
     embedding: int = 16
     """Greatest width of a category's embedding."""
     members: int = 16
@@ -105,8 +107,10 @@ class TrainConfig:
             _check_number(name, getattr(self, name), 0)
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
-        if self.learning_rate == 0:
-            raise ConfigError("train config: learning_rate must be above 0")
+        _check_number("frequency_spread", self.frequency_spread, 0)
+        for name in ("learning_rate", "frequency_spread"):
+            if getattr(self, name) == 0:
+                raise ConfigError(f"train config: {name} must be above 0")
 
     def for_rows(self, rows: int) -> TrainConfig:
         """Returns this config with what was left open chosen for so many training rows."""

@@ -4,90 +4,137 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from plimsoll.artifacts.examples import Examples
-from plimsoll.artifacts.network import Network, NetworkConfig, bin_edges, build
-from plimsoll.errors import DataError
+from plimsoll.artifacts.network import FAMILIES, Network, NetworkConfig, build
+from plimsoll.artifacts.network_layers import Periodic, PiecewiseLinear, bin_edges
+from plimsoll.errors import ConfigError
 from plimsoll.train.config import TrainConfig
+from plimsoll.train.learnable import check_learnable
+from plimsoll.train.own_network import check_own
 
 ROWS_A_BIN = 32
 FEWEST_BINS = 4
 MOST_BINNED = 4096
 """Bins of all numeric columns together; wide data has fewer each."""
+MOST_BINNED_ENSEMBLE = 1024
+"""The same of an ensemble, each of whose members multiplies them."""
+ROWS_FOR_EDGES = 1 << 17
+"""Edges are found from at most so many rows, spread over the split."""
+WIDEST_FULL_CROSS = 256
+CROSS_RANK = 64
+"""Rank of the crosses' matrices of wider inputs than that."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """A network's configuration, and the edges of its bins."""
+    """A network's configuration, and what its first weights are made from."""
 
     network: NetworkConfig
-    edges: tuple[NDArray[np.float32], ...]
-    """Rising, of each numeric column; none if numbers go in as they are."""
+    edges: tuple[NDArray[np.float32], ...] = ()
+    """Rising, of each numeric column; none unless numbers go in over bins."""
+    frequency_spread: float = 1.0
+    """Periodic: standard deviation of the first frequencies."""
+    module: str = ""
+    """Source of the user's own network."""
 
 
-def shape_for(examples: Examples, config: TrainConfig) -> Shape:
+def shape_for(examples: Examples, config: TrainConfig, module: str = "") -> Shape:
     """Chooses the shape of the network.
 
+    Args:
+        examples: What it is to learn from.
+        config: The knobs; ``model`` is a family of networks.
+        module: Source of the user's own network, for the family ``module``; it is tried on a
+            few rows.
+
     Raises:
+        ConfigError: if ``model`` is no family of networks, or the user's own does not answer.
         DataError: if the training split has one class, or there is no input column.
     """
-    mean, std = 0.0, 1.0
-    label = np.array(examples.label("train"))
-    if examples.task == "regression":
-        values = label.astype(np.float64)
-        mean, std = float(values.mean()), float(values.std()) or 1.0
-    elif len(examples.classes) < 2 or len(np.unique(label)) < 2:
-        raise DataError(
-            f"the label {examples.problem.label!r} has one class only in the train split",
-            cause=f"all {len(label)} rows are of one class",
-            hint="split otherwise, or bring rows of another class",
-        )
-    numeric = len(examples.numeric_names)
+    if config.model not in FAMILIES:
+        raise ConfigError(f"{config.model!r} is no family of networks", choices=FAMILIES)
+    check_learnable(examples)
+    if config.model == "module":
+        network = NetworkConfig(**_common(examples, config), hidden=config.hidden)
+        check_own(network, module, examples)
+        return Shape(network=network, module=module)
+    edges = _edges(examples, config)
+    numbers = config.numbers if config.numbers != "bins" or edges else "plain"
     sizes = tuple(item.size for item in examples.categorical_outputs)
-    if not numeric and not sizes:
-        raise DataError("there is no input column to learn from")
-    edges = _edges(examples, _bins(config.bins, len(label), numeric))
-    network = NetworkConfig(
-        task=examples.task,
-        outputs=1 if examples.task == "regression" else len(examples.classes),
-        numeric=numeric,
-        categories=sizes,
-        embeddings=tuple(_width(size, config.embedding) for size in sizes),
-        bins=sum(len(ends) - 1 for ends in edges),
-        hidden=config.hidden,
-        dropout=config.dropout,
-        unknown_rate=config.unknown_rate,
-        target_mean=mean,
-        target_std=std,
-    )
-    return Shape(network=network, edges=edges)
+    knobs: dict[str, Any] = {
+        "embeddings": tuple(_width(size, config.embedding) for size in sizes),
+        "numbers": numbers if examples.numeric_names else "plain",
+        "bins": tuple(len(ends) - 1 for ends in edges),
+        "hidden": () if config.model == "linear" else config.hidden,
+    }
+    if knobs["numbers"] == "periodic":
+        knobs |= {"frequencies": config.frequencies, "number_width": config.embedding}
+    network = NetworkConfig(**_common(examples, config), **knobs, **_of_family(config, knobs))
+    return Shape(network=network, edges=edges, frequency_spread=config.frequency_spread)
 
 
 def fresh_network(shape: Shape, seed: int) -> Network:
     """Returns an untrained network with its bins set."""
     torch.manual_seed(seed)
-    module = build(shape.network)
-    if module.bins is not None:
-        module.bins.fit(shape.edges)
-    return module
+    network = build(shape.network, shape.module)
+    numbers = getattr(network, "numbers", None)
+    if isinstance(numbers, PiecewiseLinear):
+        numbers.fit(shape.edges)
+    if isinstance(numbers, Periodic):
+        numbers.spread(shape.frequency_spread)
+    return network
 
 
-def _edges(examples: Examples, bins: int) -> tuple[NDArray[np.float32], ...]:
+def _common(examples: Examples, config: TrainConfig) -> dict[str, Any]:
+    mean, std = 0.0, 1.0
+    if examples.task == "regression":
+        values = np.asarray(examples.label("train")).astype(np.float64)
+        mean, std = float(values.mean()), float(values.std()) or 1.0
+    return {
+        "family": config.model,
+        "task": examples.task,
+        "outputs": 1 if examples.task == "regression" else len(examples.classes),
+        "numeric": len(examples.numeric_names),
+        "categories": tuple(item.size for item in examples.categorical_outputs),
+        "widths": tuple(item.width for item in examples.categorical_outputs),
+        "dropout": 0.0 if config.model == "linear" else config.dropout,
+        "unknown_rate": config.unknown_rate,
+        "target_mean": mean,
+        "target_std": std,
+    }
+
+
+def _of_family(config: TrainConfig, knobs: dict[str, Any]) -> dict[str, Any]:
+    if config.model == "tabm":
+        return {"members": config.members}
+    if config.model != "dcn":
+        return {}
+    wide = sum(knobs["bins"]) + sum(knobs["embeddings"]) > WIDEST_FULL_CROSS
+    return {"crosses": config.crosses, "rank": CROSS_RANK if wide else 0}
+
+
+def _edges(examples: Examples, config: TrainConfig) -> tuple[NDArray[np.float32], ...]:
+    rows, columns = examples.rows["train"], len(examples.numeric_names)
+    bins = _bins(config, rows, columns) if config.numbers == "bins" else 0
     if not bins:
         return ()
-    columns = np.array(examples.numeric("train")).T
-    return tuple(bin_edges(np.ascontiguousarray(values), bins) for values in columns)
+    places = np.unique(np.linspace(0, rows - 1, min(rows, ROWS_FOR_EDGES)).astype(np.int64))
+    values = np.ascontiguousarray(examples.numeric("train")[places].T)
+    return tuple(bin_edges(column, bins) for column in values)
 
 
 def _width(size: int, greatest: int) -> int:
     return min(greatest, max(2, round(1.6 * math.pow(size, 0.4))))
 
 
-def _bins(most: int, rows: int, columns: int) -> int:
+def _bins(config: TrainConfig, rows: int, columns: int) -> int:
     """Returns bins a column: few rows cannot fill many, and wide data cannot carry many."""
-    bins = min(most, rows // ROWS_A_BIN, MOST_BINNED // max(1, columns))
-    return bins if columns and bins >= min(most, FEWEST_BINS) else 0
+    most = MOST_BINNED_ENSEMBLE if config.model == "tabm" else MOST_BINNED
+    bins = min(config.bins, rows // ROWS_A_BIN, most // max(1, columns))
+    return bins if columns and bins >= min(config.bins, FEWEST_BINS) else 0
