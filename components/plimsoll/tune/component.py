@@ -40,4 +40,5 @@ def tune(
     asked = core.Asked.read(space, config, train_config, module, storage)
     found = core.tune_examples(examples.path, study.path, report.path, asked)
     study.metadata.update(found.metadata())
-    return NamedTuple("Outputs", best=str)(found.best)  # type: ignore[call-arg, no-any-return]
+    outputs = NamedTuple("Outputs", best=str)  # type: ignore[misc]
+    return outputs(found.best)  # type: ignore[call-arg]

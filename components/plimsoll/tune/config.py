@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from plimsoll.configs import check_whole, from_json
 from plimsoll.errors import ConfigError, nearest
@@ -44,7 +45,7 @@ class TuneConfig:
             if value not in choices:
                 cause = nearest(str(value), choices)
                 raise ConfigError(f"{NAME}: {name} is {value!r}", cause=cause, choices=choices)
-        seconds = self.seconds
+        seconds: Any = self.seconds
         number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
         if not number or not 0 <= seconds < math.inf:
             raise ConfigError(

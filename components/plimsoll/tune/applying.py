@@ -1,0 +1,56 @@
+"""Which knobs of a training have an effect on which model."""
+
+from __future__ import annotations
+
+from plimsoll.train.config import NETWORKS
+
+FIXED = {
+    "seed": "a seed that is searched for is luck, not a better model",
+    "threads": "it says where a training runs, not what it learns",
+    "devices": "it says where a training runs, not what it learns",
+    "data": "it says where a training runs, not what it learns",
+    "parallel": "it says where a training runs, not what it learns",
+    "compile": "it says where a training runs, not what it learns",
+    "precision": "it says where a training runs, not what it learns",
+    "checkpoint_steps": "it says what is kept of a training, not what it learns",
+    "checkpoint_minutes": "it says what is kept of a training, not what it learns",
+    "checkpoints_kept": "it says what is kept of a training, not what it learns",
+    "time_budget": "it limits auto, and a search has a budget of its own",
+}
+"""Knobs that are not searched, and why."""
+
+_LAYERED = ("mlp", "tabm", "dcn")
+_OURS = tuple(name for name in NETWORKS if name != "module")
+_MODELS = {
+    "hidden": _LAYERED,
+    "dropout": _LAYERED,
+    "members": ("tabm",),
+    "crosses": ("dcn",),
+    "numbers": _OURS,
+    "bins": _OURS,
+    "frequencies": _OURS,
+    "embedding": _OURS,
+    "trees": ("boosting",),
+}
+"""Knob -> the models that it has an effect on; the others: every network."""
+_FORMS = {"bins": "bins", "frequencies": "periodic"}
+"""Knob -> what ``numbers`` must be for it to have an effect."""
+
+
+def applies(name: str, model: str, numbers: str) -> bool:
+    """Says if a knob has an effect on a model.
+
+    Args:
+        name: A field of TrainConfig.
+        model: A family.
+        numbers: How numbers go in.
+    """
+    if name == "model":
+        return True
+    return model in _MODELS.get(name, NETWORKS) and _FORMS.get(name, numbers) == numbers
+
+
+def why_not(name: str) -> str:
+    """Says what a knob has an effect on."""
+    form = f" with numbers {_FORMS[name]!r}" if name in _FORMS else ""
+    return f"it has one on {', '.join(_MODELS.get(name, NETWORKS))}{form}"

@@ -1,0 +1,130 @@
+"""Runs the trials of a search, several at a time, until its budget is spent."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import threading
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plimsoll.artifacts.examples import Examples
+from plimsoll.train.job import Job
+from plimsoll.tune.search import Drawn, Finished, Search
+from plimsoll.tune.workers import Outcome, Share, Worker, shares
+
+if TYPE_CHECKING:
+    from plimsoll.tune.core import Asked
+
+TRIALS = "trials"
+MOST_SAID = 160
+
+
+class _BrokenOffError(Exception):
+    """Raised in a worker's thread where the search ends early; its trial stays as it is."""
+
+
+@dataclass(kw_only=True)
+class Running:
+    """The trials as they are run."""
+
+    search: Search
+    source: Examples
+    folder: Path
+    asked: Asked
+    _broken_off: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Runs trials until there are no more to run.
+
+        A trial that fails is recorded; what else is raised ends the search, which then goes on
+        from here at its next start.
+        """
+        parts = self._shares()
+        if self.search.resumed:
+            _say(f"{self.search.resumed} trials had ended before; going on")
+        with ThreadPoolExecutor(len(parts)) as pool:
+            waiting = [pool.submit(self._work, part) for part in parts]
+            try:
+                wait(waiting, return_when=FIRST_EXCEPTION)
+            finally:
+                self._broken_off.set()
+        for done in waiting:
+            done.result()
+        shutil.rmtree(self.folder / TRIALS, ignore_errors=True)
+
+    def _shares(self) -> list[Share]:
+        from plimsoll.train.core import usable_processors
+
+        config = self.asked.config
+        threads = self.asked.space.base.threads
+        return shares(config.workers, threads, usable_processors(), gpus())
+
+    def _work(self, share: Share) -> None:
+        worker = Worker(share.variables)
+        try:
+            while (drawn := self.search.next()) is not None:
+                outcome = self.search.known(drawn) or self._outcome(worker, drawn, share)
+                self._tell(self.search.finish(drawn, outcome))
+        except _BrokenOffError:
+            worker.kill()
+        finally:
+            worker.end()
+
+    def _outcome(self, worker: Worker, drawn: Drawn, share: Share) -> Outcome:
+        place = self.folder / TRIALS / f"{drawn.number:04d}"
+        place.mkdir(parents=True, exist_ok=True)
+        rows = self.source.rows["train"]
+        job = Job(
+            examples=self.source.folder.resolve(),
+            out=place / "model",
+            config=dataclasses.replace(drawn.config, threads=share.threads).for_rows(rows),
+            checkpoints=place / "checkpoints",
+            module=self.asked.module if drawn.config.model == "module" else "",
+        )
+        outcome = worker.run(
+            job.write(place),
+            place / "log.txt",
+            lambda mark, loss: self.search.report(drawn, mark, loss),
+            self._stopped,
+        )
+        for name in ("model", "checkpoints"):
+            shutil.rmtree(place / name, ignore_errors=True)
+        return outcome
+
+    def _stopped(self) -> str:
+        if self._broken_off.is_set():
+            raise _BrokenOffError
+        return self.search.stopped()
+
+    def _tell(self, trial: Finished) -> None:
+        best = self.search.best()
+        parts = [f"trial {trial.number}"]
+        limit = self.asked.config.trials
+        parts[0] += f" of {limit}:" if limit else ":"
+        parts.append(trial.state)
+        if trial.eval_loss is not None:
+            parts.append(f"eval loss {trial.eval_loss:.5f}")
+        parts += [f"{name}={value}" for name, value in trial.values.items()]
+        if best is not None:
+            parts.append(f"(best {best.eval_loss:.5f}, trial {best.number})")
+        _say(" ".join(parts))
+        if trial.why:
+            _say(f"  {trial.why.splitlines()[0][:MOST_SAID]}")
+
+
+def gpus() -> tuple[str, ...]:
+    """Returns the names of the GPUs that this process may use."""
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    told = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = [name.strip() for name in told.split(",")] if told else list(map(str, range(count)))
+    return tuple(names[:count])
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - the step's log is its standard output

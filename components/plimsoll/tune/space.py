@@ -1,0 +1,322 @@
+"""The search space: which knobs of a training are searched, and between what.
+
+One text, JSON or YAML, for the search here and for Katib on a cluster::
+
+    {learning_rate: {low: 1e-4, high: 1e-2, log: true}, hidden: {choices: [[256, 128], [512]]}}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from plimsoll.errors import ConfigError, nearest
+from plimsoll.train.config import MODELS, NETWORKS, NUMBERS, TrainConfig
+from plimsoll.tune.applying import FIXED, applies, why_not
+
+NAME = "search space"
+RANGE = ("low", "high", "log", "step")
+CHOICES = "choices"
+CHOSEN_BY_ROWS = ("epochs", "patience", "batch_size")
+"""Knobs of which 0 means that the number of rows chooses: no end of a range."""
+FIRST = ("model", "numbers")
+"""Drawn before the others: which of those have an effect depends on them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knob:
+    """One field of TrainConfig, and what it may be: a range, or choices."""
+
+    name: str
+    low: float = 0.0
+    """Range: the least, included."""
+    high: float = 0.0
+    """Range: the greatest, included."""
+    log: bool = False
+    """Range: drawn evenly on a logarithmic scale."""
+    step: float = 0.0
+    """Range: the distance between neighbours; 0: any number, or any whole one."""
+    whole: bool = False
+    """Range: of whole numbers."""
+    choices: tuple[Any, ...] = ()
+    """What it may be; empty: the range says."""
+
+    def texts(self) -> tuple[str, ...]:
+        """Returns the choices as texts, as a storage and Katib keep them."""
+        return tuple(text_of(choice) for choice in self.choices)
+
+    def said(self) -> str:
+        """Returns the knob in words: ``0.0001 to 0.01 (log)``, ``mlp, tabm``."""
+        if self.choices:
+            return ", ".join(self.texts())
+        extra = ["log"] if self.log else []
+        extra += [f"steps of {self.step:g}"] if self.step else []
+        return f"{self.low:g} to {self.high:g}" + (f" ({', '.join(extra)})" if extra else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """What is searched, and the config that says the rest."""
+
+    knobs: tuple[Knob, ...]
+    """In the order in which they are drawn."""
+    base: TrainConfig
+
+    def applying(self, values: Mapping[str, Any]) -> Iterator[Knob]:
+        """Yields the knobs that have an effect, each after those it depends on were drawn.
+
+        Args:
+            values: What was drawn so far; the caller adds to it between the knobs.
+        """
+        for knob in self.knobs:
+            model = str(values.get("model", self.base.model))
+            numbers = str(values.get("numbers", self.base.numbers))
+            if applies(knob.name, model, numbers):
+                yield knob
+
+    def config(self, values: Mapping[str, Any]) -> TrainConfig:
+        """Returns the base config with what was drawn.
+
+        Raises:
+            ConfigError: if a value does not hold.
+        """
+        return dataclasses.replace(self.base, **values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the space as JSON values, as ``read`` takes them."""
+        return {knob.name: _plain(knob) for knob in self.knobs}
+
+
+def read(text: str, base: TrainConfig) -> Space:
+    """Reads a search space; empty text is one that suits the base config's model.
+
+    Args:
+        text: JSON or YAML: the name of a field of TrainConfig -> ``{low, high, log, step}``,
+            ``{choices: [...]}``, or the choices alone.
+        base: What the space does not name.
+
+    Raises:
+        ConfigError: if it does not hold; the message says where, and what would.
+    """
+    values = _loaded(text) if text.strip() else default(base)
+    knobs = [_knob(str(name), asked, base) for name, asked in values.items()]
+    order = [*FIRST, *(knob.name for knob in knobs)]
+    if not knobs:
+        raise ConfigError(
+            f"{NAME}: there is nothing to search in {base.model}",
+            hint="name models in the space: {model: {choices: [mlp, boosting]}}",
+        )
+    space = Space(knobs=tuple(sorted(knobs, key=lambda knob: order.index(knob.name))), base=base)
+    _check_models(space)
+    return space
+
+
+def default(base: TrainConfig) -> dict[str, Any]:
+    """Returns the space that suits a model, as JSON values; ``auto``: all families at once."""
+    families = (*NETWORKS[:-1], "boosting") if base.model == "auto" else (base.model,)
+    found: dict[str, Any] = {"model": {CHOICES: list(families)}} if len(families) > 1 else {}
+    for name, asked in _USUAL.items():
+        if any(applies(name, family, form) for family in families for form in NUMBERS):
+            found[name] = asked
+    return found
+
+
+_USUAL: dict[str, Any] = {
+    "numbers": {CHOICES: ["bins", "periodic"]},
+    "hidden": {CHOICES: [[128], [256, 128], [512, 256], [512, 256, 128]]},
+    "dropout": {"low": 0.0, "high": 0.6},
+    "bins": {"low": 8, "high": 48, "step": 8},
+    "frequencies": {"low": 8, "high": 48, "step": 8},
+    "embedding": {CHOICES: [8, 16, 32]},
+    "members": {CHOICES: [8, 16, 32]},
+    "crosses": {"low": 1, "high": 4},
+    "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+    "weight_decay": {"low": 1e-5, "high": 1e-1, "log": True},
+}
+
+
+def text_of(choice: Any) -> str:
+    """Returns a choice as one text, and only one: JSON, but a text as it is."""
+    return choice if isinstance(choice, str) else json.dumps(choice)
+
+
+def value_of(name: str, text: str) -> Any:
+    """Reads the value of a knob from its text, as a flag or a storage gives it.
+
+    Raises:
+        ConfigError: if there is no such knob, or the text is no value of its kind.
+    """
+    shipped = _shipped(name)
+    if isinstance(shipped, str):
+        return text
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{NAME}: {name} cannot be {text!r}", cause=str(error)) from error
+    # Katib writes a whole number as it likes: 8.0.
+    whole = isinstance(shipped, int) and isinstance(found, float) and found.is_integer()
+    return int(found) if whole else found
+
+
+def _loaded(text: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{NAME}: it is neither JSON nor YAML", cause=str(error)) from error
+    if not isinstance(values, dict) or not values:
+        raise ConfigError(
+            f"{NAME}: it must name the knobs to search",
+            cause=f"it is {text.strip()[:60]}",
+            hint="for example: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}",
+        )
+    return values
+
+
+def _shipped(name: str) -> Any:
+    """Returns a knob's default, whose type is the knob's."""
+    searched = {
+        item.name: item.default
+        for item in dataclasses.fields(TrainConfig)
+        if item.name not in FIXED
+    }
+    if name in FIXED:
+        raise ConfigError(
+            f"{NAME}: {name} is not searched",
+            cause=FIXED[name],
+            hint=f'set it once, in train_config: {{"{name}": ...}}',
+        )
+    if name not in searched:
+        cause = nearest(name, searched)
+        raise ConfigError(
+            f"{NAME}: there is no knob {name!r}", cause=cause, choices=tuple(searched)
+        )
+    return searched[name]
+
+
+def _knob(name: str, asked: Any, base: TrainConfig) -> Knob:
+    shipped = _shipped(name)
+    if isinstance(asked, list):
+        asked = {CHOICES: asked}
+    if not isinstance(asked, dict) or not asked:
+        raise ConfigError(
+            f"{NAME}: {name} must say a range or choices",
+            cause=f"it is {asked!r}",
+            hint=f"for example: {{{name}: {{choices: [{text_of(shipped)}]}}}}",
+        )
+    for key in asked:
+        if key not in (*RANGE, CHOICES):
+            cause = nearest(str(key), (*RANGE, CHOICES))
+            raise ConfigError(
+                f"{NAME}: {name} cannot have {key!r}", cause=cause, choices=(*RANGE, CHOICES)
+            )
+    if CHOICES in asked:
+        return _chosen(name, asked, shipped, base)
+    return _ranged(name, asked, shipped, base)
+
+
+def _chosen(name: str, asked: Mapping[str, Any], shipped: Any, base: TrainConfig) -> Knob:
+    choices = asked[CHOICES]
+    if len(asked) > 1 or not isinstance(choices, list) or not choices:
+        raise ConfigError(
+            f"{NAME}: the choices of {name} must be a list, with nothing beside them",
+            cause=f"it is {dict(asked)!r}",
+        )
+    if not isinstance(shipped, str | tuple):
+        choices = [_number(name, choice, whole=isinstance(shipped, int)) for choice in choices]
+    for choice in choices:
+        _check_holds(name, choice, base)
+    kept = (tuple(choice) if isinstance(choice, list) else choice for choice in choices)
+    knob = Knob(name=name, choices=tuple(kept))
+    if len(set(knob.texts())) < len(choices):
+        raise ConfigError(f"{NAME}: a choice of {name} stands there twice", cause=knob.said())
+    return knob
+
+
+def _ranged(name: str, asked: Mapping[str, Any], shipped: Any, base: TrainConfig) -> Knob:
+    if isinstance(shipped, str | tuple):
+        raise ConfigError(
+            f"{NAME}: {name} is not a number",
+            cause=f"it is given {dict(asked)!r}",
+            hint=f"name choices: {{{name}: {{choices: [...]}}}}",
+        )
+    whole = isinstance(shipped, int)
+    missing = [end for end in ("low", "high") if end not in asked]
+    if missing:
+        raise ConfigError(f"{NAME}: {name} has no {' and no '.join(missing)}")
+    low, high = (_number(name, asked[end], whole=whole) for end in ("low", "high"))
+    step = _number(name, asked["step"], whole=whole) if "step" in asked else 0
+    log = asked.get("log", False)
+    least = 1 if name in CHOSEN_BY_ROWS else low
+    for said, holds in (
+        (f"low {low:g} is not below high {high:g}", low < high),
+        (f"log is {log!r}, neither true nor false", isinstance(log, bool)),
+        (f"log needs a low above 0, and it is {low:g}", not log or low > 0),
+        (f"step is {step:g}, not above 0", "step" not in asked or step > 0),
+        ("log and step do not go together", not (log and step)),
+        ("0 means that the rows choose; begin at 1 or more", low >= least),
+    ):
+        if not holds:
+            raise ConfigError(f"{NAME}: the range of {name} does not hold", cause=said)
+    for end in (low, high):
+        _check_holds(name, end, base)
+    return Knob(name=name, low=low, high=high, log=log, step=step, whole=whole)
+
+
+def _number(name: str, value: Any, *, whole: bool) -> float:
+    # YAML reads 1e-4 as a text: it wants a point.
+    try:
+        number = float(value) if not isinstance(value, bool | None) else float("nan")
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not math.isfinite(number) or (whole and not number.is_integer()):
+        kind = "a whole number" if whole else "a number"
+        raise ConfigError(f"{NAME}: {name} takes {kind}", cause=f"it is given {value!r}")
+    return int(number) if whole else number
+
+
+def _check_holds(name: str, value: Any, base: TrainConfig) -> None:
+    if name == "model" and value == "auto":
+        raise ConfigError(
+            f"{NAME}: auto is not a model", choices=tuple(m for m in MODELS if m != "auto")
+        )
+    try:
+        dataclasses.replace(base, **{name: value})
+    except ConfigError as error:
+        raise ConfigError(
+            f"{NAME}: {name} cannot be {text_of(value)}",
+            cause="\n".join(filter(None, [error.headline, error.cause])),
+            choices=error.choices,
+        ) from error
+
+
+def _check_models(space: Space) -> None:
+    offered = {knob.name: knob.choices for knob in space.knobs if knob.choices}
+    models: Sequence[str] = offered.get("model", (space.base.model,))
+    numbers: Sequence[str] = offered.get("numbers", (space.base.numbers,))
+    if "auto" in models:
+        raise ConfigError(
+            f"{NAME}: the model is auto, which searches by itself",
+            cause="train_config says so, and the space names no models",
+            hint="add the models to the space: {model: {choices: [mlp, tabm]}}",
+        )
+    for knob in space.knobs:
+        if not any(applies(knob.name, model, form) for model in models for form in numbers):
+            raise ConfigError(
+                f"{NAME}: {knob.name} has no effect on {', '.join(models)}",
+                cause=why_not(knob.name),
+                hint=f"leave {knob.name} out of the space",
+            )
+
+
+def _plain(knob: Knob) -> dict[str, Any]:
+    if knob.choices:
+        return {CHOICES: [list(c) if isinstance(c, tuple) else c for c in knob.choices]}
+    found: dict[str, Any] = {"low": knob.low, "high": knob.high}
+    found |= {"log": True} if knob.log else {}
+    return found | ({"step": knob.step} if knob.step else {})

@@ -1,0 +1,193 @@
+"""One trial: a training with some knobs drawn, judged by its loss on eval.
+
+Here, as a process of Katib's, it takes the knobs as flags and prints what came of them::
+
+    python -m plimsoll.tune.trial --examples FOLDER --set learning_rate=0.003 --set model=mlp
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plimsoll.artifacts.examples import Examples, open_examples
+from plimsoll.errors import PlimsollError, UsageError
+from plimsoll.train import config as configs
+from plimsoll.train.config import TrainConfig
+from plimsoll.train.events import Epoch, Event, Started
+from plimsoll.train.job import Job
+from plimsoll.tune import space as spaces
+
+MARKS = 20
+"""A training's way is marked so often, whatever its epochs: trials are compared at a mark."""
+METRIC = "eval_loss"
+
+Teller = Callable[[int, float], None]
+"""Takes a mark from 1 to ``MARKS``, and the loss on eval there; raises to end the trial."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a whole trial came to."""
+
+    eval_loss: float
+    """Log loss, or root mean squared error in the label's unit, of the eval split."""
+    epochs: int
+    """Passes over the training split; boosting: trees a class."""
+    best: int
+    """The epoch, or the tree, that was kept."""
+
+
+class _Inputs(NamedTuple):
+    numeric: NDArray[np.float32]
+    categorical: NDArray[np.int32]
+
+
+@dataclass(kw_only=True)
+class Marks:
+    """Listens to a training, and tells at each mark of its way."""
+
+    tell: Teller
+    unit: float
+    """Regression: standard deviation of the label in the training split; else 1."""
+    regression: bool
+    epochs: int = 0
+    told_up_to: int = 0
+
+    def told(self, event: Event) -> None:
+        """Takes an event; what ``tell`` raises ends the training."""
+        if isinstance(event, Started):
+            self.epochs = event.epochs
+        if not isinstance(event, Epoch) or not self.epochs:
+            return
+        reached = MARKS * event.number // self.epochs
+        loss = event.eval_loss**0.5 * self.unit if self.regression else event.eval_loss
+        for mark in range(self.told_up_to + 1, reached + 1):
+            self.tell(mark, loss)
+        self.told_up_to = max(self.told_up_to, reached)
+
+
+def run(job: Job, tell: Teller) -> Result:
+    """Trains what a job says, and looks at eval; the test split is not read.
+
+    Args:
+        job: The training; its ``model`` is one family.
+        tell: Is told how it goes; boosting tells nothing.
+
+    Raises:
+        PlimsollError: if it cannot be trained.
+    """
+    source = open_examples(job.examples)
+    config = job.config.for_rows(source.rows["train"])
+    if config.model == "boosting":
+        return _boosted(source, config)
+    return _trained(source, dataclasses.replace(job, config=config), tell)
+
+
+def _boosted(source: Examples, config: TrainConfig) -> Result:
+    from plimsoll.train.boosting import boost
+
+    boosted = boost(source, config, ("eval",))
+    loss = _loss(source, boosted.predictions["eval"])
+    return Result(eval_loss=loss, epochs=boosted.trees, best=boosted.trees)
+
+
+def _trained(source: Examples, job: Job, tell: Teller) -> Result:
+    from plimsoll.artifacts.model import open_model
+    from plimsoll.train import loop
+
+    regression = source.task == "regression"
+    unit = float(np.std(source.label("train"), dtype=np.float64)) or 1.0 if regression else 1.0
+    history = loop.run(job, (Marks(tell=tell, unit=unit, regression=regression),))
+    inputs = _Inputs(source.numeric("eval"), source.categorical("eval"))
+    answers = open_model(job.out).predict(inputs)
+    return Result(
+        eval_loss=_loss(source, answers), epochs=len(history.epochs), best=int(history.best)
+    )
+
+
+def _loss(source: Examples, answers: NDArray[np.float64]) -> float:
+    from plimsoll.train.core import loss
+
+    found = loss(source.task, source.label("eval"), answers)
+    if not np.isfinite(found):
+        raise PlimsollError("the loss on eval is not a number", cause=f"it is {found}")
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one trial from flags; returns the exit code: 0 done, 1 failed, 2 wrong usage."""
+    options = _parser().parse_args(argv)
+    try:
+        config = _config(options.config, options.set)
+        with tempfile.TemporaryDirectory(prefix="trial-") as place:
+            job = Job(
+                examples=_local(options.examples, Path(place) / "examples"),
+                out=Path(place) / "model",
+                config=config,
+                module=options.module,
+            )
+            result = run(job, lambda _, loss: _print(METRIC, loss))
+    except PlimsollError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a command's answer
+        return error.exit_code
+    _print("best_epoch", result.best)
+    # The last line is the one that counts: the loss of the weights that were kept.
+    _print(METRIC, result.eval_loss)
+    return 0
+
+
+def _config(text: str, settings: Sequence[str]) -> TrainConfig:
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise UsageError(
+                f"--set takes name=value, not {setting!r}", hint="--set learning_rate=0.003"
+            )
+        values[name] = spaces.value_of(name, value)
+    return dataclasses.replace(configs.parse(text), **values)
+
+
+def _local(examples: str, folder: Path) -> Path:
+    if not examples.startswith("gs://"):
+        return Path(examples)
+    from plimsoll.artifacts.gcs import fetch_folder
+
+    fetch_folder(examples, folder)
+    return folder
+
+
+def _print(name: str, value: float) -> None:
+    # Katib orders what a trial reports by the time that stands before it.
+    now = datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    print(f"{now} {name}={json.dumps(value)}", flush=True)  # noqa: T201 - read by Katib
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m plimsoll.tune.trial",
+        description="Trains one trial of a search, and prints its loss on eval.",
+    )
+    parser.add_argument("--examples", required=True, help="examples artifact: folder or gs://...")
+    parser.add_argument("--config", default="{}", help="TrainConfig as JSON: what is not searched")
+    parser.add_argument("--module", default="", help="package.module:function of your own network")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a knob that was drawn"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
