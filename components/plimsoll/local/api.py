@@ -16,7 +16,7 @@ from plimsoll import problem
 from plimsoll.artifacts.files import finite
 from plimsoll.errors import PlimsollError, StepError, UsageError
 from plimsoll.local import arguments as pipeline_arguments
-from plimsoll.local import code, library, variants
+from plimsoll.local import code, kept_pipelines, library, variants
 from plimsoll.local.cache import StepCache
 from plimsoll.local.graph import Compiled
 from plimsoll.local.process import Processes
@@ -70,14 +70,30 @@ def compiled(pipeline: Any) -> Compiled:
     return pipeline if isinstance(pipeline, Compiled) else library.compile_function(pipeline)
 
 
-def execute(pipeline: Compiled, arguments: dict[str, Any], out: Path, cache: bool) -> Run:
-    """Runs a compiled pipeline with complete arguments, and writes its record and report."""
+def execute(
+    pipeline: Compiled,
+    arguments: dict[str, Any],
+    out: Path,
+    cache: bool,
+    fork: tuple[str, Mapping[str, Any]] = ("", {}),
+) -> Run:
+    """Runs a compiled pipeline with complete arguments, and writes its record and report.
+
+    Args:
+        pipeline: What to run.
+        arguments: All its inputs.
+        out: The folder of runs.
+        cache: Whether unchanged steps are taken from the cache.
+        fork: The run that this one is like, and what was changed, by name.
+    """
     from plimsoll.local.progress import Progress
     from plimsoll.local.report import write_report
     from plimsoll.local.seam import run_pipeline
     from plimsoll.local.steps import StepRunner
 
     record = new_run(pipeline.name, arguments, out)
+    record.forked_from, record.changed = fork[0], dict(fork[1])
+    kept_pipelines.keep(pipeline, Path(record.folder))
     record.steps = pipeline.steps()
     code.reread()
     record.code = code.describe()

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 # What differs between any two runs, and so says nothing.
-_ALWAYS = ("id", "folder", "started", "seconds", "report", "next", "process")
+_ALWAYS = (
+    "id",
+    "folder",
+    "started",
+    "seconds",
+    "report",
+    "next",
+    "process",
+    "forked_from",
+    "changed",
+)
 _STEP_FIELDS = ("state", "image", "outputs", "notes")
 
 

@@ -21,6 +21,8 @@ REPORT = "report.html"
 RUNNING, SUCCEEDED, STOPPED, FAILED = "running", "succeeded", "stopped", "failed"
 KILLED = "killed"
 PENDING, SKIPPED = "pending", "skipped"
+_ADDED: dict[str, Any] = {"forked_from": "", "changed": {}}
+"""Fields that records of this format have had since some time only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +117,10 @@ class Run:
     """The report page."""
     next: list[str] = field(default_factory=list)
     """Commands to type next."""
+    forked_from: str = ""
+    """The run that this one is like but for what was changed; empty: none."""
+    changed: dict[str, Any] = field(default_factory=dict)
+    """Of a fork: what was set, by its whole name (``train_config.learning_rate``)."""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the record as JSON values."""
@@ -173,6 +179,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise ArtifactError(f"{folder / RECORD} cannot be read", cause=str(error)) from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise ArtifactError(f"{folder / RECORD} is not a record of this version")
+    record = {**_ADDED, **record}
     missing = {item.name for item in fields(Run)} - record.keys()
     if missing:
         raise ArtifactError(f"{folder / RECORD} lacks {', '.join(sorted(missing))}")

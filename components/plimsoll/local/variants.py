@@ -27,7 +27,7 @@ def fitting(pipeline: Compiled, given: Mapping[str, Any]) -> Compiled:
         ConfigError: if the problem does not hold together.
         UsageError: if the pipeline joins features and the problem names none.
     """
-    if not given.get("problem") or "problem" not in pipeline.inputs() or not _ours(pipeline):
+    if not given.get("problem") or "problem" not in pipeline.inputs() or not ours(pipeline):
         return pipeline
     asked = problem.parse(str(given["problem"]), label=str(given.get("label", "")))
     joins = pipeline.name.endswith(WITH_FEATURES)
@@ -43,6 +43,7 @@ def fitting(pipeline: Compiled, given: Mapping[str, Any]) -> Compiled:
     return library.find(other)
 
 
-def _ours(pipeline: Compiled) -> bool:
+def ours(pipeline: Compiled) -> bool:
+    """Returns whether a pipeline is one of the library, to the letter."""
     path = shipped.folder("pipelines") / f"{pipeline.name}.yaml"
     return path.is_file() and path.read_text("utf-8") == pipeline.text

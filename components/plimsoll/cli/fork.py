@@ -1,0 +1,64 @@
+"""``plimsoll fork``: a run like an earlier one, but for what is set."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from plimsoll.cli.runs import add_out
+
+
+def add(commands: Any) -> None:
+    """Adds ``fork``."""
+    fork = commands.add_parser(
+        "fork",
+        help="run a run again with something changed",
+        description="Run the pipeline of an earlier run with the same arguments but those that "
+        "are set; steps that nothing changed for come from the cache.",
+        epilog="example: plimsoll fork last --set learning_rate=0.003 --set model=tabm "
+        "--set transform_config.clip=6",
+    )
+    fork.add_argument("run", metavar="RUN", help="an id, a part of one, or last")
+    fork.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a knob of train_config (learning_rate or lr, model, ...), an input of the pipeline, "
+        "or a field within one (transform_config.clip); JSON or text; null: the default",
+    )
+    add_out(fork)
+    fork.add_argument("--no-cache", action="store_true", help="run every step")
+    fork.add_argument("--json", action="store_true", help="print the record last, on stdout")
+    fork.set_defaults(call=_fork)
+
+
+def _fork(options: argparse.Namespace) -> int:
+    from plimsoll.local import api
+
+    api.require_local_extra()
+    from plimsoll.artifacts.files import finite
+    from plimsoll.local import forking
+    from plimsoll.local.compared import print_compared
+    from plimsoll.local.record import find_run, runs_folder
+    from plimsoll.local.summary import print_failures, print_summary
+
+    out = runs_folder(options.out)
+    origin = find_run(options.run, out)
+    fork = forking.forked(origin, options.set, out)
+    record = api.execute(
+        fork.pipeline,
+        fork.arguments,
+        out,
+        not options.no_cache,
+        fork=(origin["id"], fork.changed),
+    )
+    print_failures(record)
+    told = finite(record.to_dict())
+    if options.json:
+        print(json.dumps(told))
+    else:
+        print_summary(record)
+        print_compared(origin, told)
+    return 0 if record.status == "succeeded" else 1
