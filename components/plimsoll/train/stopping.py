@@ -1,0 +1,50 @@
+"""Being asked to stop while something else runs, and not outliving who started one."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+TERMINATED = 128 + signal.SIGTERM
+"""The exit status of a process that SIGTERM ended in order."""
+_PR_SET_PDEATHSIG = 1
+# Loaded here, because loading a library between fork and exec may deadlock.
+_LIBC = ctypes.CDLL(None)
+
+
+@contextmanager
+def on_signals(call: Callable[[int], None]) -> Iterator[None]:
+    """Calls back on SIGTERM and SIGINT within the block, instead of what they did before.
+
+    Only a process's main thread is told of signals: in another nothing is changed.
+
+    Args:
+        call: Takes the signal's number, in the main thread, between two of its instructions.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        signal.signal(number, lambda given, _: call(given))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def leave(number: int) -> BaseException:
+    """Returns what to raise once all is put in order after a signal."""
+    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(TERMINATED)
+
+
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Asks the kernel to send this process a signal when its parent dies; Linux alone can."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
