@@ -1,0 +1,288 @@
+"""Goes on from the weights of a model that was trained before: warm start, fine-tuning.
+
+The network keeps the shape that it was trained in, the edges of its bins and the unit of its
+label included; what only training knows (dropout, the optimiser, the running average) starts
+afresh. The examples must be made with the transform of that model, or its inputs mean something
+else now than what it learnt.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plimsoll.artifacts.files import read_json
+from plimsoll.artifacts.package import MANIFEST, Package, open_package
+from plimsoll.errors import ArtifactError, ConfigError, DataError
+from plimsoll.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from plimsoll.artifacts.examples import Examples
+    from plimsoll.artifacts.network import Network, NetworkConfig
+    from plimsoll.train.shape import Shape
+
+CHAMPION = "champion.json"
+NETWORK_FILE = "network.json"
+BOOSTING_FILE = "boosting.json"
+SAFE_VERSION = re.compile(r"[0-9a-f]{16}")
+SLOWER = 0.1
+"""Fine-tuning's learning rate of a fresh training's, where none is asked for."""
+_TRAINED_ANEW = ("dropout", "unknown_rate")
+_LEARNT = ("numbers", "bins", "frequencies", "number_width", "embeddings", "rank")
+_LEARNT += ("target_mean", "target_std")
+"""Parts of the shape that the rows had a say in: those of the model stay."""
+_KNOBS = {
+    "family": "model",
+    "numbers": "numbers",
+    "hidden": "hidden",
+    "frequencies": "frequencies",
+    "members": "members",
+    "crosses": "crosses",
+}
+"""Parts of the shape that train_config chooses -> its knob."""
+_ONLY = {"frequencies": ("numbers", "periodic"), "members": ("family", "tabm")}
+_ONLY |= {"crosses": ("family", "dcn")}
+"""Parts of the shape that mean something only where another part is so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """The model to go on from."""
+
+    model: Path
+    """Folder of its network."""
+    package: Package | None
+    """The package around it; None: a bare model folder, whose columns have no names."""
+
+
+def find(folder: Path) -> Start:
+    """Finds the model in a folder.
+
+    Args:
+        folder: A package, a folder with ``champion.json`` that names one, or a model folder.
+
+    Raises:
+        ArtifactError: if there is none, or the package is damaged.
+        ConfigError: if it is a model of boosting.
+    """
+    if (folder / CHAMPION).is_file():
+        folder = _champion(folder)
+    package = open_package(folder) if (folder / MANIFEST).is_file() else None
+    model = package.model if package else folder
+    if (model / BOOSTING_FILE).is_file():
+        raise ConfigError(
+            f"a model of boosting cannot be gone on with: {folder}",
+            cause="its trees are fitted anew in seconds; weights are what a network starts from",
+            hint="leave start_from out, or start from a network",
+        )
+    if not (model / NETWORK_FILE).is_file():
+        raise ArtifactError(
+            f"there is no model to start from in {folder}",
+            cause=f"it has neither {MANIFEST}, nor {CHAMPION}, nor {NETWORK_FILE}",
+            hint="name a pushed model's folder, a package, or the model artifact of a run",
+        )
+    return Start(model=model, package=package)
+
+
+def config_for(config: TrainConfig, folder: Path) -> TrainConfig:
+    """Returns the knobs of a training that goes on from a model.
+
+    What decides the network's shape is as the model has it where ``config`` leaves it at its
+    default, and the learning rate is a tenth of the usual one where that is left, too: weights
+    that know much are not to be shaken off.
+
+    Args:
+        config: The knobs asked for.
+        folder: As of ``find``.
+
+    Raises:
+        ConfigError: if a knob asks for another shape than the model's.
+    """
+    kept, usual = _read_config(find(folder).model), TrainConfig()
+    changes: dict[str, Any] = {}
+    odd = []
+    for field, knob in _parts(kept):
+        has, asked, default = getattr(kept, field), getattr(config, knob), getattr(usual, knob)
+        open_for_any = asked in (default, "auto")
+        if has == "plain" and knob == "numbers":
+            # So few rows, or no numbers: bins and plain came to the same.
+            open_for_any = asked != "periodic"
+        if asked != has and not open_for_any:
+            odd.append(f"{knob}: train_config says {_said(asked)}, the model has {_said(has)}")
+        changes[knob] = has
+    if odd:
+        raise ConfigError(
+            "train_config asks for another network than the one to start from",
+            cause="\n".join(odd),
+            hint="leave these knobs out: they are the model's",
+        )
+    if config.learning_rate == usual.learning_rate:
+        changes["learning_rate"] = usual.learning_rate * SLOWER
+    return dataclasses.replace(config, **changes)
+
+
+def check_columns(examples: Examples, folder: Path) -> None:
+    """Checks that a model reads the columns, and answers the classes, that the examples have.
+
+    Args:
+        examples: What it is to learn from now.
+        folder: As of ``find``.
+
+    Raises:
+        DataError: if it does not; the message says in what they differ, and what to do.
+    """
+    start = find(folder)
+    kept = _read_config(start.model)
+    outputs = 1 if examples.task == "regression" else len(examples.classes)
+    sizes = tuple(item.size for item in examples.categorical_outputs)
+    widths = tuple(item.width for item in examples.categorical_outputs)
+    odd = [
+        f"{what}: the model has {_said(has)}, the examples have {_said(given)}"
+        for what, has, given in (
+            ("task", kept.task, examples.task),
+            ("classes", kept.outputs, outputs),
+            ("numeric columns", kept.numeric, len(examples.numeric_names)),
+            ("categorical columns", len(kept.categories), len(sizes)),
+        )
+        if has != given
+    ]
+    if start.package is not None:
+        odd += _odd_names(examples, start.package)
+    elif (kept.categories, kept.widths) != (sizes, widths) and len(kept.categories) == len(sizes):
+        odd.append(f"values of the categories: {_said(kept.categories)} and {_said(sizes)}")
+    if odd:
+        place = start.package.folder if start.package else "PACKAGE"
+        raise DataError(
+            "the examples are not those of the model to start from",
+            cause="\n".join(odd),
+            hint=f'make them with its transform: transform_config {{"start_from": "{place}"}}',
+        )
+
+
+def network_from(folder: Path, shape: Shape) -> Network:
+    """Returns a network in the model's shape with its weights, to be trained on.
+
+    Args:
+        folder: As of ``find``.
+        shape: The shape that would be trained afresh: its dropout is taken, and its source.
+
+    Raises:
+        ConfigError: if it is another network.
+        ArtifactError: if the model is damaged.
+    """
+    from plimsoll.artifacts.network import build
+
+    kept = _read_config(find(folder).model)
+    same = {name: getattr(kept, name) for name in _LEARNT}
+    wanted = dataclasses.replace(shape.network, **same)
+    network = build(wanted, shape.module)
+    load_weights(network, folder)
+    return network
+
+
+def load_weights(network: Network, folder: Path) -> None:
+    """Puts the weights of a model into a network of the very same shape, in place.
+
+    Args:
+        network: As ``build`` makes it.
+        folder: As of ``find``.
+
+    Raises:
+        ConfigError: if the shapes differ; the message says in what.
+        ArtifactError: if the model is damaged.
+    """
+    from plimsoll.artifacts.network import load_network
+
+    found = load_network(find(folder).model)
+    odd = [
+        f"{item.name}: {_said(getattr(found.config, item.name))} in the model, "
+        f"{_said(getattr(network.config, item.name))} here"
+        for item in dataclasses.fields(found.config)
+        if item.name not in _TRAINED_ANEW
+        and getattr(found.config, item.name) != getattr(network.config, item.name)
+    ]
+    if found.source != network.source:
+        odd.append("the source of your own network differs")
+    if odd:
+        raise ConfigError(
+            "the weights to start from are those of another network",
+            cause="\n".join(odd),
+            hint="make the examples with the model's transform (transform_config start_from), "
+            "and leave the knobs of the network's shape out of train_config",
+        )
+    network.load_state_dict(found.state_dict())
+
+
+def _champion(folder: Path) -> Path:
+    pointer = read_json(folder / CHAMPION)
+    version = pointer.get("version") if isinstance(pointer, dict) else None
+    if not isinstance(version, str) or not SAFE_VERSION.fullmatch(version):
+        raise ArtifactError(
+            f"{folder / CHAMPION} names no version",
+            cause=f"version is {version!r}, not 16 hexadecimal digits",
+            hint="push again, or name the version's folder",
+        )
+    return folder / version
+
+
+def _read_config(model: Path) -> NetworkConfig:
+    from plimsoll.artifacts.files import checked_manifest
+    from plimsoll.artifacts.network import CONFIG_FILE, FORMAT, NetworkConfig
+
+    return NetworkConfig.from_dict(checked_manifest(model, CONFIG_FILE, FORMAT))
+
+
+def _parts(kept: NetworkConfig) -> list[tuple[str, str]]:
+    """Returns the parts of the shape that mean something in this model, each with its knob."""
+    if kept.family == "module":
+        return [("family", "model")]
+    parts = dict(_KNOBS)
+    if kept.family == "linear":
+        del parts["hidden"]
+    for part, (other, wanted) in _ONLY.items():
+        if getattr(kept, other) != wanted:
+            del parts[part]
+    return list(parts.items())
+
+
+def _odd_names(examples: Examples, package: Package) -> list[str]:
+    from plimsoll.artifacts.transform import read_transform
+
+    transform = read_transform(package.transform)
+    odd = []
+    if package.classes != examples.classes:
+        odd.append(
+            f"classes: the model answers {_said(package.classes)}, "
+            f"the examples have {_said(examples.classes)}"
+        )
+    numeric = transform.numeric
+    if numeric != examples.numeric_names:
+        odd.append(f"numeric columns: {_difference(numeric, examples.numeric_names)}")
+    had = {item.name: item for item in transform.categorical}
+    given = {item.name: item for item in examples.categorical_outputs}
+    if tuple(had) != tuple(given):
+        odd.append(f"categorical columns: {_difference(tuple(had), tuple(given))}")
+    odd += [
+        f"{name}: the model knows {had[name].size} values, the examples have {item.size}"
+        for name, item in given.items()
+        if name in had and had[name] != item
+    ]
+    return odd
+
+
+def _difference(had: tuple[str, ...], given: tuple[str, ...]) -> str:
+    gone = [name for name in had if name not in given]
+    new = [name for name in given if name not in had]
+    parts = [f"the examples lack {_said(gone)}"] if gone else []
+    parts += [f"the model does not know {_said(new)}"] if new else []
+    return "; ".join(parts) or "they stand in another order"
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        shown = ", ".join(map(str, value[:8]))
+        return f"{shown}, ... ({len(value) - 8} more)" if len(value) > 8 else shown or "none"
+    return str(value)
