@@ -88,8 +88,13 @@ class TrainConfig:
     """Checkpoints that stay, at least 2: the newest may be cut short."""
     time_budget: float = 0.0
     """Auto: seconds for all models together; 0: no limit but theirs."""
-    trees: int = 300
-    """Trees a class of the gradient boosting that is reported beside the network."""
+    trees: int = 1000
+    """Most trees a class of gradient boosting, reported beside every network; it stops earlier
+    once the eval loss no longer falls."""
+    tree_rate: float = 0.0
+    """Learning rate of gradient boosting; 0: 0.05, and more where fewer than 100 trees may be."""
+    leaves: int = 31
+    """Most leaves a tree of gradient boosting."""
     seed: int = 0
     """Seed of weights, batches and dropout."""
     threads: int = 0
@@ -107,7 +112,8 @@ class TrainConfig:
             _check_number(name, getattr(self, name), 0)
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
-        _check_number("frequency_spread", self.frequency_spread, 0)
+        for name in ("frequency_spread", "tree_rate"):
+            _check_number(name, getattr(self, name), 0)
         for name in ("learning_rate", "frequency_spread"):
             if getattr(self, name) == 0:
                 raise ConfigError(f"train config: {name} must be above 0")
@@ -147,6 +153,7 @@ _LEAST = {
     "checkpoint_steps": 0,
     "checkpoints_kept": 2,
     "trees": 1,
+    "leaves": 2,
     "seed": 0,
     "threads": 0,
 }

@@ -1,0 +1,116 @@
+"""A model's folder, whatever family it is of: opened, and asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plimsoll.artifacts import boosting
+from plimsoll.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from plimsoll.artifacts.network import Inputs
+
+NETWORK_FILE = "network.json"
+MODULE_FILE = "module.py"
+_FILES = {
+    NETWORK_FILE: (NETWORK_FILE, "weights.safetensors"),
+    boosting.CONFIG_FILE: (boosting.CONFIG_FILE, boosting.TREES_FILE),
+}
+
+
+class Model(Protocol):
+    """A model that was loaded, and answers from any thread."""
+
+    @property
+    def family(self) -> str:
+        """``linear``, ``mlp``, ``tabm``, ``dcn``, ``module`` or ``boosting``."""
+
+    @property
+    def task(self) -> str:
+        """``binary``, ``multiclass`` or ``regression``."""
+
+    @property
+    def outputs(self) -> int:
+        """The classes, or 1 for regression."""
+
+    @property
+    def numeric(self) -> int:
+        """Numeric columns that it reads."""
+
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """Indices that each categorical output takes, missing and unknown included."""
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Columns that each categorical output takes."""
+
+    def predict(self, inputs: Inputs) -> NDArray[np.float64]:
+        """Returns probabilities (rows, classes), or values (rows,) in the label's unit."""
+
+
+class NetworkModel:
+    """A network's folder as a model.
+
+    Args:
+        folder: Holds ``network.json``, ``weights.safetensors`` and, of one's own, ``module.py``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from plimsoll.artifacts import network
+
+        self.network = network.load_network(folder)
+        config = self.network.config
+        self.family = config.family
+        self.task = config.task
+        self.outputs = config.outputs
+        self.numeric = config.numeric
+        self.categories = config.categories
+        self.widths = config.widths
+
+    def predict(self, inputs: Inputs) -> NDArray[np.float64]:
+        """Returns probabilities (rows, classes), or values (rows,) in the label's unit."""
+        from plimsoll.artifacts import network
+
+        return network.predict(self.network, self.network.config, inputs)
+
+
+def open_model(folder: Path, *, threads: int = 0) -> Model:
+    """Opens a model's folder, and imports only what its family needs.
+
+    Args:
+        folder: A model's folder, or the one in a package.
+        threads: Threads that an answer may use; 0: as many as there are.
+
+    Raises:
+        ArtifactError: if a file is missing or damaged.
+        ConfigError: if the user's own network cannot be built here.
+    """
+    if files_of(folder)[0] == boosting.CONFIG_FILE:
+        return boosting.load_boosting(folder, threads=threads)
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    return NetworkModel(folder)
+
+
+def files_of(folder: Path) -> tuple[str, ...]:
+    """Returns the names of the files of a model's folder that a package needs.
+
+    Raises:
+        ArtifactError: if it is neither a network's folder nor boosting's, or both.
+    """
+    found = [name for name in _FILES if (folder / name).is_file()]
+    if len(found) != 1:
+        raise ArtifactError(
+            f"{folder} is no model",
+            cause=f"it has {' and '.join(found)}" if found else "it has neither of the files",
+            choices=tuple(_FILES),
+        )
+    own = (MODULE_FILE,) if (folder / MODULE_FILE).is_file() and found == [NETWORK_FILE] else ()
+    return (*_FILES[found[0]], *own)
