@@ -1,0 +1,224 @@
+"""Going on from a model's weights, for real."""
+
+import pytest
+import torch
+
+from plimsoll.artifacts.files import read_json, write_json, write_text
+from plimsoll.artifacts.network import load_network, predict, save_network
+from plimsoll.artifacts.package import Contents, write_package
+from plimsoll.artifacts.transform import Label, Number, SourceColumn, Transform, write_transform
+from plimsoll.artifacts.transform import Vocabulary as Words
+from plimsoll.errors import ArtifactError, ConfigError, DataError
+from plimsoll.train import config as configs
+from plimsoll.train import start
+from plimsoll.train.shape import fresh_network, shape_for
+from train import made_examples
+
+SMALL = '{"hidden": [16, 8], "bins": 8'
+
+
+class Rows:
+    def __init__(self, examples, split):
+        self.numeric, self.categorical = examples.numeric(split), examples.categorical(split)
+
+
+def model(tmp_path, text=SMALL + "}", task="binary", name="old", **made):
+    """Writes a model as it might have been trained on examples, and returns both."""
+    examples = made_examples.write(tmp_path / f"{name}-examples", task, **made)
+    network = fresh_network(shape_for(examples, configs.parse(text)), seed=3)
+    folder = tmp_path / name
+    folder.mkdir()
+    save_network(folder, network)
+    return examples, folder
+
+
+def transform(names=("signal", "noise"), values=("x", "y"), place="place"):
+    number = {"fill": 0.0, "low": -9.0, "high": 9.0, "scale": "standard", "spread": 1.0}
+    columns = [
+        SourceColumn(
+            name=name, type="float", kind="numeric", why="", parts=(Number(output=name, **number),)
+        )
+        for name in names
+    ]
+    words = Words(output=place, values=values)
+    columns.append(
+        SourceColumn(name=place, type="string", kind="categorical", why="", parts=(words,))
+    )
+    label = Label(name="y", type="string", task="binary", classes=("no", "yes"), positive="yes")
+    return Transform(columns=tuple(columns), label=label)
+
+
+def package(tmp_path, folder, *, classes=("no", "yes"), **changed):
+    parts = tmp_path / "parts"
+    write_transform(parts / "transform", transform(**changed))
+    for name in ("schema", "statistics"):
+        (parts / name).mkdir()
+    write_text(parts / "schema" / "schema.pbtxt", "# none\n")
+    write_json(parts / "statistics" / "anomalies.json", {})
+    contents = Contents(
+        name="shop",
+        task="binary",
+        classes=classes,
+        positive="yes",
+        inputs=(),
+        problem={"label": "y"},
+        model=folder,
+        transform=parts / "transform",
+        schema=parts / "schema",
+        statistics=parts / "statistics",
+        instances=[],
+        answers=[],
+        metrics={},
+        lineage={},
+        model_card="",
+    )
+    return write_package(tmp_path / "package", contents)
+
+
+@pytest.mark.parametrize("numbers", ["bins", "periodic", "plain"])
+@pytest.mark.parametrize("family", ["linear", "mlp", "tabm", "dcn"])
+def test_it_answers_as_the_model_did_before_a_step_is_taken(tmp_path, family, numbers):
+    text = f'{SMALL}, "model": "{family}", "numbers": "{numbers}", "members": 4}}'
+    _, folder = model(tmp_path, text, rows=600)
+    # Other rows: of other quantiles, and fewer of them, so that fresh bins would be others.
+    now = made_examples.write(tmp_path / "now", seed=9, rows=300)
+    config = start.config_for(configs.parse(""), folder)
+    start.check_columns(now, folder)
+
+    network = start.network_from(folder, shape_for(now, config))
+    network.eval()
+
+    rows = Rows(now, "test")
+    old = load_network(folder)
+    assert (predict(network, network.config, rows) == predict(old, old.config, rows)).all()
+    assert network.config.dropout == (0.0 if family == "linear" else config.dropout)
+
+
+def test_regression_keeps_the_unit_that_it_learnt_its_label_in(tmp_path):
+    _, folder = model(tmp_path, task="regression")
+    now = made_examples.write(tmp_path / "now", "regression", seed=5)
+    config = start.config_for(configs.parse(""), folder)
+
+    network = start.network_from(folder, shape_for(now, config))
+
+    assert network.config.target_mean == load_network(folder).config.target_mean
+    assert shape_for(now, config).network.target_mean != network.config.target_mean
+
+
+def test_what_is_left_open_is_the_models_and_the_learning_rate_is_gentle(tmp_path):
+    _, folder = model(tmp_path, SMALL + ', "model": "tabm", "members": 4}')
+
+    config = start.config_for(configs.parse('{"epochs": 3}'), folder)
+
+    assert (config.model, config.hidden, config.members) == ("tabm", (16, 8), 4)
+    assert config.epochs == 3
+    assert config.learning_rate == configs.TrainConfig().learning_rate / 10
+    asked = start.config_for(configs.parse('{"learning_rate": 0.005, "model": "auto"}'), folder)
+    assert asked.learning_rate == 0.005
+    assert asked.model == "tabm"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"hidden": [32]}', "hidden: train_config says 32, the model has 16, 8"),
+        ('{"model": "dcn"}', "model: train_config says dcn, the model has mlp"),
+        ('{"model": "boosting"}', "model: train_config says boosting"),
+        ('{"numbers": "periodic"}', "numbers: train_config says periodic, the model has bins"),
+    ],
+)
+def test_another_network_than_the_models_is_refused(tmp_path, text, said):
+    _, folder = model(tmp_path)
+    with pytest.raises(ConfigError, match="another network") as raised:
+        start.config_for(configs.parse(text), folder)
+    assert said in raised.value.cause
+
+
+def test_knobs_of_other_families_are_not_looked_at(tmp_path):
+    _, folder = model(tmp_path)
+    config = start.config_for(configs.parse('{"members": 7, "crosses": 5}'), folder)
+    assert (config.members, config.crosses) == (7, 5)
+
+
+def test_a_package_is_found_by_its_own_folder_and_by_its_champion(tmp_path):
+    examples, folder = model(tmp_path)
+    found = package(tmp_path, folder)
+    shop = tmp_path / "pushed" / "shop"
+    shop.mkdir(parents=True)
+    (tmp_path / "package").rename(shop / found.version)
+    write_json(shop / "champion.json", {"version": found.version})
+
+    for place in (shop, shop / found.version):
+        assert start.find(place).model == shop / found.version / "model"
+        start.check_columns(examples, place)
+
+    write_json(shop / "champion.json", {"version": "../../etc"})
+    with pytest.raises(ArtifactError, match="names no version"):
+        start.find(shop)
+
+
+def test_a_package_of_other_columns_is_told_apart_by_their_names(tmp_path):
+    examples, folder = model(tmp_path)
+    found = package(
+        tmp_path,
+        folder,
+        classes=("yes", "no"),
+        names=("signal", "price"),
+        values=("x", "y", "z"),
+    )
+
+    with pytest.raises(DataError, match="not those of the model") as raised:
+        start.check_columns(examples, found.folder)
+
+    assert raised.value.cause.splitlines() == [
+        "classes: the model answers yes, no, the examples have no, yes",
+        "numeric columns: the examples lack price; the model does not know noise",
+        "place: the model knows 5 values, the examples have 4",
+    ]
+    assert "start_from" in raised.value.hint
+    assert str(found.folder) in raised.value.hint
+
+
+def test_a_model_of_another_task_or_with_other_counts_is_refused(tmp_path):
+    _, folder = model(tmp_path, task="multiclass")
+    examples = made_examples.write(tmp_path / "now")
+
+    with pytest.raises(DataError, match="not those of the model") as raised:
+        start.check_columns(examples, folder)
+    assert raised.value.cause.splitlines() == [
+        "task: the model has multiclass, the examples have binary",
+        "classes: the model has 3, the examples have 2",
+    ]
+
+
+def test_weights_of_another_shape_are_refused_with_what_differs(tmp_path):
+    examples, folder = model(tmp_path)
+    other = fresh_network(shape_for(examples, configs.parse('{"hidden": [9]}')), seed=0)
+    before = {name: value.clone() for name, value in other.state_dict().items()}
+
+    with pytest.raises(ConfigError, match="another network") as raised:
+        start.load_weights(other, folder)
+
+    assert "hidden: 16, 8 in the model, 9 here" in raised.value.cause
+    assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
+
+
+def test_a_folder_without_a_model_says_what_would_be_one(tmp_path):
+    with pytest.raises(ArtifactError, match="no model to start from"):
+        start.find(tmp_path)
+
+
+def test_boosting_is_refused_clearly(tmp_path):
+    write_json(tmp_path / "boosting.json", {})
+    with pytest.raises(ConfigError, match="boosting cannot be gone on with"):
+        start.find(tmp_path)
+
+
+def test_a_damaged_model_is_refused(tmp_path):
+    examples, folder = model(tmp_path)
+    content = read_json(folder / "network.json")
+    write_json(folder / "network.json", {**content, "hidden": [16, 9]})
+    config = configs.parse('{"hidden": [16, 9], "bins": 8}')
+
+    with pytest.raises(ArtifactError, match="does not fit"):
+        start.network_from(folder, shape_for(examples, config))
