@@ -75,6 +75,12 @@ def package(tmp_path, folder, *, classes=("no", "yes"), **changed):
     return write_package(tmp_path / "package", contents)
 
 
+def gone_on(folder, shape):
+    network = fresh_network(start.shape_from(folder, shape), seed=0)
+    start.load_weights(network, folder)
+    return network
+
+
 @pytest.mark.parametrize("numbers", ["bins", "periodic", "plain"])
 @pytest.mark.parametrize("family", ["linear", "mlp", "tabm", "dcn"])
 def test_it_answers_as_the_model_did_before_a_step_is_taken(tmp_path, family, numbers):
@@ -85,7 +91,7 @@ def test_it_answers_as_the_model_did_before_a_step_is_taken(tmp_path, family, nu
     config = start.config_for(configs.parse(""), folder)
     start.check_columns(now, folder)
 
-    network = start.network_from(folder, shape_for(now, config))
+    network = gone_on(folder, shape_for(now, config))
     network.eval()
 
     rows = Rows(now, "test")
@@ -94,12 +100,23 @@ def test_it_answers_as_the_model_did_before_a_step_is_taken(tmp_path, family, nu
     assert network.config.dropout == (0.0 if family == "linear" else config.dropout)
 
 
+def test_the_edges_of_the_bins_are_found_again_to_the_bit(tmp_path):
+    _, folder = model(tmp_path, SMALL + "}", rows=999, seed=4)
+    now = made_examples.write(tmp_path / "now", rows=77)
+    shape = start.shape_from(folder, shape_for(now, configs.parse(SMALL + "}")))
+
+    fresh, old = fresh_network(shape, seed=0).state_dict(), load_network(folder).state_dict()
+
+    for name in ("numbers.low", "numbers.scale"):
+        assert torch.equal(fresh[name], old[name])
+
+
 def test_regression_keeps_the_unit_that_it_learnt_its_label_in(tmp_path):
     _, folder = model(tmp_path, task="regression")
     now = made_examples.write(tmp_path / "now", "regression", seed=5)
     config = start.config_for(configs.parse(""), folder)
 
-    network = start.network_from(folder, shape_for(now, config))
+    network = gone_on(folder, shape_for(now, config))
 
     assert network.config.target_mean == load_network(folder).config.target_mean
     assert shape_for(now, config).network.target_mean != network.config.target_mean
@@ -221,4 +238,4 @@ def test_a_damaged_model_is_refused(tmp_path):
     config = configs.parse('{"hidden": [16, 9], "bins": 8}')
 
     with pytest.raises(ArtifactError, match="does not fit"):
-        start.network_from(folder, shape_for(examples, config))
+        gone_on(folder, shape_for(examples, config))

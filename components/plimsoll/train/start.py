@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from plimsoll.artifacts.files import read_json
 from plimsoll.artifacts.package import MANIFEST, Package, open_package
 from plimsoll.errors import ArtifactError, ConfigError, DataError
@@ -22,17 +25,22 @@ from plimsoll.train.config import TrainConfig
 if TYPE_CHECKING:
     from plimsoll.artifacts.examples import Examples
     from plimsoll.artifacts.network import Network, NetworkConfig
+    from plimsoll.artifacts.network_layers import PiecewiseLinear
     from plimsoll.train.shape import Shape
 
 CHAMPION = "champion.json"
 NETWORK_FILE = "network.json"
 BOOSTING_FILE = "boosting.json"
 SAFE_VERSION = re.compile(r"[0-9a-f]{16}")
+FAR_OFF = 8
+"""Rounding leaves an edge that is found again within so many units in the last place."""
 SLOWER = 0.1
 """Fine-tuning's learning rate of a fresh training's, where none is asked for."""
 _TRAINED_ANEW = ("dropout", "unknown_rate")
-_LEARNT = ("numbers", "bins", "frequencies", "number_width", "embeddings", "rank")
-_LEARNT += ("target_mean", "target_std")
+_LEARNT = (
+    *("numbers", "bins", "frequencies", "number_width", "embeddings", "rank"),
+    *("target_mean", "target_std"),
+)
 """Parts of the shape that the rows had a say in: those of the model stay."""
 _KNOBS = {
     "family": "model",
@@ -162,32 +170,34 @@ def check_columns(examples: Examples, folder: Path) -> None:
         )
 
 
-def network_from(folder: Path, shape: Shape) -> Network:
-    """Returns a network in the model's shape with its weights, to be trained on.
+def shape_from(folder: Path, shape: Shape) -> Shape:
+    """Returns the shape of a network that goes on from a model.
 
     Args:
         folder: As of ``find``.
-        shape: The shape that would be trained afresh: its dropout is taken, and its source.
+        shape: The shape that would be trained afresh: what only training knows is taken from it.
 
     Raises:
-        ConfigError: if it is another network.
         ArtifactError: if the model is damaged.
     """
-    from plimsoll.artifacts.network import build
+    from plimsoll.artifacts.network import load_network
+    from plimsoll.artifacts.network_layers import PiecewiseLinear
 
-    kept = _read_config(find(folder).model)
-    same = {name: getattr(kept, name) for name in _LEARNT}
-    wanted = dataclasses.replace(shape.network, **same)
-    network = build(wanted, shape.module)
-    load_weights(network, folder)
-    return network
+    found = load_network(find(folder).model)
+    numbers = getattr(found, "numbers", None)
+    kept = {name: getattr(found.config, name) for name in _LEARNT}
+    return dataclasses.replace(
+        shape,
+        network=dataclasses.replace(shape.network, **kept),
+        edges=_edges(numbers) if isinstance(numbers, PiecewiseLinear) else (),
+    )
 
 
 def load_weights(network: Network, folder: Path) -> None:
     """Puts the weights of a model into a network of the very same shape, in place.
 
     Args:
-        network: As ``build`` makes it.
+        network: As ``fresh_network`` makes it of ``shape_from``.
         folder: As of ``find``.
 
     Raises:
@@ -233,6 +243,32 @@ def _read_config(model: Path) -> NetworkConfig:
     from plimsoll.artifacts.network import CONFIG_FILE, FORMAT, NetworkConfig
 
     return NetworkConfig.from_dict(checked_manifest(model, CONFIG_FILE, FORMAT))
+
+
+def _edges(numbers: PiecewiseLinear) -> tuple[NDArray[np.float32], ...]:
+    """Returns the edges that bins were fitted to, to the bit, in the order of the columns."""
+    low, scale = numbers.low.numpy(), numbers.scale.numpy()
+    edges: dict[int, NDArray[np.float32]] = {}
+    start = 0
+    for place in sorted(range(len(numbers.bins)), key=lambda place: (numbers.bins[place], place)):
+        stop = start + numbers.bins[place]
+        if stop > start:
+            own = low[start:stop]
+            edges[place] = np.append(own, _last(own[-1], scale[stop - 1]))
+        start = stop
+    none = np.zeros(1, np.float32)
+    return tuple(edges.get(place, none) for place in range(len(numbers.bins)))
+
+
+def _last(low: np.float32, scale: np.float32) -> np.float32:
+    """Returns an edge whose distance from the one below it has this very inverse."""
+    one, near = np.float32(1), low + np.float32(1) / scale
+    step = np.spacing(np.float32(near))
+    for ulps in sorted(range(-FAR_OFF, FAR_OFF + 1), key=abs):
+        edge = np.float32(near + ulps * step)
+        if one / (edge - low) == scale:
+            return edge
+    return np.float32(near)
 
 
 def _parts(kept: NetworkConfig) -> list[tuple[str, str]]:

@@ -29,11 +29,15 @@ _MODELS = {
     "numbers": _OURS,
     "bins": _OURS,
     "frequencies": _OURS,
+    "frequency_spread": _OURS,
     "embedding": _OURS,
     "trees": ("boosting",),
+    "tree_rate": ("boosting",),
+    "leaves": ("boosting",),
+    "class_weights": (*NETWORKS, "boosting"),
 }
 """Knob -> the models that it has an effect on; the others: every network."""
-_FORMS = {"bins": "bins", "frequencies": "periodic"}
+_FORMS = {"bins": "bins", "frequencies": "periodic", "frequency_spread": "periodic"}
 """Knob -> what ``numbers`` must be for it to have an effect."""
 
 

@@ -21,8 +21,8 @@ from plimsoll.tune.applying import FIXED, applies, why_not
 NAME = "search space"
 RANGE = ("low", "high", "log", "step")
 CHOICES = "choices"
-CHOSEN_BY_ROWS = ("epochs", "patience", "batch_size")
-"""Knobs of which 0 means that the number of rows chooses: no end of a range."""
+ZERO_CHOOSES = ("epochs", "patience", "batch_size", "tree_rate")
+"""Knobs of which 0 means that one is chosen for the rows: no end of a range."""
 FIRST = ("model", "numbers")
 """Drawn before the others: which of those have an effect depends on them."""
 
@@ -131,11 +131,14 @@ _USUAL: dict[str, Any] = {
     "dropout": {"low": 0.0, "high": 0.6},
     "bins": {"low": 8, "high": 48, "step": 8},
     "frequencies": {"low": 8, "high": 48, "step": 8},
+    "frequency_spread": {"low": 0.01, "high": 1.0, "log": True},
     "embedding": {CHOICES: [8, 16, 32]},
     "members": {CHOICES: [8, 16, 32]},
     "crosses": {"low": 1, "high": 4},
     "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
     "weight_decay": {"low": 1e-5, "high": 1e-1, "log": True},
+    "tree_rate": {"low": 0.02, "high": 0.2, "log": True},
+    "leaves": {"low": 8, "high": 128, "log": True},
 }
 
 
@@ -252,14 +255,13 @@ def _ranged(name: str, asked: Mapping[str, Any], shipped: Any, base: TrainConfig
     low, high = (_number(name, asked[end], whole=whole) for end in ("low", "high"))
     step = _number(name, asked["step"], whole=whole) if "step" in asked else 0
     log = asked.get("log", False)
-    least = 1 if name in CHOSEN_BY_ROWS else low
     for said, holds in (
         (f"low {low:g} is not below high {high:g}", low < high),
         (f"log is {log!r}, neither true nor false", isinstance(log, bool)),
         (f"log needs a low above 0, and it is {low:g}", not log or low > 0),
         (f"step is {step:g}, not above 0", "step" not in asked or step > 0),
         ("log and step do not go together", not (log and step)),
-        ("0 means that the rows choose; begin at 1 or more", low >= least),
+        ("0 means that it is chosen for the rows; begin above it", low or name not in ZERO_CHOOSES),
     ):
         if not holds:
             raise ConfigError(f"{NAME}: the range of {name} does not hold", cause=said)
