@@ -1,167 +1,165 @@
-"""The training loop: one process, the data resident, batches by a permutation of indices."""
+"""The training loop: one network, in this process or in one of several that torchrun started.
+
+``python -m plimsoll.train.loop JOB.json`` trains what a job's file asks for. It ends with 0 when
+the network is written, with 143 when it was asked to stop and saved a checkpoint, and with 1 when
+it failed: the error is printed, and left as ``error.json`` beside the logs.
+"""
 
 from __future__ import annotations
 
-import copy
-import math
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import torch
-from torch import nn
 
-from plimsoll.artifacts.network import Network
-from plimsoll.errors import ConfigError
-from plimsoll.train.config import TrainConfig
-from plimsoll.train.tensors import Rows
+from plimsoll import errors
+from plimsoll.artifacts.files import folder_written_whole, write_json
+from plimsoll.artifacts.network import save_network
+from plimsoll.errors import PlimsollError
+from plimsoll.train import devices, failure_file, memory, stopping
+from plimsoll.train.events import Ended, Event, Listener
+from plimsoll.train.fitting import fit, mean_loss
+from plimsoll.train.history import Epoch, History
+from plimsoll.train.job import Job, read_job
+from plimsoll.train.listeners import listeners_for
+from plimsoll.train.ranks import LostProcessError, World, joined
+from plimsoll.train.setting import Setting, setting_for
+from plimsoll.train.training import Interrupted, Training
 
-ROWS_AT_ONCE = 16384
-LONGEST_STEP = 1.0
-"""Gradients longer than this are shortened to it."""
+__all__ = ["Epoch", "History", "fit", "main", "mean_loss", "run"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """What one pass over the training split came to."""
-
-    number: int
-    """From 1."""
-    train_loss: float
-    """Mean over the batches as they were trained on, dropout included."""
-    eval_loss: float
-    """Mean over the eval split; of the averaged weights, if there are."""
-    learning_rate: float
-    """At the end of the epoch."""
+HISTORY = "history.json"
 
 
-@dataclass(frozen=True, kw_only=True)
-class History:
-    """The whole training."""
+def run(job: Job, listeners: Sequence[Listener] = ()) -> History:
+    """Trains a network, going on from the newest checkpoint that is whole.
 
-    epochs: tuple[Epoch, ...]
-    """In order, those after the best included."""
-    best: int
-    """Number of the epoch past the warm-up with the lowest eval loss; its weights were kept."""
-    planned: int
-    """Epochs that were allowed; fewer were needed if it stopped early."""
-
-
-def fit(
-    module: Network, train: Rows, held_out: Rows, config: TrainConfig, say: Callable[[str], None]
-) -> History:
-    """Trains a network in place, and leaves it with the weights that were best on eval.
+    The first process writes ``job.out``; all return the same.
 
     Args:
-        module: The network, on the device of the rows.
-        train: What to learn from.
-        held_out: What decides when to stop.
-        config: The knobs, none left open.
-        say: Takes a line after each epoch.
+        job: What to train.
+        listeners: Who is told, by the first process.
+
+    Returns:
+        What came of it.
 
     Raises:
-        ConfigError: if the loss stops being a number.
+        ArtifactError: if the examples are damaged, or the checkpoint is of another training.
+        DataError: if the examples cannot be learnt from.
+        ConfigError: if the training diverges or does not move, or memory ends.
+        StepError: if another process of the training ends.
+        SystemExit: with 143 after SIGTERM, once a checkpoint is saved.
+        KeyboardInterrupt: after SIGINT, likewise.
     """
-    loss_of = _loss_of(module, reduction="mean")
-    steps = math.ceil(len(train) / config.batch_size)
-    optimizer = torch.optim.AdamW(
-        module.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+    asked: list[int] = []
+    with stopping.on_signals(asked.append), joined() as world:
+        teller = _Teller(listeners)
+        try:
+            return _trained(job, world, teller, asked)
+        except Interrupted:
+            raise stopping.leave(asked[0] if asked else signal.SIGTERM) from None
+        except RuntimeError as error:
+            if not memory.is_out_of_memory(error):
+                raise
+            raise memory.elsewhere(str(error)) from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Trains what a job's file asks for, and returns the exit status."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if len(given) != 1:
+        sys.stderr.write("usage: python -m plimsoll.train.loop JOB.json\n")
+        return 2
+    logs: Path | None = None
+    try:
+        job = read_job(Path(given[0]))
+        logs = job.logs
+        run(job, listeners_for(job))
+    except PlimsollError as error:
+        sys.stderr.write(f"error: {error}\n")
+        _leave_word(logs, error)
+        return 1
+    except KeyboardInterrupt:
+        return stopping.TERMINATED
+    return 0
+
+
+class _Teller:
+    """Tells listeners; one that raised is told nothing more."""
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = tuple(listeners)
+
+    def __call__(self, event: Event) -> None:
+        for listener in self._listeners:
+            try:
+                listener.told(event)
+            except BaseException:
+                self._listeners = tuple(item for item in self._listeners if item is not listener)
+                raise
+
+
+def _trained(job: Job, world: World, tell: _Teller, asked: list[int]) -> History:
+    device = devices.settle(job.config, world)
+    training: Training | None = None
+    setting: Setting | None = None
+    try:
+        setting = setting_for(job, world, device)
+        training = Training(setting, tell, lambda: bool(asked))
+        history = training.run()
+        weights = training.best_weights()
+        if world.first:
+            _write(job.out, setting, history, weights)
+            stopped = len(history.epochs) < history.planned
+            tell(training.ended("stopped early" if stopped else "all epochs"))
+        # The others wait until it is written: their end would be taken for the training's.
+        world.summed(0.0)
+    except Interrupted:
+        if world.first and training is not None:
+            tell(training.ended("interrupted"))
+        raise
+    except Exception as error:
+        said = error.headline if isinstance(error, PlimsollError) else repr(error)
+        if world.first:
+            none = Ended(best_epoch=0, eval_loss=float("nan"), reason="failed", error=said)
+            tell(training.ended("failed", said) if training is not None else none)
+        raise
+    finally:
+        if setting is not None:
+            setting.source.close()
+    return history
+
+
+def _write(out: Path, setting: Setting, history: History, weights: dict[str, torch.Tensor]) -> None:
+    network = setting.network()
+    held = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    with torch.no_grad():
+        for name, value in weights.items():
+            held[name].copy_(value)
+    network.eval()
+    with folder_written_whole(out) as aside:
+        save_network(aside, network)
+        write_json(aside / HISTORY, history.to_dict())
+
+
+def _leave_word(logs: Path | None, error: PlimsollError) -> None:
+    # What ended this process because another one had ended says less than that one's error.
+    if logs is None or (isinstance(error, LostProcessError) and failure_file.read_error(logs)):
+        return
+    kinds = [kind.__name__ for kind in type(error).__mro__ if hasattr(errors, kind.__name__)]
+    write_json(
+        logs / failure_file.ERROR_FILE,
+        {
+            "kind": kinds[0],
+            "headline": error.headline,
+            "cause": error.cause,
+            "choices": list(error.choices),
+            "hint": error.hint,
+        },
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, _Schedule(total=steps * config.epochs, warm_up=config.warm_up)
-    )
-    averaged = copy.deepcopy(module)
-    batches = torch.Generator().manual_seed(config.seed)
-    epochs: list[Epoch] = []
-    best, stale, weights = 0, 0, averaged.state_dict()
-    while len(epochs) < config.epochs and stale < config.patience:
-        started = time.monotonic()
-        order = torch.randperm(len(train), generator=batches).to(train.target.device)
-        total = torch.zeros((), device=train.target.device)
-        module.train()
-        for places in order.split(config.batch_size):
-            batch = train.at(places)
-            loss = loss_of(module(batch.numeric, batch.categorical), batch.target)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(module.parameters(), LONGEST_STEP)
-            optimizer.step()
-            schedule.step()
-            _follow(averaged, module, config.averaging, schedule.last_epoch)
-            total += loss.detach() * len(places)
-        epoch = Epoch(
-            number=len(epochs) + 1,
-            train_loss=float(total) / len(train),
-            eval_loss=mean_loss(averaged, held_out),
-            learning_rate=float(schedule.get_last_lr()[0]),
-        )
-        _check_loss(epoch, config)
-        epochs.append(epoch)
-        # Weights that still warm up may be lucky in their mean, but order rows badly.
-        settled = schedule.last_epoch >= config.warm_up * steps * config.epochs
-        if settled and (not best or epoch.eval_loss < epochs[best - 1].eval_loss):
-            best, stale, weights = epoch.number, 0, copy.deepcopy(averaged.state_dict())
-        elif settled:
-            stale += 1
-        say(_line(epoch, config, best, time.monotonic() - started))
-    module.load_state_dict(weights)
-    module.eval()
-    return History(epochs=tuple(epochs), best=best, planned=config.epochs)
 
 
-def mean_loss(module: Network, rows: Rows) -> float:
-    """Returns the mean loss over rows, in evaluation mode and in bounded memory."""
-    loss_of = _loss_of(module, reduction="sum")
-    total = torch.zeros((), dtype=torch.float64, device=rows.target.device)
-    module.eval()
-    with torch.inference_mode():
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            part = rows.part(start, start + ROWS_AT_ONCE)
-            total += loss_of(module(part.numeric, part.categorical), part.target)
-    return float(total) / len(rows)
-
-
-def _loss_of(module: Network, *, reduction: str) -> nn.Module:
-    if module.config.task == "regression":
-        return nn.MSELoss(reduction=reduction)
-    return nn.CrossEntropyLoss(reduction=reduction)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Schedule:
-    """The learning rate's share of its highest: a straight rise, then half a cosine to 0."""
-
-    total: int
-    warm_up: float
-
-    def __call__(self, step: int) -> float:
-        rising = self.warm_up * self.total
-        if step < rising:
-            return (step + 1) / (rising + 1)
-        done = (step - rising) / max(1.0, self.total - rising)
-        return (1 + math.cos(math.pi * min(1.0, done))) / 2
-
-
-@torch.no_grad()
-def _follow(averaged: Network, module: Network, decay: float, step: int) -> None:
-    # Early on the average follows closely, so that fresh weights do not linger in it.
-    share = 1 - min(decay, step / (step + 10))
-    torch._foreach_lerp_(list(averaged.parameters()), list(module.parameters()), share)
-
-
-def _check_loss(epoch: Epoch, config: TrainConfig) -> None:
-    for split, loss in (("train", epoch.train_loss), ("eval", epoch.eval_loss)):
-        if not math.isfinite(loss):
-            raise ConfigError(
-                f"training diverged: the {split} loss is {loss} in epoch {epoch.number}",
-                cause=f"learning_rate is {config.learning_rate:g}",
-                hint=f'try a lower one: {{"learning_rate": {config.learning_rate / 10:g}}}',
-            )
-
-
-def _line(epoch: Epoch, config: TrainConfig, best: int, seconds: float) -> str:
-    mark = " best" if best == epoch.number else ""
-    return (
-        f"epoch {epoch.number}/{config.epochs} train loss {epoch.train_loss:.5f} "
-        f"eval loss {epoch.eval_loss:.5f} ({seconds:.1f} s){mark}"
-    )
+if __name__ == "__main__":
+    sys.exit(main())

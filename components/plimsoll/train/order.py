@@ -1,0 +1,111 @@
+"""In which order rows are learnt from: a pure function of the seed, the epoch and the place.
+
+Rows are cut into blocks that lie together on disk. An epoch draws the blocks in a random order,
+some hundred at a time, and shuffles the rows of such a window. Data that fit into one window are
+so shuffled as a whole; larger data are read block by block and never need to be in memory. Rows
+that are resident follow the same order: where the rows lie does not change what is learnt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+BLOCK_BYTES = 1 << 17
+WINDOW_BLOCKS = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """The order of a training split's rows in every epoch."""
+
+    rows: int
+    seed: int
+    block: int
+    """Rows a block; the last block may be shorter."""
+    blocks: int = WINDOW_BLOCKS
+    """Blocks a window."""
+
+    def starts(self, epoch: int) -> list[int]:
+        """Returns where in the order each window begins, and where the last one ends."""
+        lengths = [len(drawn) for drawn in self._windows(epoch)]
+        counts = [length * self.block for length in lengths]
+        counts[self._short_window(epoch)] -= -self.rows % self.block
+        return list(accumulate(counts, initial=0))
+
+    def window(self, epoch: int, number: int) -> NDArray[np.int64]:
+        """Returns the rows of a window, in the order in which they are learnt from."""
+        starts = self._windows(epoch)[number] * self.block
+        rows = (starts[:, None] + np.arange(self.block)).ravel()
+        rows = rows[rows < self.rows]
+        drawn = torch.randperm(len(rows), generator=generator(self.seed, "rows", epoch, number))
+        return np.asarray(rows[drawn.numpy()], np.int64)
+
+    def _windows(self, epoch: int) -> list[NDArray[np.int64]]:
+        count = -(-self.rows // self.block)
+        drawn = torch.randperm(count, generator=generator(self.seed, "blocks", epoch)).numpy()
+        return np.split(drawn, range(self.blocks, count, self.blocks))
+
+    def _short_window(self, epoch: int) -> int:
+        last = -(-self.rows // self.block) - 1
+        return next(n for n, drawn in enumerate(self._windows(epoch)) if last in drawn)
+
+
+def order_for(rows: int, row_bytes: int, seed: int) -> Order:
+    """Returns the order of a split: blocks of about 128 KiB, windows of about 64 MiB.
+
+    Args:
+        rows: Rows of the split.
+        row_bytes: Bytes of one row's inputs and label.
+        seed: The training's seed.
+    """
+    return Order(rows=rows, seed=seed, block=max(1, BLOCK_BYTES // max(1, row_bytes)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """How each batch is cut among the processes: neighbours in the order, as even as can be."""
+
+    rows: int
+    batch: int
+    """Rows a step, all processes together; the last step of an epoch may have fewer."""
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def steps(self) -> int:
+        """Steps an epoch."""
+        return -(-self.rows // self.batch)
+
+    def whole(self, step: int) -> int:
+        """Returns the rows of a step of an epoch, from 0, in all processes together."""
+        return min(self.batch, self.rows - step * self.batch)
+
+    def share(self, step: int) -> tuple[int, int]:
+        """Returns the places in the order, from and up to, of this process's part of a step."""
+        start, rows = step * self.batch, self.whole(step)
+        begin, end = self.rank * rows // self.size, (self.rank + 1) * rows // self.size
+        return start + begin, start + end
+
+    def owned(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Returns which places in the order are this process's."""
+        steps, offsets = np.divmod(places, self.batch)
+        rows = np.minimum(self.batch, self.rows - steps * self.batch)
+        begin, end = self.rank * rows // self.size, (self.rank + 1) * rows // self.size
+        return np.asarray((offsets >= begin) & (offsets < end))
+
+
+def seed_of(seed: int, *position: object) -> int:
+    """Returns a seed of 63 bits for a position: neighbours have nothing in common."""
+    text = "/".join(map(str, (seed, *position)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def generator(seed: int, *position: object) -> torch.Generator:
+    """Returns a generator that depends on the seed and a position alone."""
+    return torch.Generator().manual_seed(seed_of(seed, *position))
