@@ -25,7 +25,38 @@ def _add_compile(commands: Any) -> None:
     compiling.add_argument(
         "--images", metavar="FILE", help="JSON of role -> image reference by digest"
     )
+    _add_machine(compiling)
     compiling.set_defaults(call=_compile)
+
+
+def _add_machine(compiling: argparse.ArgumentParser) -> None:
+    machine = compiling.add_argument_group("the machine of the steps train and tune")
+    machine.add_argument(
+        "--accelerator",
+        metavar="KIND",
+        default="",
+        help="a resource of Kubernetes (nvidia.com/gpu) or a type of Vertex AI (NVIDIA_L4)",
+    )
+    machine.add_argument("--accelerator-count", type=int, default=1, metavar="N", help="default: 1")
+    machine.add_argument(
+        "--shared-memory",
+        metavar="SIZE",
+        help="size of /dev/shm, kept in memory; default with an accelerator: 2Gi",
+    )
+    machine.add_argument(
+        "--node-selector",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a label of the machines that may be taken; may be given again",
+    )
+    machine.add_argument(
+        "--claim",
+        metavar="CLAIM[:PATH]",
+        default="",
+        help="a PersistentVolumeClaim to mount, for the launcher trainjob; default path: "
+        "/mnt/plimsoll",
+    )
 
 
 def _add_serve(commands: Any) -> None:
@@ -55,9 +86,17 @@ def _add_serve(commands: Any) -> None:
 
 
 def _compile(options: argparse.Namespace) -> int:
+    from plimsoll.accelerators import machine_from
     from plimsoll.local import compiling
 
-    for path in compiling.compile_all(options.pipelines, options.to, options.images):
+    machine = machine_from(
+        options.accelerator,
+        options.accelerator_count,
+        options.shared_memory,
+        tuple(options.node_selector),
+        options.claim,
+    )
+    for path in compiling.compile_all(options.pipelines, options.to, options.images, machine):
         print(path)
     return 0
 

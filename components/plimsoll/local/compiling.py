@@ -9,17 +9,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from plimsoll import shipped
+from plimsoll.accelerators import Machine
 from plimsoll.artifacts.files import write_text
 from plimsoll.errors import UsageError
 from plimsoll.images import image, role_of
 from plimsoll.local import library
 from plimsoll.local.graph import parse
+from plimsoll.local.machines import on_machine, trains
 
 _DIGEST = re.compile(r"^[\w.\-/:]+@sha256:[0-9a-f]{64}$")
 
 
 def compile_all(
-    pipelines: Sequence[str], to: str | None = None, images: str | None = None
+    pipelines: Sequence[str],
+    to: str | None = None,
+    images: str | None = None,
+    machine: Machine | None = None,
 ) -> list[Path]:
     """Compiles pipelines and writes each as ``<name>.yaml``.
 
@@ -28,12 +33,14 @@ def compile_all(
             for every pipeline of the checkout.
         to: The folder to write to; by default the checkout's ``pipelines/compiled``.
         images: A JSON file of role -> image reference by digest; every role in use must be there.
+        machine: What the steps that train run on; None: what the pipeline says.
 
     Returns:
         The files written.
 
     Raises:
-        UsageError: if a pipeline does not compile, or an image has no digest.
+        UsageError: if a pipeline does not compile, an image has no digest, or a machine is asked
+            for where no step trains.
     """
     target = Path(to) if to else shipped.folder("pipelines")
     digests = _digests(Path(images)) if images else None
@@ -42,6 +49,9 @@ def compile_all(
         path, _, function = name.partition(":")
         compiled = library.find(f"{path}:{function or Path(path).stem}")
         text = compiled.text if digests is None else pinned(compiled.text, digests)
+        # Of all pipelines those that train are meant; one that is named has to.
+        if machine is not None and (pipelines or trains(text)):
+            text = on_machine(text, machine)
         file = target / f"{compiled.name}.yaml"
         write_text(file, text)
         written.append(file)
