@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plimsoll.local.record import FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED, Step
+from plimsoll.local.watching import LiveLines
 from plimsoll.printable import printable
 
 _MARKS = {
@@ -35,6 +36,7 @@ class Progress:
         self._steps = steps
         self._began: dict[str, float] = {}
         self._spinners: dict[str, Spinner] = {}
+        self._trainings = LiveLines()
         self._message = ""
         self._lock = threading.Lock()
         self._live = (
@@ -104,6 +106,7 @@ class Progress:
         if step.state == RUNNING:
             elapsed = time.monotonic() - self._began.get(step.name, time.monotonic())
             line.append(f"  {elapsed:6.1f} s", style="cyan")
+            line.append(f"  {self._trainings.of(step)}".rstrip(), style="dim")
         elif step.state in (SUCCEEDED, FAILED):
             line.append(f"  {step.seconds:6.1f} s")
             line.append("  cached" if step.cached else "", style="dim")

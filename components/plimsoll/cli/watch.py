@@ -1,0 +1,100 @@
+"""``plimsoll watch``: how a run and its training stand, live."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from plimsoll.cli.runs import add_out
+
+if TYPE_CHECKING:
+    from plimsoll.local.watching import LogsWatch, RunWatch, Seen
+
+LOOK_SECONDS = 0.5
+
+
+def add(commands: Any) -> None:
+    """Adds ``watch``."""
+    watch = commands.add_parser(
+        "watch",
+        help="see how a run and its training stand, live",
+        description="Show a run's steps and its training: epochs, losses, speed, time left. "
+        "Ends when the run does, with its exit code; Ctrl-C leaves the run alone.",
+        epilog="example: plimsoll watch last",
+    )
+    watch.add_argument(
+        "run",
+        metavar="RUN",
+        help="an id, a part of one, or last; or a progress.jsonl or the folder of one",
+    )
+    add_out(watch)
+    watch.add_argument("--once", action="store_true", help="show it once, and exit")
+    watch.add_argument("--json", action="store_true", help="a line of JSON each time it changes")
+    watch.set_defaults(call=_watch)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from plimsoll.local import api
+
+    api.require_local_extra()
+    from plimsoll.local.record import runs_folder
+    from plimsoll.local.watching import watch_of
+
+    watch = watch_of(options.run, runs_folder(options.out))
+    try:
+        seen = _followed(watch, options)
+    except KeyboardInterrupt:
+        print("the run is left alone", file=sys.stderr)
+        return 0
+    return 0 if seen.status in ("running", "succeeded") else 1
+
+
+def _followed(watch: RunWatch | LogsWatch, options: argparse.Namespace) -> Seen:
+    if options.json:
+        return _as_json(watch, once=options.once)
+    from rich.console import Console
+
+    from plimsoll.local import watch_view
+
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    seen = watch.look()
+    if options.once:
+        console.print(watch_view.picture(seen, console))
+    elif console.is_terminal:
+        from rich.live import Live
+
+        with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+            while True:
+                live.update(watch_view.picture(seen, console), refresh=True)
+                if seen.over:
+                    break
+                time.sleep(LOOK_SECONDS)
+                seen = watch.look()
+    else:
+        lines = watch_view.Lines(console)
+        lines.show(seen)
+        while not seen.over:
+            time.sleep(LOOK_SECONDS)
+            seen = watch.look()
+            lines.show(seen)
+    return seen
+
+
+def _as_json(watch: RunWatch | LogsWatch, *, once: bool) -> Seen:
+    from plimsoll.local import watch_view
+
+    before = None
+    while True:
+        seen = watch.look()
+        told = watch_view.as_json(seen, history=once)
+        # A second that went by is no change.
+        now = {name: value for name, value in told.items() if name != "seconds"}
+        if now != before:
+            print(json.dumps(told), flush=True)
+        before = now
+        if once or seen.over:
+            return seen
+        time.sleep(LOOK_SECONDS)
