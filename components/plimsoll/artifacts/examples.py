@@ -6,7 +6,8 @@ A folder of ``manifest.json`` and ``{split}/{numeric,categorical,label}.npy``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -126,22 +127,62 @@ def write_examples(
     with folder_written_whole(Path(folder)) as aside:
         for split in SPLITS:
             _write_split(aside / split, header, rows[split], batches[split])
-        names = [f"{split}/{name}.npy" for split in SPLITS for name in ARRAYS]
-        write_json(
-            aside / MANIFEST,
-            {
-                "format": FORMAT,
-                "dataset_id": header.dataset_id,
-                "problem": header.problem.to_dict(),
-                "numeric": list(header.numeric_names),
-                "categorical": [vars(item) for item in header.categorical_outputs],
-                "task": header.task,
-                "classes": list(header.classes),
-                "positive": header.positive,
-                "splits": {split: rows[split] for split in SPLITS},
-                "files": {name: digest_file(aside / name) for name in names},
-            },
-        )
+        _write_manifest(aside, header, rows)
+
+
+def write_ranges(
+    folder: Path,
+    header: Header,
+    rows: Mapping[str, int],
+    fill: Callable[[Path], Mapping[str, int]],
+) -> None:
+    """Writes the artifact, whole, from ranges of rows that come in any order.
+
+    Args:
+        folder: Where it comes to be; replaced if it exists.
+        header: What the arrays mean.
+        rows: Split -> how many rows it has.
+        fill: Called with the folder in which the artifact is made; writes each row of each
+            split once by ``write_range``, in as many processes as it likes, and returns how many
+            rows of each split it wrote.
+
+    Raises:
+        ArtifactError: if it did not write every row.
+    """
+    with folder_written_whole(Path(folder)) as aside:
+        for split in SPLITS:
+            (aside / split).mkdir()
+            for name in ARRAYS:
+                shape, dtype = _shape(header, rows[split], name)
+                with _array_path(aside, split, name).open("wb") as stream:
+                    _write_header(stream, shape, dtype)
+                    stream.truncate(stream.tell() + math.prod(shape) * np.dtype(dtype).itemsize)
+        written = fill(aside)
+        for split in SPLITS:
+            _check_written(split, written.get(split, 0), rows[split])
+        _write_manifest(aside, header, rows)
+
+
+def write_range(folder: Path, header: Header, split: str, first: int, batch: Batch) -> None:
+    """Writes rows that follow each other to their place; see ``write_ranges``.
+
+    Args:
+        folder: The folder in which the artifact is made.
+        header: What the arrays mean.
+        split: The rows' split.
+        first: The number of the first row in it.
+        batch: The rows.
+
+    Raises:
+        ArtifactError: if they have other shapes than the header says.
+    """
+    for name in ARRAYS:
+        array = _checked(header, name, batch)
+        with _array_path(folder, split, name).open("r+b") as stream:
+            np.lib.format.read_magic(stream)
+            np.lib.format.read_array_header_1_0(stream)
+            stream.seek(first * math.prod(array.shape[1:]) * array.itemsize, os.SEEK_CUR)
+            stream.write(np.ascontiguousarray(array).data)
 
 
 def open_examples(folder: Path) -> Examples:
@@ -198,6 +239,37 @@ def _shape(header: Header, rows: int, name: str) -> tuple[tuple[int, ...], DType
     return (rows,), np.float32 if header.task == "regression" else np.int64
 
 
+def _array_path(folder: Path, split: str, name: str) -> Path:
+    return folder / split / f"{name}.npy"
+
+
+def _check_written(split: str, written: int, rows: int) -> None:
+    if written != rows:
+        raise ArtifactError(
+            f"examples of {split} are not whole",
+            cause=f"{written} rows were given, {rows} announced",
+        )
+
+
+def _write_manifest(folder: Path, header: Header, rows: Mapping[str, int]) -> None:
+    names = [f"{split}/{name}.npy" for split in SPLITS for name in ARRAYS]
+    write_json(
+        folder / MANIFEST,
+        {
+            "format": FORMAT,
+            "dataset_id": header.dataset_id,
+            "problem": header.problem.to_dict(),
+            "numeric": list(header.numeric_names),
+            "categorical": [vars(item) for item in header.categorical_outputs],
+            "task": header.task,
+            "classes": list(header.classes),
+            "positive": header.positive,
+            "splits": {split: rows[split] for split in SPLITS},
+            "files": {name: digest_file(folder / name) for name in names},
+        },
+    )
+
+
 def _write_split(folder: Path, header: Header, rows: int, batches: Iterable[Batch]) -> None:
     folder.mkdir()
     # Written piece by piece behind a header of the whole: no array is ever whole in memory.
@@ -209,11 +281,7 @@ def _write_split(folder: Path, header: Header, rows: int, batches: Iterable[Batc
         for batch in batches:
             _write_batch(streams, header, batch)
             written += len(batch.label)
-        if written != rows:
-            raise ArtifactError(
-                f"examples of {folder.name} are not whole",
-                cause=f"{written} rows were given, {rows} announced",
-            )
+        _check_written(folder.name, written, rows)
     finally:
         for stream in streams.values():
             stream.close()
@@ -228,11 +296,15 @@ def _write_header(stream: BinaryIO, shape: tuple[int, ...], dtype: DTypeLike) ->
 
 def _write_batch(streams: Mapping[str, BinaryIO], header: Header, batch: Batch) -> None:
     for name, stream in streams.items():
-        array: NDArray[Any] = getattr(batch, name)
-        shape, dtype = _shape(header, len(batch.label), name)
-        if array.shape != shape or array.dtype != dtype:
-            raise ArtifactError(
-                f"a batch of {name} examples does not fit",
-                cause=f"it is {array.dtype} {array.shape}, expected {np.dtype(dtype)} {shape}",
-            )
-        stream.write(array.tobytes())
+        stream.write(_checked(header, name, batch).tobytes())
+
+
+def _checked(header: Header, name: str, batch: Batch) -> NDArray[Any]:
+    array: NDArray[Any] = getattr(batch, name)
+    shape, dtype = _shape(header, len(batch.label), name)
+    if array.shape != shape or array.dtype != dtype:
+        raise ArtifactError(
+            f"a batch of {name} examples does not fit",
+            cause=f"it is {array.dtype} {array.shape}, expected {np.dtype(dtype)} {shape}",
+        )
+    return array

@@ -1,37 +1,40 @@
-"""Fits a transform on the train split, some columns in memory at a time."""
+"""Fits a transform on the train split, in one pass over its rows and in bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plimsoll.artifacts.dataset import Column, Dataset
-from plimsoll.artifacts.rows import column_from_arrow
-from plimsoll.artifacts.transform import (
-    Missing,
-    Number,
-    Part,
-    SourceColumn,
-    Transform,
-    Vocabulary,
-    output_names,
-)
-from plimsoll.errors import ConfigError, DataError, nearest
-from plimsoll.transform.config import KINDS_OF_TYPE, TransformConfig
+from plimsoll.artifacts.dataset import Dataset
+from plimsoll.artifacts.transform import Cross, Part, SourceColumn, Transform, output_names
+from plimsoll.errors import DataError
+from plimsoll.transform.asked import Asked, asked_of
+from plimsoll.transform.columns import Fitted, Task, fit_column
+from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.labels import fit_label
-from plimsoll.transform.numbers import fit_number
-from plimsoll.transform.times import fit_times
+from plimsoll.transform.measuring import ColumnPlan, Fold, Plan, measured
+from plimsoll.transform.treatments import Crossing
 
-MISSING_SUFFIX = ".missing"
-CATEGORY_SUFFIX = ".category"
-VALUES_AT_ONCE = 1 << 22
-"""How many values are read together: fewer reads where columns are many, not rows."""
+AnyPart = TypeVar("AnyPart", Part, Cross)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """What was fitted."""
+
+    transform: Transform
+    folds: int = 0
+    """Folds in which rows of train are encoded by the label; 0: they are not."""
+    tables: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """Output of a target encoding -> what it is for the train rows of each fold: see
+    ``apply_out_of_fold``."""
+    fold: Fold | None = None
+    """What it was fitted on; None: it was fitted elsewhere."""
 
 
 def fit(dataset: Dataset, config: TransformConfig, declared: frozenset[str]) -> Transform:
@@ -47,190 +50,146 @@ def fit(dataset: Dataset, config: TransformConfig, declared: frozenset[str]) -> 
             cannot be.
         DataError: if no column is left to learn from, or the label cannot be learnt.
     """
-    _check_columns(dataset, config)
-    problem = dataset.problem
-    labels = dataset.read("train", [problem.label]).column(0)
-    label = fit_label(problem, dataset.type_of(problem.label), labels)
-    by_time = problem.split.by == "time" or (not problem.split.by and bool(problem.time))
-    columns = []
-    for column, values in _train_columns(dataset):
-        task = _Task(
-            name=column.name,
-            type=column.type,
-            config=config,
-            declared=column.name in declared,
-            by_time=by_time,
+    return fit_all(dataset, config, declared).transform
+
+
+def fit_all(dataset: Dataset, config: TransformConfig, declared: frozenset[str]) -> Fit:
+    """Fits as ``fit`` does, and what only the train split's own rows need.
+
+    Raises:
+        ConfigError: as ``fit``.
+        DataError: as ``fit``.
+        StepError: if a process that shares the work fails or is killed.
+    """
+    asked = asked_of(dataset, config, declared)
+    plan = plan_of(asked)
+    if config.beam_runner:
+        from plimsoll.transform.beam import measured_by_beam
+
+        fold = measured_by_beam(dataset, plan, config.beam_runner, config.beam_options)
+    else:
+        fold = measured(dataset, plan, config.processes)
+    return fit_fold(asked, fold)
+
+
+def plan_of(asked: Asked) -> Plan:
+    """Settles what is measured of the train split."""
+    problem = asked.problem
+    return Plan(
+        rows=asked.rows,
+        columns=tuple(_column_plan(asked, column.name, column.type) for column in asked.columns),
+        label=problem.label,
+        regression=problem.task == "regression",
+        crosses=tuple(cross.columns for cross in asked.config.crosses),
+        keys=problem.keys if asked.folds else (),
+        sample_rows=asked.config.rank_rows,
+    )
+
+
+def fit_fold(asked: Asked, fold: Fold) -> Fit:
+    """Fits a transform on what was measured.
+
+    Raises:
+        ConfigError: if a column is to be clipped to a single value.
+        DataError: if no column is left to learn from, or the label cannot be learnt.
+    """
+    label = fit_label(asked.problem, asked.label_type, fold.label)
+    sample = fold.sample_table() if fold.sample else pa.table({})
+    fitted = [
+        fit_column(
+            Task(
+                name=column.name,
+                type=column.type,
+                treatment=asked.treatment(column.name),
+                config=asked.config,
+                declared=column.name in asked.declared,
+                by_time=asked.by_time,
+                label=label,
+                sample=sample[column.name] if column.name in sample.column_names else None,
+            ),
+            fold.columns[column.name],
         )
-        columns.append(_fit_column(task, values))
-    if not any(column.parts for column in columns):
+        for column in asked.columns
+    ]
+    crosses = [
+        _cross(asked.config, cross, fold, place) for place, cross in enumerate(asked.config.crosses)
+    ]
+    found = [cross for cross in crosses if cross is not None]
+    if not found and not any(item.column.parts for item in fitted):
         raise DataError(
             "no column is left to learn from",
-            cause="\n".join(f"{column.name}: {column.why}" for column in columns[:12])
+            cause="\n".join(f"{item.column.name}: {item.column.why}" for item in fitted[:12])
             or "every column is the label, a key, private or dropped",
         )
-    features = {column.name for column in columns}
-    ignored = tuple(name for name in dataset.column_names() if name not in features)
-    return Transform(columns=_told_apart(columns), label=label, ignored=ignored)
+    columns, crosses_told = _told_apart([item.column for item in fitted], found)
+    transform = Transform(columns=columns, crosses=crosses_told, label=label, ignored=asked.ignored)
+    return Fit(
+        transform=transform,
+        folds=asked.folds,
+        tables=_tables(columns, fitted, asked.folds),
+        fold=fold,
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Task:
-    """One column to fit."""
-
-    name: str
-    type: str
-    config: TransformConfig
-    declared: bool
-    by_time: bool
-
-    @property
-    def kind(self) -> str:
-        """The kind it is forced to, or an empty string."""
-        return self.config.columns.get(self.name, "")
-
-    def made(self, kind: str, why: str, *parts: Part) -> SourceColumn:
-        return SourceColumn(name=self.name, type=self.type, kind=kind, why=why, parts=parts)
-
-    def dropped(self, why: str) -> SourceColumn:
-        return self.made("dropped", why)
+def _column_plan(asked: Asked, name: str, type_: str) -> ColumnPlan:
+    treatment = asked.treatment(name)
+    kind = treatment.kind
+    if kind == "drop":
+        return ColumnPlan(name=name, type="dropped")
+    if type_ == "timestamp":
+        elapsed = "elapsed_days" in treatment.parts if treatment.parts else not asked.by_time
+        return ColumnPlan(name=name, type=type_, elapsed=elapsed)
+    if kind == "target":
+        return ColumnPlan(name=name, type=type_, folds=treatment.folds)
+    separator = treatment.separator if kind == "multi" else ""
+    named = kind in ("categorical", "multi", "hash", "text", "both")
+    chosen = kind == "" and (type_ == "string" or (type_ == "int" and name in asked.declared))
+    category = named or chosen
+    number = type_ != "string" and (not category or kind == "both")
+    return ColumnPlan(name=name, type=type_, number=number, category=category, separator=separator)
 
 
-def _train_columns(dataset: Dataset) -> Iterator[tuple[Column, pa.ChunkedArray]]:
-    columns = dataset.feature_columns()
-    at_once = max(1, VALUES_AT_ONCE // max(1, dataset.rows("train")))
-    for start in range(0, len(columns), at_once):
-        some = columns[start : start + at_once]
-        table = dataset.read("train", [column.name for column in some])
-        yield from zip(some, table.columns, strict=True)
+def _cross(config: TransformConfig, asked: Crossing, fold: Fold, place: int) -> Cross | None:
+    counts = fold.crosses[place]
+    buckets = asked.buckets or (config.vocabulary_size if counts is None else 0)
+    if buckets or counts is None:
+        return Cross(output=asked.name, columns=asked.columns, buckets=buckets)
+    least = asked.min_count or config.least_count(fold.rows)
+    frequent = [value for value, count in counts.items() if count >= least]
+    kept = sorted(frequent, key=lambda value: (-counts[value], value))
+    kept = kept[: asked.size or config.vocabulary_size]
+    if not kept:
+        return None
+    return Cross(output=asked.name, columns=asked.columns, values=tuple(kept))
 
 
-def _check_columns(dataset: Dataset, config: TransformConfig) -> None:
-    types = {column.name: column.type for column in dataset.feature_columns()}
-    for name, kind in config.columns.items():
-        if name not in types:
-            known = name in dataset.column_names()
-            raise ConfigError(
-                f"transform config: {name!r} is not a feature"
-                if known
-                else f"transform config: there is no column {name!r}",
-                cause="it is the label, or the problem leaves it out"
-                if known
-                else nearest(name, types),
-                choices=tuple(types),
-            )
-        allowed = KINDS_OF_TYPE[types[name]]
-        if kind not in allowed:
-            raise ConfigError(
-                f"transform config: the column {name!r} cannot be {kind!r}",
-                cause=f"it holds values of type {types[name]}",
-                choices=allowed,
-            )
-
-
-def _fit_column(task: _Task, column: pa.ChunkedArray) -> SourceColumn:
-    if task.kind == "drop":
-        return task.dropped("as configured")
-    if column.null_count == len(column):
-        return task.dropped("it has no value in the train split")
-    if task.type == "string":
-        return _fit_text(task, column)
-    values = column_from_arrow(column)
-    if task.type == "timestamp":
-        parts, why = fit_times(task.name, values, task.config, by_time=task.by_time)
-        parts = _with_missing(task, parts, bool(np.isnat(values).any()))
-        return task.made("timestamp" if parts else "dropped", why, *parts)
-    return _fit_values(task, values)
-
-
-def _told_apart(columns: Iterable[SourceColumn]) -> tuple[SourceColumn, ...]:
+def _told_apart(
+    columns: Iterable[SourceColumn], crosses: Iterable[Cross]
+) -> tuple[tuple[SourceColumn, ...], tuple[Cross, ...]]:
     """Renames derived outputs that would bear the name of a column or of another output."""
     columns = tuple(columns)
     taken = {column.name for column in columns}
     renamed = []
     for column in columns:
-        parts = []
-        for part in column.parts:
-            while part.output != column.name and not taken.isdisjoint(output_names(part)):
-                part = replace(part, output=f"{part.output}_")
-            taken.update(output_names(part))
-            parts.append(part)
-        renamed.append(replace(column, parts=tuple(parts)))
-    return tuple(renamed)
+        parts = tuple(_free(part, column.name, taken) for part in column.parts)
+        renamed.append(replace(column, parts=parts))
+    return tuple(renamed), tuple(_free(cross, "", taken) for cross in crosses)
 
 
-def _fit_text(task: _Task, column: pa.ChunkedArray) -> SourceColumn:
-    counted = pc.value_counts(column.drop_null())
-    counts = dict(
-        zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
-    )
-    if len(counts) == 1 and not column.null_count:
-        return task.dropped(f"it is always {_short(next(iter(counts)))} in the train split")
-    part, why = _vocabulary(task.name, counts, task.config, len(column))
-    return task.made("categorical", why, part) if part else task.dropped(why)
+def _free(part: AnyPart, own: str, taken: set[str]) -> AnyPart:
+    """Returns a part whose outputs bear no name that is taken but their own column's."""
+    while not taken.isdisjoint(set(output_names(part)) - {own}):
+        part = replace(part, output=f"{part.output}_")
+    taken.update(output_names(part))
+    return part
 
 
-def _fit_values(task: _Task, values: NDArray[np.float64]) -> SourceColumn:
-    finite = values[np.isfinite(values)]
-    missing = len(finite) < len(values)
-    # Zero is added so that a negative zero is not a value of its own.
-    distinct, times = np.unique(finite + 0.0, return_counts=True)
-    if not len(distinct):
-        return task.dropped("it has no finite value in the train split")
-    if len(distinct) == 1:
-        why = f"it is always {distinct[0]:g} in the train split"
-        if not missing:
-            return task.dropped(why)
-        return task.made("numeric", f"{why}, or missing", *_with_missing(task, (), True))
-    counts = dict(zip(map(int, distinct.tolist()), times.tolist(), strict=True))
-    if task.kind == "categorical" or (task.declared and task.kind == ""):
-        part, why = _vocabulary(task.name, counts, task.config, len(values))
-        cause = "as configured" if task.kind else "the schema declares it categorical"
-        return task.made("categorical", f"{cause}; {why}", part) if part else task.dropped(why)
-    number, why = _number(task, finite)
-    parts = _with_missing(task, (number,), missing)
-    if task.type == "int" and _also_categorical(task, len(distinct)):
-        part, also = _vocabulary(task.name + CATEGORY_SUFFIX, counts, task.config, len(values))
-        if part:
-            return task.made("both", f"{why}; categorical too: {also}", *parts, part)
-    return task.made("numeric", why, *parts)
-
-
-def _also_categorical(task: _Task, distinct: int) -> bool:
-    # Two values are already told apart by the number.
-    few = 2 < distinct <= task.config.int_categories_up_to
-    return task.kind == "both" or (task.kind == "" and few)
-
-
-def _number(task: _Task, finite: NDArray[np.float64]) -> tuple[Part, str]:
-    if task.type == "bool":
-        fill = float(2 * finite.sum() > len(finite))
-        part = Number(output=task.name, fill=fill, low=0.0, high=1.0, scale="none")
-        return part, "true is 1, false is 0"
-    scale = task.kind if task.kind in ("standard", "quantile") else "numeric"
-    fitted = fit_number(task.name, finite, task.config, scale=scale, of="value")
-    return fitted.part, f"{fitted.part.scale}: {fitted.why}"
-
-
-def _with_missing(task: _Task, parts: tuple[Part, ...], missing: bool) -> tuple[Part, ...]:
-    return (*parts, Missing(output=task.name + MISSING_SUFFIX)) if missing else parts
-
-
-def _vocabulary(
-    output: str, counts: dict[Any, int], config: TransformConfig, rows: int
-) -> tuple[Vocabulary | None, str]:
-    least = config.least_count(rows)
-    frequent = [value for value, count in counts.items() if count >= least]
-    if not frequent:
-        return None, f"none of its {len(counts)} values occurs {least} times in the train split"
-    kept = sorted(frequent, key=lambda value: (-counts[value], value))[: config.vocabulary_size]
-    if len(kept) == len(counts):
-        return Vocabulary(output=output, values=tuple(kept)), f"{len(kept)} values"
-    # Rounded down: what is left out must not read as all.
-    share = 1000 * sum(counts[value] for value in kept) // sum(counts.values()) / 10
-    why = f"{len(kept)} of {len(counts)} values, {share}% of the rows that have one"
-    why += f"; a value must occur {least} times"
-    return Vocabulary(output=output, values=tuple(kept)), why
-
-
-def _short(value: str) -> str:
-    return repr(value) if len(value) <= 40 else repr(value[:37] + "...")
+def _tables(
+    columns: Iterable[SourceColumn], fitted: Iterable[Fitted], folds: int
+) -> dict[str, NDArray[np.float64]]:
+    # A number's remainder by a multiple of the folds has the same remainder by the folds.
+    return {
+        column.parts[0].output: item.folds[np.arange(folds) % len(item.folds)]
+        for column, item in zip(columns, fitted, strict=True)
+        if item.folds is not None
+    }

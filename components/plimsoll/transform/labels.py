@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from plimsoll.artifacts.predictions import class_text
-from plimsoll.artifacts.rows import column_from_arrow
 from plimsoll.artifacts.transform import Label
 from plimsoll.errors import ConfigError, DataError, shortened
 from plimsoll.problem import TASKS, Problem
+from plimsoll.transform.label_tally import LabelTally
 
 
-def fit_label(problem: Problem, kind: str, column: pa.ChunkedArray) -> Label:
+def fit_label(problem: Problem, kind: str, seen: LabelTally) -> Label:
     """Fits the label on the train split.
 
     Args:
         problem: The resolved problem.
         kind: The label column's type.
-        column: The label column of the train split.
+        seen: What was measured of the train split's label.
 
     Raises:
         ConfigError: if the problem's task is not settled.
@@ -30,16 +27,16 @@ def fit_label(problem: Problem, kind: str, column: pa.ChunkedArray) -> Label:
     name = problem.label
     if not problem.task:
         raise ConfigError("the dataset's problem says no task", choices=TASKS)
-    if not len(column) or column.null_count:
+    if not seen.rows or seen.missing:
         raise DataError(
             f"the label {name!r} is missing in the train split",
-            cause=f"in {column.null_count} of {len(column)} rows",
+            cause=f"in {seen.missing} of {seen.rows} rows",
         )
     if problem.task == "regression":
-        return _fit_value(name, kind, column)
+        return _fit_value(name, kind, seen)
     if kind == "timestamp":
         raise DataError(f"the label {name!r} is a time, which cannot be classified")
-    classes: list[Any] = sorted(pc.unique(column).to_pylist())
+    classes: list[Any] = sorted(seen.counts)
     if len(classes) < 2 or (problem.task == "binary" and len(classes) > 2):
         found = f"{len(classes)} class{'es' if len(classes) > 1 else ''}"
         raise DataError(
@@ -54,19 +51,19 @@ def fit_label(problem: Problem, kind: str, column: pa.ChunkedArray) -> Label:
     return Label(name=name, type=kind, task=problem.task, classes=tuple(classes), positive=positive)
 
 
-def _fit_value(name: str, kind: str, column: pa.ChunkedArray) -> Label:
+def _fit_value(name: str, kind: str, seen: LabelTally) -> Label:
     if kind not in ("int", "float"):
         raise DataError(
             f"the label {name!r} cannot be regressed on", cause=f"it holds values of type {kind}"
         )
-    values = column_from_arrow(column)
-    if not np.isfinite(values).all():
+    if not seen.finite:
         raise DataError(f"the label {name!r} has values that are not finite in the train split")
-    # Scaled first, so that squares of large values stay finite.
-    largest = float(np.abs(values).max()) or 1.0
-    scaled = values / largest
-    mean, std = float(scaled.mean()) * largest, float(scaled.std()) * largest
-    return Label(name=name, type=kind, task="regression", mean=mean, std=std or 1.0)
+    if not math.isfinite(seen.std):
+        raise DataError(
+            f"the label {name!r} has values that are too large to be trained on",
+            hint="write it in a larger unit, such as thousands",
+        )
+    return Label(name=name, type=kind, task="regression", mean=seen.mean, std=seen.std or 1.0)
 
 
 def _positive(problem: Problem, classes: list[Any]) -> Any:

@@ -2,63 +2,87 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-from plimsoll.artifacts.transform import Cycle, Part, Weekday
+from plimsoll.artifacts.transform import Calendar, Cycle, Part
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.numbers import fit_number
+from plimsoll.transform.time_tally import DAY, TimeTally
+from plimsoll.transform.treatments import AS_FOUND, Treatment
 
-DAY = np.timedelta64(1, "D")
-WEEK = np.timedelta64(7, "D")
-YEAR = np.timedelta64(365, "D")
+ROUNDS = {"time_of_day": DAY, "day_of_week": 7 * DAY, "day_of_year": 365 * DAY}
+"""Part -> microseconds after which it comes round again."""
+_CYCLES = ("time_of_day", "day_of_year")
+_NAMES = {
+    "time_of_day": "the time of day",
+    "day_of_week": "the day of the week",
+    "day_of_year": "the day of the year",
+}
+ELAPSED = "elapsed_days"
 
 
 def fit_times(
-    name: str, times: NDArray[Any], config: TransformConfig, *, by_time: bool
+    name: str,
+    seen: TimeTally,
+    config: TransformConfig,
+    *,
+    by_time: bool,
+    treatment: Treatment = AS_FOUND,
 ) -> tuple[tuple[Part, ...], str]:
     """Chooses the parts of a timestamp.
 
     A part that comes round again (time of day, day of the week, day of the year) is used only if
     the train split goes around it at least once: values never seen say nothing. Time elapsed
-    goes on for ever, so it is not used where eval and test come after train.
+    goes on for ever, so it is not used where eval and test come after train. Parts that the
+    treatment names are used all the same.
 
     Args:
         name: The column.
-        times: datetime64[us], NaT for missing; at least one is there.
+        seen: What was measured of it; at least one time is there.
         config: The knobs.
         by_time: Whether the dataset is split by time.
+        treatment: Which parts are asked for.
 
     Returns:
         The parts, and why these.
     """
-    known = times[~np.isnat(times)]
-    span = known.max() - known.min()
-    days = int(span // DAY) + 1
-    parts: list[Part] = []
+    low, high = seen.low or 0, seen.high or 0
+    days = (high - low) // DAY + 1
     notes = [f"the train split covers {days} day{'s' if days > 1 else ''}"]
-    if not (known.astype("datetime64[D]") != known).any():
-        notes.append("no time of day is given")
-    elif span >= DAY:
-        parts.append(Cycle(output=f"{name}.time_of_day", of="time_of_day"))
-    else:
-        notes.append("too few for the time of day")
-    if span >= WEEK:
-        parts.append(Weekday(output=f"{name}.day_of_week"))
-    else:
-        notes.append("too few for the day of the week")
-    if span >= YEAR:
-        parts.append(Cycle(output=f"{name}.day_of_year", of="day_of_year"))
-    else:
-        notes.append("too few for the day of the year")
+    if treatment.parts:
+        notes.append("parts as configured")
+    wanted = treatment.parts or _chosen(seen, high - low, notes, by_time=by_time)
+    parts: list[Part] = []
+    for part in wanted:
+        if part == ELAPSED:
+            parts += _elapsed(name, seen, config, notes)
+        elif part in _CYCLES:
+            parts.append(Cycle(output=f"{name}.{part}", of=part))
+        else:
+            parts.append(Calendar(output=f"{name}.{part}", of=part))
+    return tuple(parts), "; ".join(notes)
+
+
+def _chosen(seen: TimeTally, span: int, notes: list[str], *, by_time: bool) -> list[str]:
+    chosen = []
+    for part, around in ROUNDS.items():
+        if part == "time_of_day" and not seen.within_days:
+            notes.append("no time of day is given")
+        elif span >= around:
+            chosen.append(part)
+        else:
+            notes.append(f"too few for {_NAMES[part]}")
     if by_time:
         notes.append("no elapsed time, since the split is by time")
     elif span:
-        elapsed = known.view(np.int64) / (DAY / np.timedelta64(1, "us"))
-        output = f"{name}.elapsed_days"
-        number = fit_number(output, elapsed, config, scale="numeric", of="elapsed_days")
-        parts.append(number.part)
-        notes.append(f"elapsed time {number.part.scale}: {number.why}")
-    return tuple(parts), "; ".join(notes)
+        chosen.append(ELAPSED)
+    return chosen
+
+
+def _elapsed(
+    name: str, seen: TimeTally, config: TransformConfig, notes: list[str]
+) -> tuple[Part, ...]:
+    if seen.elapsed is None or seen.low == seen.high:
+        notes.append("no elapsed time, since all times are the same")
+        return ()
+    number = fit_number(f"{name}.{ELAPSED}", seen.elapsed.seen(), config, of=ELAPSED)
+    notes.append(f"elapsed time {number.part.scale}: {number.why}")
+    return (number.part,)
