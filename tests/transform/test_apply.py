@@ -18,7 +18,8 @@ from plimsoll.artifacts.transform import (
     Weekday,
 )
 from plimsoll.errors import DataError, RequestError
-from plimsoll.transform.apply import ROWS_AT_ONCE, apply, columns_from_rows, encode_labels
+from plimsoll.transform.apply import apply, columns_from_rows, encode_labels
+from plimsoll.transform.apply_numbers import MOST_ROWS as ROWS_AT_ONCE
 
 KNOTS = (-1e30, -2.5, 0.0, 5e-324, 0.1, 7.0)
 SCORES = (-2.8, -0.7, 0.1, 0.11, 0.4, 2.8)

@@ -25,6 +25,8 @@ SOURCES = ("value", "elapsed_days")
 CYCLES = ("time_of_day", "day_of_year")
 CALENDARS: Mapping[str, int] = {"day_of_week": 7, "month": 12, "hour": 24, "day_of_month": 31}
 """What a calendar tells -> how many values it has."""
+LARGEST = 3.4e38
+"""Just below the largest number of single precision."""
 MOST_BUCKETS = 1 << 30
 MOST_INDICES = 1024
 """Most indices of one row in one output."""
@@ -76,6 +78,7 @@ class Number:
             and len(self.knots) == len(self.scores)
             and (self._by_table() if self.scale == "quantile" else not self.knots)
             and (self.scale != "none" or self._unscaled())
+            and self._fits()
         )
         if not sound:
             raise ArtifactError(f"the transform's numeric output {self.output!r} does not hold")
@@ -86,6 +89,19 @@ class Number:
             and (self.low, self.high) == (self.knots[0], self.knots[-1])
             and self._unscaled()
         )
+
+    def _fits(self) -> bool:
+        """Finds out if no output is too large for single precision."""
+        largest = max(abs(self.low), abs(self.high))
+        if self.scale == "log":
+            ends = (
+                [math.log1p(largest / self.unit)] if largest / self.unit < math.inf else [math.inf]
+            )
+        elif self.scale == "quantile":
+            ends = [*self.scores]
+        else:
+            ends = [self.low - self.center, self.high - self.center]
+        return all(abs(end / self.spread) <= LARGEST for end in ends)
 
     def _unscaled(self) -> bool:
         return (self.center, self.spread) == (0.0, 1.0)
@@ -110,6 +126,7 @@ class Bins:
             and math.isfinite(self.fill)
             and len(self.edges) >= 2
             and _rising(self.edges)
+            and math.isfinite(self.edges[-1] - self.edges[0])
         )
         if not sound:
             raise ArtifactError(f"the transform's bins {self.output!r} do not hold")
@@ -160,7 +177,7 @@ class TargetMean:
             and _distinct(self.classes)
             and len(self.values) == len(self.encoded)
             and {len(row) for row in rows} == {max(1, len(self.classes))}
-            and all(math.isfinite(number) for row in rows for number in row)
+            and all(abs(number) <= LARGEST for row in rows for number in row)
         )
         if not sound:
             raise ArtifactError(f"the transform's target encoding {self.output!r} does not hold")
@@ -189,7 +206,9 @@ class Calendar:
 
     def __post_init__(self) -> None:
         if self.of not in CALENDARS:
-            raise ArtifactError(f"the transform has no calendar {self.of!r}", choices=CALENDARS)
+            raise ArtifactError(
+                f"the transform has no calendar {self.of!r}", choices=tuple(CALENDARS)
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,8 +243,9 @@ class Tokens:
 class Ngrams:
     """A categorical output of several indices: the buckets of a text's runs of words or letters.
 
-    Upper and lower case are the same. Words are runs of letters and digits; letters are taken
-    with one space between words, one before the first and one behind the last.
+    Upper and lower case are the same. Words are runs of letters, digits and underscores; letters
+    are taken with one space between words, one before the first and one behind the last. No more
+    than the first 65,536 characters count.
     """
 
     output: str
@@ -272,6 +292,7 @@ class Cross:
             and _distinct(self.values)
             and all(len(value) == len(self.columns) for value in self.values)
             and not (self.values and self.buckets)
+            and math.prod(2 + len(set(some)) for some in zip(*self.values, strict=True)) < 1 << 62
         )
         if not sound:
             raise ArtifactError(f"the transform's cross {self.output!r} does not hold")

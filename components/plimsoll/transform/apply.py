@@ -6,30 +6,40 @@ element in IEEE arithmetic, and sines come from tables, since numpy's own may di
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plimsoll.artifacts.columns import Coded, Column, Columns
 from plimsoll.artifacts.transform import (
-    FIRST_KNOWN,
-    MISSING,
-    UNKNOWN,
+    Bins,
     Calendar,
+    Cross,
     Cycle,
+    Hashed,
     Label,
     Missing,
+    Ngrams,
     Number,
+    Part,
+    SourceColumn,
+    TargetMean,
+    Tokens,
     Transform,
     Vocabulary,
+    output_names,
 )
+from plimsoll.artifacts.transform_parts import CategoricalPart, width
 from plimsoll.errors import DataError, RequestError, nearest
+from plimsoll.transform.apply_numbers import Placed, numbers_step, rows_at_once
+from plimsoll.transform.apply_steps import Encode, Features, Step, absent, encoded_step, taken
+from plimsoll.transform.apply_texts import ngrams, tokens
+from plimsoll.transform.apply_times import TimesPart, times_step
+from plimsoll.transform.apply_values import bucket_of, cross_step, index_of, target_mean
 from plimsoll.transform.instances import (
     check_lists,
     check_rows,
@@ -39,9 +49,11 @@ from plimsoll.transform.instances import (
 )
 
 __all__ = [
+    "Coded",
     "Columns",
     "Features",
     "apply",
+    "apply_out_of_fold",
     "check_lists",
     "check_rows",
     "columns_from_lists",
@@ -49,29 +61,6 @@ __all__ = [
     "encode_labels",
     "wrong_value",
 ]
-
-Columns = Mapping[str, NDArray[Any]]
-"""Column name -> values, shape (rows,). int and float columns: float64, NaN for missing; bool:
-float64 0 or 1, NaN for missing; string: object array of str, None for missing; timestamp:
-datetime64[us] in UTC, NaT for missing. An infinity counts as missing."""
-
-ROWS_AT_ONCE = 16384
-FEW = 64
-"""Up to so many look-ups, Python's bisect is faster than calling numpy's for each column."""
-MINUTES_A_DAY = 1440
-DAYS_A_YEAR = 366
-_MICROSECONDS_A_MINUTE = 60_000_000
-_MICROSECONDS_A_DAY = 86_400_000_000
-_FIRST_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0.
-
-
-class Features(NamedTuple):
-    """Transformed rows."""
-
-    numeric: NDArray[np.float32]
-    """Shape (rows, numeric outputs)."""
-    categorical: NDArray[np.int32]
-    """Shape (rows, categorical outputs): 0 missing, 1 unknown, 2.. the vocabulary."""
 
 
 def apply(transform: Transform, columns: Columns) -> Features:
@@ -86,18 +75,50 @@ def apply(transform: Transform, columns: Columns) -> Features:
         DataError: if the columns' lengths differ.
     """
     plan = _plan(transform)
-    values = _taken(plan, columns)
+    values = _checked(plan, columns)
     rows = len(next(iter(values.values()))) if values else _rows(columns)
     features = Features(
         np.empty((rows, plan.numeric), np.float32), np.empty((rows, plan.categorical), np.int32)
     )
-    for start in range(0, rows, ROWS_AT_ONCE):
-        part = slice(start, start + ROWS_AT_ONCE)
-        piece = {name: array[part] for name, array in values.items()}
-        target = Features(features.numeric[part], features.categorical[part])
-        _fill_numbers(plan, piece, target.numeric)
-        for step in plan.steps:
-            step(piece, target)
+    fills = [step(values) for step in plan.steps]
+    for start in range(0, rows, plan.rows_at_once):
+        some = slice(start, start + plan.rows_at_once)
+        out = Features(features.numeric[some], features.categorical[some])
+        for fill in fills:
+            fill(some, out)
+    return features
+
+
+def apply_out_of_fold(
+    transform: Transform,
+    columns: Columns,
+    folds: NDArray[np.intp],
+    tables: Mapping[str, NDArray[np.float64]],
+) -> Features:
+    """Transforms rows of the train split, each encoded by means that its own label is not in.
+
+    Args:
+        transform: The fitted transform.
+        columns: As for ``apply``.
+        folds: Each row's fold, counted from 0.
+        tables: Output of a ``TargetMean`` -> its encodings in rows of other folds, shape (folds,
+            2 + values, outputs): of a missing value, of one that is not known, and of each of
+            the part's values, in order.
+
+    Raises:
+        RequestError: if an input column is missing.
+        DataError: if the columns' lengths differ.
+    """
+    features = apply(transform, columns)
+    place = 0
+    for (source, *_), part in transform.parts():
+        if isinstance(part, TargetMean) and part.output in tables:
+            find = taken(index_of(part.values, source.type), columns[source.name])
+            indices = find(slice(None))
+            found = tables[part.output][folds, indices]
+            features.numeric[:, place : place + found.shape[1]] = found
+        if not isinstance(part, CategoricalPart):
+            place += len(output_names(part))
     return features
 
 
@@ -116,18 +137,38 @@ def encode_labels(transform: Transform, values: NDArray[Any]) -> NDArray[Any]:
     """
     label = transform.label
     if label.task == "regression":
-        return _label_values(label, values)
-    places = {value: place for place, value in enumerate(label.classes)}
-    try:
-        found = [places[value] for value in values.tolist()]
-    except KeyError as error:
+        return _label_values(label, np.asarray(values))
+    if isinstance(values, Coded):
+        listed = [*values.values, None]
+        found = _class_places(label, np.array(listed, object)).take(values.codes, mode="wrap")
+    else:
+        found = _class_places(label, values)
+    if len(found) and found.min() < 0:
+        row = int(found.argmin())
+        value = (
+            listed[values.codes[row]]
+            if isinstance(values, Coded)
+            else values[row : row + 1].tolist()[0]
+        )
         raise DataError(
             f"the label {label.name!r} has a value that the train split does not have",
-            cause=f"{error.args[0]!r} is not among its {len(places)} classes",
+            cause=f"{value!r} is not among its {len(label.classes)} classes",
             choices=[str(value) for value in label.classes],
             hint="split otherwise, or leave out the rows of such rare classes",
-        ) from error
-    return np.array(found, np.int64)
+        )
+    return found
+
+
+def _class_places(label: Label, values: NDArray[Any]) -> NDArray[np.int64]:
+    """Returns the place of each value among the classes, -1 for none."""
+    if values.dtype == object:
+        places = {value: place for place, value in enumerate(label.classes)}
+        return np.array([places.get(value, -1) for value in values.tolist()], np.int64)
+    classes = np.array(label.classes, np.float64)
+    order = classes.argsort(kind="stable")
+    where = classes.searchsorted(values, sorter=order)
+    found = order[np.minimum(where, len(classes) - 1)]
+    return np.where(classes[found] == values, found, -1)
 
 
 def _label_values(label: Label, values: NDArray[Any]) -> NDArray[np.float32]:
@@ -143,242 +184,106 @@ def _label_values(label: Label, values: NDArray[Any]) -> NDArray[np.float32]:
     return encoded
 
 
-Step = Callable[[Columns, Features], None]
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """A transform laid out for speed: numbers of all columns side by side, the rest in steps."""
+    """A transform laid out for speed: what is done, step by step, and for how many rows."""
 
     inputs: tuple[tuple[str, str], ...]
     """Name and type of each column that is read."""
     numeric: int
     categorical: int
-    sources: tuple[tuple[str, bool], ...]
-    """Column of each number, and if it is a timestamp."""
-    places: NDArray[np.intp]
-    """Output of each number."""
-    fill: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    center: NDArray[np.float64]
-    spread: NDArray[np.float64]
-    tables: _Tables
+    rows_at_once: int
     steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Tables:
-    """The quantile tables of several numbers, one behind another."""
-
-    rows: NDArray[np.intp]
-    """Which numbers go by a table."""
-    knots: tuple[NDArray[np.float64], ...]
-    """Each table's knots but the last: what is looked up."""
-    lists: tuple[list[float], ...]
-    offsets: NDArray[np.intp]
-    """Where each table begins in the arrays below, shape (tables, 1)."""
-    start: NDArray[np.float64]
-    width: NDArray[np.float64]
-    score: NDArray[np.float64]
-    rise: NDArray[np.float64]
 
 
 @lru_cache(maxsize=16)
 def _plan(transform: Transform) -> _Plan:
-    numbers: list[tuple[str, bool, Number, int]] = []
+    placed, numeric, categorical = _placed(transform)
+    numbers = [
+        Placed(column.name, column.type == "timestamp", part, place)
+        for (column, *_), part, place in placed
+        if isinstance(part, Number | Bins)
+    ]
+    counted = {item.column for item in numbers if not item.timed}
+    missing: list[tuple[str, int]] = []
+    times: dict[str, list[tuple[TimesPart, int]]] = {}
     steps: list[Step] = []
-    numeric = categorical = 0
-    for (column, *_), part in transform.parts():
-        timed = column.type == "timestamp"
-        if isinstance(part, Number):
-            numbers.append((column.name, timed, part, numeric))
-            numeric += 1
-        elif isinstance(part, Missing):
-            steps.append(_missing_step(column.name, column.type, numeric))
-            numeric += 1
-        elif isinstance(part, Cycle):
-            steps.append(_cycle_step(column.name, part.of, numeric))
-            numeric += 2
-        elif isinstance(part, Vocabulary):
-            steps.append(_vocabulary_step(column.name, column.type, part, categorical))
-            categorical += 1
-        elif isinstance(part, Calendar):
-            steps.append(_weekday_step(column.name, categorical))
-            categorical += 1
+    for columns, part, place in placed:
+        column = columns[0]
+        if isinstance(part, Missing) and column.name in counted:
+            missing.append((column.name, place))
+        elif column.type == "timestamp" and isinstance(part, Missing | Cycle | Calendar):
+            times.setdefault(column.name, []).append((part, place))
+        elif isinstance(part, Cross):
+            steps.append(cross_step(part, [column.type for column in columns], place))
+        elif not isinstance(part, Number | Bins):
+            steps.append(_encoded(column, part, place))
+    steps += [times_step(name, parts) for name, parts in times.items()]
+    if numbers:
+        steps.append(numbers_step(numbers, missing))
     return _Plan(
         inputs=tuple((column.name, column.type) for column in transform.inputs),
         numeric=numeric,
         categorical=categorical,
-        sources=tuple((name, timed) for name, timed, _, _ in numbers),
-        places=np.array([place for *_, place in numbers], np.intp),
-        fill=_upright(part.fill for _, _, part, _ in numbers),
-        low=_upright(part.low for _, _, part, _ in numbers),
-        high=_upright(part.high for _, _, part, _ in numbers),
-        center=_upright(part.center for _, _, part, _ in numbers),
-        spread=_upright(part.spread for _, _, part, _ in numbers),
-        tables=_tables([part for _, _, part, _ in numbers]),
+        rows_at_once=rows_at_once(numbers),
         steps=tuple(steps),
     )
 
 
-def _tables(numbers: Sequence[Number]) -> _Tables:
-    rows = [row for row, part in enumerate(numbers) if part.knots]
-    knots = [np.array(numbers[row].knots) for row in rows]
-    scores = [np.array(numbers[row].scores) for row in rows]
-    lengths = [len(table) - 1 for table in knots]
-    return _Tables(
-        rows=np.array(rows, np.intp),
-        knots=tuple(table[:-1] for table in knots),
-        lists=tuple(table[:-1].tolist() for table in knots),
-        offsets=np.array([sum(lengths[:place]) for place in range(len(rows))], np.intp)[:, None],
-        start=_joined([table[:-1] for table in knots]),
-        width=_joined([np.diff(table) for table in knots]),
-        score=_joined([table[:-1] for table in scores]),
-        rise=_joined([np.diff(table) for table in scores]),
-    )
+def _placed(
+    transform: Transform,
+) -> tuple[list[tuple[tuple[SourceColumn, ...], Part, int]], int, int]:
+    """Returns each part with its columns and where its outputs begin; and how many there are."""
+    placed: list[tuple[tuple[SourceColumn, ...], Part, int]] = []
+    numeric = categorical = 0
+    for columns, part in transform.parts():
+        if isinstance(part, CategoricalPart):
+            placed.append((columns, part, categorical))
+            categorical += width(part)
+        else:
+            placed.append((columns, part, numeric))
+            numeric += len(output_names(part))
+    return placed, numeric, categorical
 
 
-def _fill_numbers(plan: _Plan, columns: Columns, out: NDArray[np.float32]) -> None:
-    if not plan.sources:
-        return
-    raw = np.empty((len(plan.sources), len(out)))
-    for row, (name, timed) in enumerate(plan.sources):
-        raw[row] = _elapsed_days(columns[name]) if timed else columns[name]
-    # Zero is added so that a negative zero, which maximum may or may not keep, becomes zero.
-    filled = np.where(np.isfinite(raw), raw, plan.fill) + 0.0
-    clipped = np.minimum(np.maximum(filled, plan.low), plan.high)
-    scaled = (clipped - plan.center) / plan.spread
-    tables = plan.tables
-    if len(tables.rows):
-        scaled[tables.rows] = _looked_up(tables, scaled[tables.rows])
-    out[:, plan.places] = scaled.T
+def _encoded(column: SourceColumn, part: Part, place: int) -> Step:
+    """Returns the step of a part that is made of a column value by value."""
+    numeric = isinstance(part, Missing | TargetMean)
+    count = width(part) if isinstance(part, CategoricalPart) else len(output_names(part))
+    encode = _encoder(column.type, part)
+    return encoded_step(column.name, encode, slice(place, place + count), numeric=numeric)
 
 
-def _looked_up(tables: _Tables, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Follows the tables of scores; values, shape (tables, rows), lie within each's knots."""
-    if values.size <= FEW:
-        found = [
-            [bisect_right(knots, value) for value in row]
-            for knots, row in zip(tables.lists, values.tolist(), strict=True)
-        ]
-        places = np.array(found, np.intp).reshape(values.shape)
-    else:
-        places = np.empty(values.shape, np.intp)
-        for row, knots in enumerate(tables.knots):
-            places[row] = knots.searchsorted(values[row], side="right")
-    places += tables.offsets - 1
-    share = (values - tables.start[places]) / tables.width[places]
-    return np.asarray(tables.score[places] + share * tables.rise[places])
+def _encoder(kind: str, part: Part) -> Encode:
+    if isinstance(part, Vocabulary):
+        return index_of(part.values, kind)
+    if isinstance(part, TargetMean):
+        return target_mean(part, kind)
+    if isinstance(part, Hashed):
+        return bucket_of(part.buckets)
+    if isinstance(part, Tokens):
+        return tokens(part)
+    if isinstance(part, Ngrams):
+        return ngrams(part)
+    return absent
 
 
-def _missing_step(name: str, kind: str, place: int) -> Step:
-    absent = {"timestamp": np.isnat, "string": _is_none}.get(kind, _not_finite)
-
-    def step(columns: Columns, out: Features) -> None:
-        out.numeric[:, place] = absent(columns[name])
-
-    return step
-
-
-def _vocabulary_step(name: str, kind: str, part: Vocabulary, place: int) -> Step:
-    indices: dict[Any, int] = {value: index for index, value in enumerate(part.values, FIRST_KNOWN)}
-    if kind == "string":
-        indices[None] = MISSING
-    find = indices.get
-
-    def step(columns: Columns, out: Features) -> None:
-        values = columns[name]
-        found = np.fromiter(
-            map(find, values.tolist(), repeat(UNKNOWN)), np.int32, count=len(values)
-        )
-        if kind != "string":
-            found[_not_finite(values)] = MISSING
-        out.categorical[:, place] = found
-
-    return step
-
-
-def _cycle_step(name: str, of: str, place: int) -> Step:
-    table = _circle(MINUTES_A_DAY if of == "time_of_day" else DAYS_A_YEAR)
-    position = _minute_of_day if of == "time_of_day" else _day_of_year
-
-    def step(columns: Columns, out: Features) -> None:
-        times = columns[name]
-        absent = np.isnat(times)
-        around = table[position(np.where(absent, _EPOCH, times))]
-        around[absent] = 0.0
-        out.numeric[:, place : place + 2] = around
-
-    return step
-
-
-def _weekday_step(name: str, place: int) -> Step:
-    def step(columns: Columns, out: Features) -> None:
-        times = columns[name]
-        days = times.view(np.int64) // _MICROSECONDS_A_DAY
-        found = (days + _FIRST_WEEKDAY) % 7 + FIRST_KNOWN
-        out.categorical[:, place] = np.where(np.isnat(times), MISSING, found)
-
-    return step
-
-
-_EPOCH = np.datetime64(0, "us")
-
-
-def _circle(steps: int) -> NDArray[np.float32]:
-    """Returns sine and cosine of each of the steps around, shape (steps, 2)."""
-    angles = [2 * math.pi * step / steps for step in range(steps)]
-    return np.array([(math.sin(angle), math.cos(angle)) for angle in angles], np.float32)
-
-
-def _minute_of_day(times: NDArray[Any]) -> NDArray[np.int64]:
-    minutes = times.view(np.int64) // _MICROSECONDS_A_MINUTE
-    return np.asarray(minutes % MINUTES_A_DAY)
-
-
-def _day_of_year(times: NDArray[Any]) -> NDArray[np.int64]:
-    days = times.view(np.int64) // _MICROSECONDS_A_DAY
-    first = times.astype("datetime64[Y]").astype("datetime64[D]").view(np.int64)
-    return np.asarray(days - first)
-
-
-def _elapsed_days(times: NDArray[Any]) -> NDArray[np.float64]:
-    return np.where(np.isnat(times), np.nan, times.view(np.int64) / _MICROSECONDS_A_DAY)
-
-
-def _not_finite(values: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.asarray(~np.isfinite(values))
-
-
-def _is_none(values: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.array([value is None for value in values.tolist()], np.bool_)
-
-
-def _upright(values: Any) -> NDArray[np.float64]:
-    return np.array(list(values), np.float64)[:, None]
-
-
-def _joined(arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    return np.concatenate(arrays) if arrays else np.empty(0)
-
-
-def _taken(plan: _Plan, columns: Columns) -> dict[str, NDArray[Any]]:
-    taken: dict[str, NDArray[Any]] = {}
+def _checked(plan: _Plan, columns: Columns) -> dict[str, Column]:
+    found: dict[str, Column] = {}
     for name, kind in plan.inputs:
         if name not in columns:
             raise RequestError(f"the column {name!r} is missing", cause=nearest(name, columns))
         values = columns[name]
         if kind == "timestamp":
             values = np.ascontiguousarray(values, "datetime64[us]")
-        taken[name] = values
-    lengths = {len(values) for values in taken.values()}
+        found[name] = values
+    lengths = {len(values) for values in found.values()}
     if len(lengths) > 1:
         raise DataError(
             "the columns are of different lengths",
-            cause=", ".join(f"{name}: {len(values)}" for name, values in taken.items()),
+            cause=", ".join(f"{name}: {len(values)}" for name, values in found.items()),
         )
-    return taken
+    return found
 
 
 def _rows(columns: Columns) -> int:

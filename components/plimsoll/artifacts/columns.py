@@ -1,0 +1,31 @@
+"""Columns of raw values as the transform takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coded:
+    """A column of text as places in a list of texts: what is made of it is made once a text."""
+
+    codes: NDArray[np.int32]
+    """Shape (rows,): the place of each row's text in ``values``, -1 for missing."""
+    values: Sequence[str]
+    """The texts; one may be there twice, or be in no row."""
+
+    def __len__(self) -> int:
+        """Returns the number of rows."""
+        return len(self.codes)
+
+
+Column = NDArray[Any] | Coded
+Columns = Mapping[str, Column]
+"""Column name -> values, shape (rows,). int and float columns: float64, NaN for missing; bool:
+float64 0 or 1, NaN for missing; string: object array of str, None for missing, or ``Coded``;
+timestamp: datetime64[us] in UTC, NaT for missing. An infinity counts as missing."""
