@@ -8,18 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.artifacts import boosting
-from plimsoll.errors import ArtifactError
+from plimsoll.artifacts import model_files
 
 if TYPE_CHECKING:
     from plimsoll.artifacts.network import Inputs
-
-NETWORK_FILE = "network.json"
-MODULE_FILE = "module.py"
-_FILES = {
-    NETWORK_FILE: (NETWORK_FILE, "weights.safetensors"),
-    boosting.CONFIG_FILE: (boosting.CONFIG_FILE, boosting.TREES_FILE),
-}
 
 
 class Model(Protocol):
@@ -90,27 +82,12 @@ def open_model(folder: Path, *, threads: int = 0) -> Model:
         ArtifactError: if a file is missing or damaged.
         ConfigError: if the user's own network cannot be built here.
     """
-    if files_of(folder)[0] == boosting.CONFIG_FILE:
-        return boosting.load_boosting(folder, threads=threads)
+    if model_files.files_of(folder)[0] == model_files.BOOSTING:
+        from plimsoll.artifacts.boosting import load_boosting
+
+        return load_boosting(folder, threads=threads)
     if threads:
         import torch
 
         torch.set_num_threads(threads)
     return NetworkModel(folder)
-
-
-def files_of(folder: Path) -> tuple[str, ...]:
-    """Returns the names of the files of a model's folder that a package needs.
-
-    Raises:
-        ArtifactError: if it is neither a network's folder nor boosting's, or both.
-    """
-    found = [name for name in _FILES if (folder / name).is_file()]
-    if len(found) != 1:
-        raise ArtifactError(
-            f"{folder} is no model",
-            cause=f"it has {' and '.join(found)}" if found else "it has neither of the files",
-            choices=tuple(_FILES),
-        )
-    own = (MODULE_FILE,) if (folder / MODULE_FILE).is_file() and found == [NETWORK_FILE] else ()
-    return (*_FILES[found[0]], *own)

@@ -20,6 +20,7 @@ from plimsoll.artifacts.files import (
     write_json,
     write_text,
 )
+from plimsoll.artifacts.model_files import files_of
 from plimsoll.errors import ArtifactError
 
 FORMAT = "plimsoll.package/1"
@@ -27,7 +28,6 @@ MANIFEST = "manifest.json"
 FEATURES = "features"
 VERSION_DIGITS = 16
 FIELDS = ("name", "task", "classes", "positive", "inputs", "problem")
-NETWORK_FILES = ("network.json", "weights.safetensors")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Contents:
     problem: Mapping[str, Any]
     """The resolved problem."""
     model: Path
-    """Folder with ``network.json`` and ``weights.safetensors``."""
+    """The model's folder: a network's or boosting's."""
     transform: Path
     """The transform artifact."""
     schema: Path
@@ -95,7 +95,7 @@ class Package:
 
     @property
     def model(self) -> Path:
-        """Folder of the network: ``network.json`` and ``weights.safetensors``."""
+        """The model's folder: a network's or boosting's."""
         return self.folder / "model"
 
     @property
@@ -144,7 +144,7 @@ def write_package(folder: Path, contents: Contents) -> Package:
             cause=f"{len(contents.instances)} instances, {len(contents.answers)} answers",
         )
     with folder_written_whole(folder) as aside:
-        for name in NETWORK_FILES:
+        for name in files_of(contents.model):
             _copy_file(contents.model / name, aside / "model" / name)
         _copy_file(contents.schema / "schema.pbtxt", aside / "schema" / "schema.pbtxt")
         _copy_folder(contents.transform, aside / "transform")

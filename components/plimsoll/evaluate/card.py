@@ -18,6 +18,15 @@ _TASKS = {
     "regression": "estimates {label}",
 }
 
+_FAMILIES = {
+    "linear": "A linear model",
+    "mlp": "A network",
+    "tabm": "An ensemble of networks that share most of their weights (TabM)",
+    "dcn": "A network with crosses of its inputs (DCN-v2)",
+    "module": "A network of its authors' own code",
+    "boosting": "Gradient boosting (LightGBM)",
+}
+
 
 def model_card(found: Evaluation, plan: FeaturePlan | None) -> str:
     """Returns a model's card.
@@ -31,7 +40,15 @@ def model_card(found: Evaluation, plan: FeaturePlan | None) -> str:
     what = _TASKS[label.task].format(
         label=label.name, positive=label.positive, count=len(label.classes)
     )
-    lines = [f"# {problem.name}", "", f"A network that {what}.", "", "## Data", ""]
+    lines = [
+        f"# {problem.name}",
+        "",
+        f"{_FAMILIES[found.family]} that {what}.",
+        *_code(found),
+        "",
+        "## Data",
+        "",
+    ]
     lines += [f"Dataset `{dataset.id[:16]}`, split by {problem.split.by or 'hash'}:", ""]
     lines += [f"- {split}: {dataset.rows(split):,} rows" for split in SPLITS]
     lines += ["", "## How good it is", "", *_table(found.metrics, found.baseline)]
@@ -53,6 +70,16 @@ _LIMITS = (
     "The figures hold for rows like those of the test split; when the data moves, they do not.",
     "It finds what goes together, not what causes what.",
 )
+
+
+def _code(found: Evaluation) -> list[str]:
+    if not found.code:
+        return []
+    said = (
+        f"**This package holds code**, `model/module.py` (SHA-256 `{found.code}`), which runs "
+        "wherever the model is loaded: read it before you serve it."
+    )
+    return ["", said]
 
 
 def _features(plan: FeaturePlan) -> list[str]:

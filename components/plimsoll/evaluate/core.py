@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.artifacts import network
+from plimsoll.artifacts import model_files
 from plimsoll.artifacts.dataset import Dataset, open_dataset
 from plimsoll.artifacts.examples import Examples, open_examples
 from plimsoll.artifacts.feature_plan import FeaturePlan, open_plan
-from plimsoll.artifacts.files import write_text
+from plimsoll.artifacts.files import digest_file, write_text
+from plimsoll.artifacts.model import Model, open_model
 from plimsoll.artifacts.package import Contents, Package, write_package
 from plimsoll.artifacts.statistics import open_statistics
 from plimsoll.artifacts.transform import Transform, read_transform
@@ -50,6 +51,10 @@ class Inputs:
 class Evaluation:
     """All that was found out about a model."""
 
+    family: str
+    """``linear``, ``mlp``, ``tabm``, ``dcn``, ``module`` or ``boosting``."""
+    code: str
+    """SHA-256 of the code that the model holds, if it is a network of one's own; else empty."""
     dataset: Dataset
     examples: Examples
     transform: Transform
@@ -94,10 +99,10 @@ def evaluate(inputs: Inputs, package: str | Path, page: str | Path) -> Found:
     Raises:
         ArtifactError: if an artifact is damaged, or they do not belong together.
     """
-    module = network.load_network(inputs.model)
-    found = examine(inputs, module)
+    model = open_model(inputs.model)
+    found = examine(inputs, model)
     reason = gate.reason(found.verdicts)
-    packaged = write_package(Path(package), _contents(inputs, found, module))
+    packaged = write_package(Path(package), _contents(inputs, found, model))
     write_text(Path(page), report.page(found).html())
     return Found(
         blessed=not reason,
@@ -112,14 +117,14 @@ def evaluate(inputs: Inputs, package: str | Path, page: str | Path) -> Found:
     )
 
 
-def examine(inputs: Inputs, module: network.Network) -> Evaluation:
+def examine(inputs: Inputs, model: Model) -> Evaluation:
     """Measures a model and its baseline, and judges the model."""
     dataset, examples = open_dataset(inputs.dataset), open_examples(inputs.examples)
     transform = read_transform(inputs.transform)
     _check_together(dataset, examples)
-    _check_shape(module.config, examples)
+    _check_shape(model, examples)
     _check_statistics(inputs.statistics, dataset)
-    answers = {split: _answers(module, examples, split) for split in SPLITS}
+    answers = {split: _answers(model, examples, split) for split in SPLITS}
     baseline_answers = {
         split: _baseline(inputs.model / "baseline" / f"{split}.npy", answers[split])
         for split in BASELINE_SPLITS
@@ -130,6 +135,8 @@ def examine(inputs: Inputs, module: network.Network) -> Evaluation:
         dataset, lambda rows: _measured(examples, "test", answers["test"], rows)
     )
     return Evaluation(
+        family=model.family,
+        code=_code(inputs.model),
         dataset=dataset,
         examples=examples,
         transform=transform,
@@ -145,17 +152,22 @@ def examine(inputs: Inputs, module: network.Network) -> Evaluation:
     )
 
 
+def _code(model: Path) -> str:
+    own = model_files.MODULE in model_files.files_of(model)
+    return digest_file(model / model_files.MODULE) if own else ""
+
+
 @dataclass(frozen=True)
 class _Rows:
-    """A split's inputs, as the network takes them."""
+    """A split's inputs, as a model takes them."""
 
     numeric: NDArray[np.float32]
     categorical: NDArray[np.int32]
 
 
-def _answers(module: network.Network, examples: Examples, split: str) -> Floats:
+def _answers(model: Model, examples: Examples, split: str) -> Floats:
     rows = _Rows(examples.numeric(split), examples.categorical(split))
-    return network.predict(module, module.config, rows)
+    return model.predict(rows)
 
 
 def _measured(
@@ -198,15 +210,17 @@ def _check_statistics(folder: Path, dataset: Dataset) -> None:
         )
 
 
-def _check_shape(shape: network.NetworkConfig, examples: Examples) -> None:
+def _check_shape(model: Model, examples: Examples) -> None:
     sizes = tuple(item.size for item in examples.categorical_outputs)
     outputs = len(examples.classes) or 1
-    found = (shape.task, shape.outputs, shape.numeric, shape.categories)
-    wanted = (examples.task, outputs, len(examples.numeric_names), sizes)
+    widths = tuple(item.width for item in examples.categorical_outputs)
+    found = (model.task, model.outputs, model.numeric, model.categories, model.widths)
+    wanted = (examples.task, outputs, len(examples.numeric_names), sizes, widths)
     if found != wanted:
         raise ArtifactError(
             "the model was not trained on examples like these",
-            cause=f"task, outputs, numeric columns and categories: the model's are {found}, "
+            cause="task, outputs, numeric columns, categories and their widths: "
+            f"the model's are {found}, "
             f"the examples' {wanted}",
             hint="train again on these examples",
         )
@@ -225,7 +239,7 @@ def _baseline(path: Path, answers: Floats) -> Floats:
     return found
 
 
-def _contents(inputs: Inputs, found: Evaluation, module: network.Network) -> Contents:
+def _contents(inputs: Inputs, found: Evaluation, model: Model) -> Contents:
     dataset, transform = found.dataset, found.transform
     plan = None if dataset.feature_plan is None else open_plan(dataset.feature_plan)
     columns = inputs_of(dataset, transform, plan)
@@ -243,7 +257,7 @@ def _contents(inputs: Inputs, found: Evaluation, module: network.Network) -> Con
         schema=inputs.schema,
         statistics=inputs.statistics,
         instances=requests,
-        answers=warmup.answers(requests, transform, module),
+        answers=warmup.answers(requests, transform, model),
         metrics={
             **found.metrics,
             "baseline": found.baseline,
@@ -252,7 +266,10 @@ def _contents(inputs: Inputs, found: Evaluation, module: network.Network) -> Con
                 {**vars(verdict), "passed": verdict.passed} for verdict in found.verdicts
             ],
         },
-        lineage=lineage.lineage(dataset, inputs.transform, inputs.model, plan),
+        lineage={
+            **lineage.lineage(dataset, inputs.transform, inputs.model, plan),
+            "model": {"family": found.family, "code": found.code},
+        },
         model_card=card.model_card(found, plan),
         features=dataset.feature_plan,
     )
@@ -284,7 +301,9 @@ def _notes(found: Evaluation, package: Package, reason: str) -> list[str]:
         for name, value in values.items()
         if math.isnan(value)
     ]
-    lines = [f"test {metric} {ours:.4f}; gradient boosting {theirs:.4f}"]
+    lines = [f"test {metric} {ours:.4f} ({found.family}); gradient boosting {theirs:.4f}"]
+    if found.code:
+        lines.append(f"the package HOLDS CODE, model/module.py, SHA-256 {found.code[:16]}")
     if found.inferred:
         lines.append("no thresholds given: no worse than a constant guess, beyond chance")
         if any(verdict.bound == "min" and verdict.allowed == 0 for verdict in found.verdicts):

@@ -34,7 +34,15 @@ _HEADLINES = {
     "multiclass": ("accuracy", "auc", "log_loss", "f1"),
     "regression": ("rmse", "mae", "r2"),
 }
-OURS, THEIRS = "network", "gradient boosting"
+OURS, THEIRS = "this model", "gradient boosting"
+_FAMILIES = {
+    "linear": "a linear model",
+    "mlp": "a network",
+    "tabm": "an ensemble of networks (TabM)",
+    "dcn": "a network with crosses (DCN-v2)",
+    "module": "a network of your own",
+    "boosting": "gradient boosting",
+}
 
 
 def page(found: Evaluation) -> Page:
@@ -42,7 +50,8 @@ def page(found: Evaluation) -> Page:
     problem, task = found.dataset.problem, found.examples.task
     made = Page(
         f"Evaluation: {problem.label}",
-        f"{task} on {found.examples.rows['test']:,} test rows, never seen in training.",
+        f"{task} by {_FAMILIES[found.family]} on {found.examples.rows['test']:,} test rows, "
+        "never seen in training.",
     )
     test, baseline = found.metrics["test"], found.baseline["test"]
     made.add_bare(

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from plimsoll.artifacts import network, predictions
+from plimsoll.artifacts import predictions
 from plimsoll.artifacts.dataset import Dataset
+from plimsoll.artifacts.model import Model
 from plimsoll.artifacts.rows import rows_from_table
 from plimsoll.artifacts.transform import Transform
 from plimsoll.transform import apply
@@ -37,10 +38,10 @@ def instances(dataset: Dataset, inputs: Sequence[Mapping[str, Any]]) -> list[dic
 
 
 def answers(
-    rows: Sequence[dict[str, Any]], transform: Transform, module: network.Network
+    rows: Sequence[dict[str, Any]], transform: Transform, model: Model
 ) -> list[dict[str, Any]]:
     """Returns the answers to requests, on the very path that serving takes."""
     features = apply.apply(transform, apply.columns_from_rows(transform, rows))
     label = transform.label
-    array = network.predict(module, module.config, features)
+    array = model.predict(features)
     return predictions.as_answers(label.task, label.classes, label.positive, array)

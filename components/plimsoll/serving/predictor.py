@@ -1,4 +1,4 @@
-"""From raw rows to answers: the package's transform, its network, its answers' form."""
+"""From raw rows to answers: the package's transform, its model, its answers' form."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from plimsoll.artifacts import network, predictions
+from plimsoll.artifacts import predictions
+from plimsoll.artifacts.model import open_model
 from plimsoll.artifacts.package import Package
 from plimsoll.artifacts.transform import read_transform
 from plimsoll.transform import apply
@@ -23,11 +23,10 @@ class Predictor:
     """
 
     def __init__(self, package: Package) -> None:
-        # One request uses one core: more threads cost more in handing over than they compute.
-        torch.set_num_threads(1)
         self.package = package
         self._transform = read_transform(package.transform)
-        self._network = network.load_network(package.model)
+        # One request uses one core: more threads cost more in handing over than they compute.
+        self._model = open_model(package.model, threads=1)
 
     def check_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Checks that rows are mappings of columns that are known, whatever they leave out.
@@ -68,7 +67,7 @@ class Predictor:
             columns: Columns in the transform's own form.
         """
         features = apply.apply(self._transform, columns)
-        return network.predict(self._network, self._network.config, features)
+        return self._model.predict(features)
 
     def answers(self, array: NDArray[np.float64]) -> list[dict[str, Any]]:
         """Returns the v1 answers of what ``predict_columns`` returned."""
