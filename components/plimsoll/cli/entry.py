@@ -10,7 +10,18 @@ import sys
 from collections.abc import Sequence
 
 from plimsoll import __version__
-from plimsoll.cli import caches, data, environments, features, fork, pipelines, runs, schema, watch
+from plimsoll.cli import (
+    caches,
+    data,
+    environments,
+    features,
+    fork,
+    katib,
+    pipelines,
+    runs,
+    schema,
+    watch,
+)
 from plimsoll.errors import PlimsollError
 from plimsoll.printable import printable
 
@@ -50,7 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"plimsoll {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for group in (runs, watch, fork, data, schema, features, environments, caches, pipelines):
+    groups = (runs, watch, fork, data, schema, features, katib, environments, caches, pipelines)
+    for group in groups:
         group.add(commands)
     return parser
 

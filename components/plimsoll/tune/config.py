@@ -12,6 +12,12 @@ from plimsoll.errors import ConfigError, nearest
 NAME = "tune config"
 SAMPLERS = ("tpe", "random")
 PRUNERS = ("median", "hyperband", "none")
+METRIC = "eval_loss"
+"""What a search makes small, as it is printed and kept."""
+MARKS = 20
+"""A training's way is marked so often, whatever its epochs: trials are compared at a mark."""
+FIRST_TRIALS = 5
+"""Trials that the median is not asked about: it would rest on too few."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +72,14 @@ def parse(text: str) -> TuneConfig:
         ConfigError: if it is not a JSON object, or a field is unknown or does not hold.
     """
     return from_json(TuneConfig, text, NAME)
+
+
+def rising_marks(warm_up: float) -> int:
+    """Returns the marks up to which no trial is pruned.
+
+    While the learning rate rises, a loss says little of where it will end.
+
+    Args:
+        warm_up: Share of the steps in which it rises.
+    """
+    return min(MARKS - 1, math.ceil(MARKS * warm_up) + 1)

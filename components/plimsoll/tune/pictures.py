@@ -21,9 +21,9 @@ from plimsoll.pictures.charts import (
 )
 from plimsoll.pictures.markup import Html
 from plimsoll.pictures.page import Page
+from plimsoll.tune.config import MARKS
 from plimsoll.tune.search import Finished
 from plimsoll.tune.space import Knob, text_of
-from plimsoll.tune.trial import MARKS
 
 if TYPE_CHECKING:
     from plimsoll.tune.core import Asked, Found
@@ -87,8 +87,10 @@ def _history(found: Found, name: str) -> Html:
             continue
         # A gap after each: dots that no line joins.
         dots[trial.state] += [(trial.number, trial.eval_loss), (trial.number, NO_NUMBER)]
-        if trial.state == "complete":
-            best = min(best, trial.eval_loss)
+        if trial.state == "complete" and trial.eval_loss < best:
+            # A step: the best holds until the trial that is better.
+            line += [(float(trial.number), best)] if line else []
+            best = trial.eval_loss
         if best < math.inf:
             line.append((float(trial.number), best))
     series = {"best so far": line, **{state: points for state, points in dots.items() if points}}
@@ -167,7 +169,7 @@ def _facts(found: Found, asked: Asked) -> dict[str, object]:
     order = [*drawn, *(name for name in config if name not in drawn)]
     base = asked.space.base.to_dict()
     return {
-        name: text_of(config[name])
+        name: _cell(config[name])
         for name in order
         if name in drawn or config[name] != base[name] or name == "model"
     }

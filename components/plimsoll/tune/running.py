@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from plimsoll.artifacts.examples import Examples
 from plimsoll.train.job import Job
 from plimsoll.tune.search import Drawn, Finished, Search
+from plimsoll.tune.space import text_of
 from plimsoll.tune.workers import Outcome, Share, Worker, shares
 
 if TYPE_CHECKING:
@@ -108,7 +109,10 @@ class Running:
         parts.append(trial.state)
         if trial.eval_loss is not None:
             parts.append(f"eval loss {trial.eval_loss:.5f}")
-        parts += [f"{name}={value}" for name, value in trial.values.items()]
+        parts += [
+            f"{name}={f'{value:.4g}' if isinstance(value, float) else text_of(value)}"
+            for name, value in trial.values.items()
+        ]
         if best is not None:
             parts.append(f"(best {best.eval_loss:.5f}, trial {best.number})")
         _say(" ".join(parts))

@@ -16,14 +16,11 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from plimsoll.train.config import TrainConfig
-from plimsoll.tune.config import TuneConfig
+from plimsoll.tune.config import FIRST_TRIALS, MARKS, TuneConfig, rising_marks
 from plimsoll.tune.journal import open_study
 from plimsoll.tune.space import Knob, Space, value_of
-from plimsoll.tune.trial import MARKS
 from plimsoll.tune.workers import Outcome
 
-FIRST_TRIALS = 5
-"""Trials that the median is not asked about: it would rest on too few."""
 NAME = "tune"
 SPENT = "seconds"
 STATES = {
@@ -265,8 +262,7 @@ def _sampler(config: TuneConfig, number: int) -> optuna.samplers.BaseSampler:
 
 
 def _pruner(space: Space, config: TuneConfig) -> optuna.pruners.BasePruner:
-    # While the learning rate rises, a loss says little of where it will end.
-    rising = min(MARKS - 1, math.ceil(MARKS * space.base.warm_up) + 1)
+    rising = rising_marks(space.base.warm_up)
     if config.pruner == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=FIRST_TRIALS, n_warmup_steps=rising)
     if config.pruner == "hyperband":

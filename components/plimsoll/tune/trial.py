@@ -28,10 +28,7 @@ from plimsoll.train.config import TrainConfig
 from plimsoll.train.events import Epoch, Event, Started
 from plimsoll.train.job import Job
 from plimsoll.tune import space as spaces
-
-MARKS = 20
-"""A training's way is marked so often, whatever its epochs: trials are compared at a mark."""
-METRIC = "eval_loss"
+from plimsoll.tune.config import MARKS, METRIC
 
 Teller = Callable[[int, float], None]
 """Takes a mark from 1 to ``MARKS``, and the loss on eval there; raises to end the trial."""

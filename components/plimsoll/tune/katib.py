@@ -1,0 +1,344 @@
+"""The same search on a cluster: a Katib Experiment (kubeflow.org/v1beta1) of a search space.
+
+Each trial is a Job, or a TrainJob of one node, that runs ``plimsoll.tune.trial`` and prints its
+loss on eval at every mark of its way, behind the time of day, as Katib's collector reads it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from plimsoll.artifacts.files import canonical_json
+from plimsoll.errors import ArtifactError, ConfigError, UsageError, nearest
+from plimsoll.images import image
+from plimsoll.train import config as train_configs
+from plimsoll.train.launcher_config import BUCKET, CLAIM, LauncherConfig
+from plimsoll.tune.config import FIRST_TRIALS, METRIC, TuneConfig, rising_marks
+from plimsoll.tune.space import Knob, Space, value_of
+
+API = "kubeflow.org/v1beta1"
+KINDS = ("job", "trainjob")
+TRAINJOB_API = "trainer.kubeflow.org/v1alpha1"
+CONTAINERS = {"job": "trial", "trainjob": "node"}
+"""Kind -> the name of its container; a TrainJob's runtime names it."""
+MODULE = "plimsoll.tune.trial"
+ANNOTATION = "plimsoll/train-config"
+MANAGER = "plimsoll.dev/katib"
+BUCKETS = "/gcs"
+AT_A_TIME = 3
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What an Experiment is made for."""
+
+    name: str
+    examples: str
+    """``gs://BUCKET/folder``, ``pvc://CLAIM/folder``, or a path where ``launcher`` mounts it."""
+    kind: str = "job"
+    """``job``: a Job of Kubernetes; ``trainjob``: one of Kubeflow Trainer."""
+    launcher: LauncherConfig = dataclasses.field(default_factory=LauncherConfig)
+    """What each trial's pod asks the cluster for."""
+    module: str = ""
+    """``package.module:function`` of the user's own network, which the image has."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            cause = nearest(self.kind, KINDS)
+            raise ConfigError(f"katib: kind is {self.kind!r}", cause=cause, choices=KINDS)
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(
+                f"katib: the name {self.name!r} is none that the cluster takes",
+                cause="trials add to it: at most 40 small letters, digits and -",
+            )
+        if self.launcher.nodes != 1:
+            raise ConfigError(
+                "katib: a trial runs on one node",
+                cause=f"launcher config: nodes is {self.launcher.nodes}",
+                hint="leave nodes out; the best config may be trained on any number of them",
+            )
+        if "://" in self.module or "\n" in self.module:
+            raise ConfigError(
+                "katib: the module must be package.module:function",
+                hint="bring your network into the image, or tune here: the component tune",
+            )
+
+
+def experiment(space: Space, config: TuneConfig, form: Form) -> dict[str, Any]:
+    """Returns the Experiment as JSON values.
+
+    Args:
+        space: What is searched; knobs without an effect on a trial's model do nothing there.
+        config: The budget, and how to search.
+        form: What it is made for.
+
+    Raises:
+        ConfigError: if Katib cannot do what is asked.
+    """
+    _check(config)
+    launcher, examples = _placed(form)
+    metadata: dict[str, Any] = {
+        "name": form.name,
+        "labels": {"app.kubernetes.io/managed-by": "plimsoll"},
+        "annotations": {ANNOTATION: canonical_json(space.base.to_dict())},
+    }
+    if launcher.namespace:
+        metadata["namespace"] = launcher.namespace
+    command = _command(space, form, examples)
+    trial = _job(launcher, command) if form.kind == "job" else _trainjob(launcher, command)
+    spec: dict[str, Any] = {
+        "objective": {
+            "type": "minimize",
+            "objectiveMetricName": METRIC,
+            # What is printed last is of the weights that are kept.
+            "metricStrategies": [{"name": METRIC, "value": "latest"}],
+        },
+        "algorithm": _algorithm(config),
+        "maxTrialCount": config.trials,
+        "parallelTrialCount": config.workers or AT_A_TIME,
+        "maxFailedTrialCount": max(AT_A_TIME, config.trials // 3),
+        "metricsCollectorSpec": {"collector": {"kind": "StdOut"}},
+        "parameters": [_parameter(knob) for knob in space.knobs],
+        "trialTemplate": {
+            "retain": False,
+            "primaryContainerName": CONTAINERS[form.kind],
+            "trialParameters": [
+                {"name": knob.name, "description": knob.said(), "reference": knob.name}
+                for knob in space.knobs
+            ],
+            "trialSpec": trial,
+        },
+    }
+    if config.pruner == "median":
+        spec["earlyStopping"] = _early_stopping(space)
+    return {"apiVersion": API, "kind": "Experiment", "metadata": metadata, "spec": spec}
+
+
+def best_config(found: Mapping[str, Any]) -> str:
+    """Returns the best trial's TrainConfig, whole, as JSON.
+
+    Args:
+        found: An Experiment as the cluster tells it: ``kubectl get experiment NAME -o json``.
+
+    Raises:
+        ArtifactError: if it is not one that was rendered here, or no trial has ended.
+    """
+    metadata, status = found.get("metadata") or {}, found.get("status") or {}
+    base = (metadata.get("annotations") or {}).get(ANNOTATION)
+    if found.get("kind") != "Experiment" or base is None:
+        raise ArtifactError(
+            "this is no Experiment that `plimsoll katib` rendered",
+            cause=f"kind is {found.get('kind')!r}, and there is no annotation {ANNOTATION}"
+            if base is None
+            else f"kind is {found.get('kind')!r}",
+            hint="kubectl get experiment NAME -o json > experiment.json",
+        )
+    best = (status.get("currentOptimalTrial") or {}).get("parameterAssignments") or []
+    if not best:
+        raise ArtifactError("no trial of the Experiment has come to its end yet")
+    values = {item["name"]: value_of(item["name"], str(item["value"])) for item in best}
+    config = dataclasses.replace(train_configs.parse(base), **values)
+    return canonical_json(config.to_dict())
+
+
+def _check(config: TuneConfig) -> None:
+    if config.seconds:
+        raise ConfigError(
+            "katib: there is no budget by seconds there",
+            cause=f"tune config: seconds is {config.seconds:g}",
+            hint='give it by trials: {"trials": 30}; a trial is limited by time_limit_minutes',
+        )
+    if config.pruner == "hyperband":
+        raise ConfigError(
+            "katib: trials are pruned by the median there, or not at all",
+            cause="tune config: pruner is 'hyperband'",
+            choices=("median", "none"),
+        )
+
+
+def _placed(form: Form) -> tuple[LauncherConfig, str]:
+    """Returns the launcher config and the examples' place as the trial's pod sees it."""
+    launcher, examples = form.launcher, form.examples
+    if examples.startswith(CLAIM):
+        claim, _, folder = examples.removeprefix(CLAIM).partition("/")
+        if launcher.storage and launcher.claim != claim:
+            raise ConfigError(
+                f"katib: the examples lie on the claim {claim!r}, the launcher config has another",
+                cause=f"storage is {launcher.storage!r}",
+            )
+        launcher = dataclasses.replace(launcher, storage=f"{CLAIM}{claim}")
+        return launcher, f"{launcher.mount_path.rstrip('/')}/{folder}"
+    if examples.startswith(BUCKET):
+        return launcher, examples
+    roots = [launcher.mount_path] if launcher.claim else []
+    roots += [f"{BUCKETS}/{launcher.bucket}"] if launcher.bucket else []
+    if not any(examples.startswith(f"{root.rstrip('/')}/") for root in roots):
+        raise UsageError(
+            f"katib: no trial could read the examples {examples}",
+            cause=f"mounted are: {', '.join(roots) or 'no folders'}",
+            hint="name them as pvc://CLAIM/folder or gs://BUCKET/folder",
+        )
+    return launcher, examples
+
+
+def _command(space: Space, form: Form, examples: str) -> list[str]:
+    # Katib makes one line for sh of a trial's command, and quotes nothing: so it is one here.
+    words = ["python", "-m", MODULE, "--examples", examples]
+    words += ["--config", canonical_json(space.base.to_dict())]
+    words += ["--module", form.module] if form.module else []
+    line = " ".join(shlex.quote(word) for word in words)
+    drawn = [f"--set '{knob.name}=${{trialParameters.{knob.name}}}'" for knob in space.knobs]
+    return ["sh", "-c", " ".join([line, *drawn])]
+
+
+def _parameter(knob: Knob) -> dict[str, Any]:
+    if knob.choices:
+        feasible: dict[str, Any] = {"list": list(knob.texts())}
+        return {"name": knob.name, "parameterType": "categorical", "feasibleSpace": feasible}
+    feasible = {"min": _number(knob.low), "max": _number(knob.high)}
+    feasible["distribution"] = "logUniform" if knob.log else "uniform"
+    step = knob.step or (1 if knob.whole and not knob.log else 0)
+    if step:
+        feasible["step"] = _number(step)
+    kind = "int" if knob.whole else "double"
+    return {"name": knob.name, "parameterType": kind, "feasibleSpace": feasible}
+
+
+def _number(value: float) -> str:
+    return json.dumps(value)
+
+
+def _algorithm(config: TuneConfig) -> dict[str, Any]:
+    settings = {"random_state": config.seed}
+    if config.sampler == "tpe":
+        settings["n_startup_trials"] = config.random_trials
+    return {
+        "algorithmName": "multivariate-tpe" if config.sampler == "tpe" else "random",
+        "algorithmSettings": [
+            {"name": name, "value": str(value)} for name, value in sorted(settings.items())
+        ],
+    }
+
+
+def _early_stopping(space: Space) -> dict[str, Any]:
+    rising = rising_marks(space.base.warm_up)
+    settings = {"min_trials_required": FIRST_TRIALS, "start_step": rising}
+    return {
+        "algorithmName": "medianstop",
+        "algorithmSettings": [
+            {"name": name, "value": str(value)} for name, value in settings.items()
+        ],
+    }
+
+
+def _job(launcher: LauncherConfig, command: list[str]) -> dict[str, Any]:
+    volumes, mounts = _volumes(launcher)
+    container: dict[str, Any] = {
+        "name": CONTAINERS["job"],
+        "image": launcher.image or image("train"),
+        "command": command,
+        "env": _env(launcher),
+        "volumeMounts": mounts,
+    }
+    if launcher.resources:
+        asked = {name: str(value) for name, value in launcher.resources.items()}
+        container["resources"] = {"requests": asked, "limits": asked}
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "containers": [container],
+        "volumes": volumes,
+        **_where(launcher),
+    }
+    template: dict[str, Any] = {"spec": pod}
+    if launcher.bucket:
+        template["metadata"] = {"annotations": {"gke-gcsfuse/volumes": "true"}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": math.ceil(launcher.time_limit_minutes * 60),
+            "template": template,
+        },
+    }
+
+
+def _trainjob(launcher: LauncherConfig, command: list[str]) -> dict[str, Any]:
+    volumes, mounts = _volumes(launcher)
+    name = CONTAINERS["trainjob"]
+    trainer: dict[str, Any] = {
+        "image": launcher.image or image("train"),
+        "command": command,
+        "env": _env(launcher),
+        "numNodes": 1,
+    }
+    if launcher.resources:
+        asked = {key: str(value) for key, value in launcher.resources.items()}
+        trainer["resourcesPerNode"] = {"requests": asked, "limits": asked}
+    pod: dict[str, Any] = {
+        "volumes": volumes,
+        "containers": [{"name": name, "volumeMounts": mounts}],
+        **_where(launcher),
+    }
+    template: dict[str, Any] = {"spec": pod}
+    if launcher.bucket:
+        template["metadata"] = {"annotations": {"gke-gcsfuse/volumes": "true"}}
+    jobs = [{"name": name, "template": {"spec": {"template": template}}}]
+    patch = {"template": {"spec": {"replicatedJobs": jobs}}}
+    return {
+        "apiVersion": TRAINJOB_API,
+        "kind": "TrainJob",
+        "spec": {
+            "runtimeRef": {"name": launcher.runtime},
+            "activeDeadlineSeconds": math.ceil(launcher.time_limit_minutes * 60),
+            "trainer": trainer,
+            "runtimePatches": [{"manager": MANAGER, "trainingRuntimeSpec": patch}],
+        },
+    }
+
+
+def _where(launcher: LauncherConfig) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if launcher.service_account:
+        found["serviceAccountName"] = launcher.service_account
+    if launcher.node_selector:
+        found["nodeSelector"] = dict(launcher.node_selector)
+    return found
+
+
+def _env(launcher: LauncherConfig) -> list[dict[str, Any]]:
+    values = {"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE", **launcher.env}
+    found: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
+    for name, place in sorted(launcher.secrets.items()):
+        secret, _, key = place.partition("/")
+        reference = {"secretKeyRef": {"name": secret, "key": key}}
+        found.append({"name": name, "valueFrom": reference})
+    return found
+
+
+def _volumes(launcher: LauncherConfig) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    volumes: list[dict[str, Any]] = []
+    mounts: list[dict[str, Any]] = []
+    if launcher.shared_memory:
+        size = {"medium": "Memory", "sizeLimit": launcher.shared_memory}
+        volumes.append({"name": "shared-memory", "emptyDir": size})
+        mounts.append({"name": "shared-memory", "mountPath": "/dev/shm"})  # noqa: S108
+    if launcher.claim:
+        claim = {"claimName": launcher.claim, "readOnly": True}
+        volumes.append({"name": "storage", "persistentVolumeClaim": claim})
+        mounts.append({"name": "storage", "mountPath": launcher.mount_path, "readOnly": True})
+    if launcher.bucket:
+        attributes = {"bucketName": launcher.bucket, "mountOptions": "implicit-dirs"}
+        csi = {"driver": "gcsfuse.csi.storage.gke.io", "readOnly": True}
+        volumes.append({"name": "storage", "csi": {**csi, "volumeAttributes": attributes}})
+        mount = f"{BUCKETS}/{launcher.bucket}"
+        mounts.append({"name": "storage", "mountPath": mount, "readOnly": True})
+    return volumes, mounts
