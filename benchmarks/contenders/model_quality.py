@@ -1,0 +1,217 @@
+"""Trains on a data set one way and prints the losses and scores on eval and test as JSON.
+
+Arguments: the data set, or the folder of an examples artifact; the seed; the way, ``auto`` or
+``tuned``; its settings as JSON: of ``auto`` a TrainConfig, of ``tuned`` ``trials`` and ``seconds``
+at most of the search, ``threads``, or ``parameters`` that an earlier search found.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import quality_data
+from numpy.typing import NDArray
+from sklearn import metrics
+
+from plimsoll.artifacts.blend import blended
+from plimsoll.artifacts.examples import Examples, open_examples
+from plimsoll.artifacts.model import open_model
+from plimsoll.train import auto, loop
+from plimsoll.train.blending import loss_of, weights_for
+from plimsoll.train.boosting import boost
+from plimsoll.train.config import TrainConfig
+from plimsoll.train.job import Job
+
+SPLITS = ("eval", "test")
+MOST_TREES = 3000
+STALE_TREES = 50
+
+Answers = dict[str, NDArray[np.float64]]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rows:
+    numeric: NDArray[np.float32]
+    categorical: NDArray[np.int32]
+
+
+def main(data: str, seed: int, way: str, settings: dict[str, Any]) -> None:
+    """Trains and prints what came of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(data)
+        if data in quality_data.TABLES:
+            source = Path(folder) / "examples"
+            quality_data.write(data, seed, source)
+        begun = time.perf_counter()
+        examples = open_examples(source)
+        if way == "auto":
+            told = by_auto(examples, TrainConfig(model="auto", seed=seed, **settings), Path(folder))
+        else:
+            told = by_search(examples, seed, **settings)
+        seconds = time.perf_counter() - begun
+    print(json.dumps({"rows": examples.rows["train"], "seconds": seconds, **told}))
+
+
+def by_auto(examples: Examples, config: TrainConfig, folder: Path) -> dict[str, Any]:
+    """Trains every candidate that the budget has time for; tells of each, and of the best."""
+    begun, tried = time.perf_counter(), []
+    answers: list[Answers] = []
+    for place, candidate in enumerate(auto.candidates(examples, config)):
+        started = time.perf_counter()
+        if tried and config.time_budget and started - begun > config.time_budget:
+            break
+        answers.append(_answers(examples, candidate, folder / str(place)))
+        seconds = time.perf_counter() - started
+        tried.append({"model": candidate.model, "seconds": seconds, **told(examples, answers[-1])})
+        sys.stderr.write(f"{json.dumps(tried[-1])}\n")
+    label = np.asarray(examples.label("eval"))
+    weights = weights_for(examples.task, label, [answer["eval"] for answer in answers])
+    best = {split: blended([answer[split] for answer in answers], weights) for split in SPLITS}
+    return {"weights": weights, "tried": tried, **told(examples, best)}
+
+
+def _answers(examples: Examples, config: TrainConfig, out: Path) -> Answers:
+    if config.model == "boosting":
+        return dict(boost(examples, config, SPLITS).predictions)
+    job = Job(examples=examples.folder, out=out, config=config.for_rows(examples.rows["train"]))
+    loop.run(job)
+    model = open_model(out)
+    return {split: model.predict(_rows(examples, split)) for split in SPLITS}
+
+
+def by_search(
+    examples: Examples,
+    seed: int,
+    *,
+    trials: int = 30,
+    seconds: float = 300.0,
+    threads: int = 0,
+    parameters: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Searches LightGBM's parameters by Optuna's TPE on eval; tells of the best."""
+    import optuna
+
+    from plimsoll.artifacts.boosting import lightgbm
+
+    library = lightgbm()
+    matrices = {split: _matrix(examples, split) for split in ("train", *SPLITS)}
+    label = {split: np.asarray(examples.label(split)) for split in ("train", *SPLITS)}
+    best: dict[str, Any] = {"loss": np.inf}
+
+    def tried(chosen: dict[str, Any]) -> float:
+        numeric = len(examples.numeric_names)
+        rows = library.Dataset(
+            matrices["train"],
+            label["train"],
+            categorical_feature=list(range(numeric, matrices["train"].shape[1])),
+            params=chosen,
+        )
+        fitted = library.train(
+            {**chosen, **_objective(examples), "seed": seed, "num_threads": threads},
+            rows,
+            MOST_TREES if examples.task != "multiclass" else MOST_TREES // 5,
+            valid_sets=[rows.create_valid(matrices["eval"], label["eval"])],
+            callbacks=[library.early_stopping(STALE_TREES, verbose=False)],
+        )
+        answers = {split: _full(fitted.predict(matrices[split])) for split in SPLITS}
+        if examples.task == "regression":
+            answers = {split: answer.reshape(-1) for split, answer in answers.items()}
+        loss = loss_of(examples.task, label["eval"], answers["eval"])
+        if loss < best["loss"]:
+            best.update(loss=loss, answers=answers, parameters=chosen, trees=fitted.best_iteration)
+        return loss
+
+    done = 1
+    if parameters is None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+        study.enqueue_trial(_DEFAULTS)
+        study.optimize(lambda trial: tried(_drawn(trial)), n_trials=trials, timeout=seconds)
+        done = len(study.trials)
+    else:
+        tried(parameters)
+    return {
+        "trials": done,
+        "trees": best["trees"],
+        "parameters": best["parameters"],
+        **told(examples, best["answers"]),
+    }
+
+
+_DEFAULTS = {
+    "learning_rate": 0.1,
+    "num_leaves": 31,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 1.0,
+    "bagging_fraction": 1.0,
+    "lambda_l1": 1e-3,
+    "lambda_l2": 1e-3,
+    "cat_smooth": 10.0,
+}
+
+
+def _drawn(trial: Any) -> dict[str, Any]:
+    return {
+        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.3, log=True),
+        "num_leaves": trial.suggest_int("num_leaves", 4, 256, log=True),
+        "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 3, 300, log=True),
+        "feature_fraction": trial.suggest_float("feature_fraction", 0.3, 1.0),
+        "bagging_fraction": trial.suggest_float("bagging_fraction", 0.5, 1.0),
+        "lambda_l1": trial.suggest_float("lambda_l1", 1e-3, 10.0, log=True),
+        "lambda_l2": trial.suggest_float("lambda_l2", 1e-3, 100.0, log=True),
+        "cat_smooth": trial.suggest_float("cat_smooth", 1.0, 100.0, log=True),
+    }
+
+
+def _objective(examples: Examples) -> dict[str, Any]:
+    told: dict[str, dict[str, Any]] = {
+        "binary": {"objective": "binary", "metric": "binary_logloss"},
+        "multiclass": {
+            "objective": "multiclass",
+            "metric": "multi_logloss",
+            "num_class": len(examples.classes),
+        },
+        "regression": {"objective": "regression", "metric": "rmse"},
+    }
+    return {**told[examples.task], "bagging_freq": 1, "verbosity": -1}
+
+
+def told(examples: Examples, answers: Answers) -> dict[str, float]:
+    """Returns loss and score of each split: AUC, accuracy, or R squared."""
+    found = {}
+    for split, answer in answers.items():
+        label = np.asarray(examples.label(split))
+        found[f"{split}_loss"] = loss_of(examples.task, label, answer)
+        if examples.task == "regression":
+            score = metrics.r2_score(label, answer)
+        elif examples.task == "binary":
+            score = metrics.roc_auc_score(label, answer[:, 1])
+        else:
+            score = metrics.accuracy_score(label, answer.argmax(axis=1))
+        found[f"{split}_score"] = float(score)
+    return found
+
+
+def _full(answer: Any) -> NDArray[np.float64]:
+    array = np.asarray(answer, np.float64)
+    return np.stack([1 - array, array], axis=1) if array.ndim == 1 else array
+
+
+def _rows(examples: Examples, split: str) -> _Rows:
+    return _Rows(examples.numeric(split), examples.categorical(split))
+
+
+def _matrix(examples: Examples, split: str) -> NDArray[np.float32]:
+    parts = [examples.numeric(split), examples.categorical(split).astype(np.float32)]
+    return np.concatenate(parts, axis=1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4]))
