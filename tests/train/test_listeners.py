@@ -200,6 +200,18 @@ def test_a_file_that_is_replaced_by_a_shorter_one_is_read_anew(tmp_path):
     assert [item.started.model for item in following.read()] == ["dcn"]
 
 
+def test_a_training_that_failed_before_it_began_is_told_of(tmp_path):
+    failed = Ended(best_epoch=0, eval_loss=math.nan, reason="failed", error="no such file")
+    tell(ProgressFile(tmp_path), *WHOLE)
+    tell(ProgressFile(tmp_path), failed)
+
+    first, second = progress_file.read(tmp_path)
+
+    assert first.ended == ENDED
+    assert second.ended.error == "no such file"
+    assert second.best is None
+
+
 def test_lines_of_others_and_of_later_versions_are_passed_over(tmp_path):
     path = tmp_path / "progress.jsonl"
     known = json.loads(progress_file.line(started(), 1.0))

@@ -23,7 +23,7 @@ def chart(series: Mapping[str, Sequence[Point]], *, width: int, height: int) -> 
     Args:
         series: Points (x, y) of each curve by its name, in order; what is not finite is left out.
         width: Letters across, the axis included.
-        height: Lines.
+        height: Lines, at least 2.
     """
     curves = {
         name: [point for point in points if all(map(math.isfinite, point))]
@@ -89,4 +89,5 @@ def _placed(
 
 def _share(value: float, low: float, high: float) -> float:
     # Halved first: the difference of two great numbers of unlike sign is no number.
-    return (value / 2 - low / 2) / (high / 2 - low / 2) if high > low else 0.5
+    span = high / 2 - low / 2
+    return (value / 2 - low / 2) / span if span > 0 else 0.5

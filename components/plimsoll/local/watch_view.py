@@ -196,7 +196,7 @@ def _training(training: Training, seen: Seen, size: tuple[int, int] | None) -> l
     if size is not None and len(training.epochs) > 1:
         parts += _curves(training, *size)
     number = max(latest.epoch if latest else 0, len(training.epochs))
-    facts = [f"epoch {number}/{started.epochs}"]
+    facts = [f"epoch {number}/{started.epochs}"] if started.epochs else []
     if training.epochs:
         facts.append(f"train loss {words.loss_text(training.epochs[-1].train_loss)}")
         facts.append(f"eval loss {words.loss_text(training.epochs[-1].eval_loss)}")
@@ -238,6 +238,8 @@ def _how_it_stands(training: Training, seen: Seen) -> Text:
 
 def _about(training: Training) -> str:
     started = training.started
+    if not started.rows:
+        return started.model
     said = (
         f"{started.model}: {started.rows:,} rows, {started.batch_size:,} a step, "
         f"{started.weights:,} weights, on {started.place}"

@@ -29,6 +29,17 @@ _KINDS: dict[str, type[Event]] = {
     "saved": Saved,
     "ended": Ended,
 }
+_UNKNOWN = Started(
+    model="training",
+    task="",
+    rows=0,
+    batch_size=0,
+    steps_an_epoch=0,
+    epochs=0,
+    weights=0,
+    place="",
+    processes=0,
+)
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
@@ -160,6 +171,9 @@ def _take(trainings: list[Training], text: bytes) -> None:
         return
     if isinstance(event, Started):
         _begin(trainings, event, at)
+    elif isinstance(event, Ended) and (not trainings or trainings[-1].over):
+        # It failed before it could say what it was.
+        trainings.append(Training(started=_UNKNOWN, began=at, ended=event, told=at))
     elif trainings:
         trainings[-1] = _further(trainings[-1], event, at)
 
