@@ -73,6 +73,8 @@ setup(
         # Where ingest runs outside its role's environment, which has both.
         "gcs": ["google-cloud-storage>=2.14"],
         "bigquery": ["google-cloud-bigquery>=3.20", "google-cloud-bigquery-storage>=2.24"],
+        # Where trainings are told to Weights & Biases, which the image of train leaves out.
+        "wandb": ["wandb>=0.18"],
     },
     entry_points={"console_scripts": ["plimsoll = plimsoll.cli:main"]},
     cmdclass={"build_py": BuildWithShippedFiles},
