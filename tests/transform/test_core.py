@@ -53,8 +53,8 @@ def dataset(tmp_path):
 def run(dataset, folder, schema=None, **config):
     return transform_dataset(
         dataset, schema or folder / "no-schema", folder / "transform", folder / "examples",
-        TransformConfig(**config),
-    )  # fmt: skip
+        TransformConfig(**config), folder / "report.html",
+    ).notes  # fmt: skip
 
 
 def test_from_a_dataset_to_examples(dataset, tmp_path):

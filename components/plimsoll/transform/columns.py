@@ -23,13 +23,13 @@ from plimsoll.artifacts.transform import (
 )
 from plimsoll.transform.category_tally import CategorySeen
 from plimsoll.transform.config import TransformConfig
-from plimsoll.transform.measuring import ColumnSeen
 from plimsoll.transform.number_tally import NumberSeen
 from plimsoll.transform.numbers import fit_bins, fit_number
+from plimsoll.transform.seen import Seen
 from plimsoll.transform.sentences import Sentences, sentences_of
-from plimsoll.transform.target_tally import TargetTally
+from plimsoll.transform.target_tally import TargetSeen
 from plimsoll.transform.targets import fit_target
-from plimsoll.transform.time_tally import TimeTally
+from plimsoll.transform.time_tally import TimeSeen
 from plimsoll.transform.times import fit_times
 from plimsoll.transform.treatments import Treatment
 
@@ -85,7 +85,7 @@ class Fitted:
     ``FittedTarget``."""
 
 
-def fit_column(task: Task, seen: ColumnSeen) -> Fitted:
+def fit_column(task: Task, seen: Seen) -> Fitted:
     """Fits one column.
 
     Args:
@@ -104,13 +104,13 @@ def fit_column(task: Task, seen: ColumnSeen) -> Fitted:
     if seen.target is not None:
         return _fit_target(task, seen.target)
     if seen.number is not None:
-        return _fit_values(task, seen.number.seen(), seen)
+        return _fit_values(task, seen.number, seen)
     if seen.category is None:
         return task.dropped("nothing is measured of it")
-    return _fit_names(task, seen.category.seen(), seen)
+    return _fit_names(task, seen.category, seen)
 
 
-def _fit_time(task: Task, seen: TimeTally) -> Fitted:
+def _fit_time(task: Task, seen: TimeSeen) -> Fitted:
     parts, why = fit_times(
         task.name, seen, task.config, by_time=task.by_time, treatment=task.treatment
     )
@@ -118,7 +118,7 @@ def _fit_time(task: Task, seen: TimeTally) -> Fitted:
     return task.made("timestamp" if parts else "dropped", why, *parts)
 
 
-def _fit_target(task: Task, seen: TargetTally) -> Fitted:
+def _fit_target(task: Task, seen: TargetSeen) -> Fitted:
     size = task.config.vocabulary_size
     fitted = fit_target(task.name, seen, task.label, task.treatment, size)
     if not fitted.distinct:
@@ -130,7 +130,7 @@ def _fit_target(task: Task, seen: TargetTally) -> Fitted:
     return Fitted(made.column, fitted.folds)
 
 
-def _fit_names(task: Task, seen: CategorySeen, column: ColumnSeen) -> Fitted:
+def _fit_names(task: Task, seen: CategorySeen, column: Seen) -> Fitted:
     if task.kind == "hash":
         buckets = task.treatment.buckets or VALUE_BUCKETS
         hashed = Hashed(output=task.name, buckets=buckets)
@@ -171,7 +171,7 @@ def _ngrams(task: Task) -> Ngrams:
     )
 
 
-def _fit_lists(task: Task, seen: CategorySeen, column: ColumnSeen) -> Fitted:
+def _fit_lists(task: Task, seen: CategorySeen, column: Seen) -> Fitted:
     part, why = _vocabulary(task, task.name, seen)
     if part is None:
         return task.dropped(why)
@@ -182,14 +182,14 @@ def _fit_lists(task: Task, seen: CategorySeen, column: ColumnSeen) -> Fitted:
     return task.made("multi", f"as configured; {why}, up to {most} a row", tokens)
 
 
-def _usual_length(column: ColumnSeen) -> int:
+def _usual_length(column: Seen) -> int:
     """Returns how many texts 99% of the rows list at most."""
     ends = np.cumsum(column.lists)
     usual = int(np.searchsorted(ends, 0.99 * ends[-1]))
     return min(max(usual, 1), LISTED_AT_MOST)
 
 
-def _fit_values(task: Task, seen: NumberSeen, column: ColumnSeen) -> Fitted:
+def _fit_values(task: Task, seen: NumberSeen, column: Seen) -> Fitted:
     missing = seen.missing > 0
     if not seen.known:
         return task.dropped("it has no finite value in the train split")
@@ -211,7 +211,7 @@ def _fit_values(task: Task, seen: NumberSeen, column: ColumnSeen) -> Fitted:
     why = f"{number.scale}: {why}"
     parts = _with_missing(task, (number,), missing)
     if task.type == "int" and _also_categorical(task, seen):
-        names = column.category.seen() if column.category else _names_of(seen)
+        names = column.category or _names_of(seen)
         category, also = _vocabulary(task, task.name + CATEGORY_SUFFIX, names)
         if category:
             return task.made("both", f"{why}; categorical too: {also}", *parts, category)

@@ -11,6 +11,7 @@ def transform(
     schema: dsl.Input[dsl.Artifact],
     transform: dsl.Output[dsl.Artifact],
     examples: dsl.Output[dsl.Dataset],
+    report: dsl.Output[dsl.HTML],
     config: str = "{}",
 ) -> None:
     """Turns raw columns into numbers: fitted on the train split, applied to every split.
@@ -20,6 +21,7 @@ def transform(
         schema: What is known of the columns; int columns it declares categorical are.
         transform: How to turn raw columns into numbers, for training and for serving.
         examples: Every row, transformed, with its label.
+        report: What became of each column, and what each tells of the label, as a page.
         config: A TransformConfig as JSON.
     """
     from pathlib import Path
@@ -27,8 +29,8 @@ def transform(
     from plimsoll.transform import config as configs
     from plimsoll.transform import core
 
-    said = core.transform_dataset(
+    done = core.transform_dataset(
         Path(dataset.path), Path(schema.path), Path(transform.path), Path(examples.path),
-        configs.parse(config),
+        configs.parse(config), Path(report.path),
     )  # fmt: skip
-    transform.metadata["notes"] = said
+    transform.metadata.update(done.metadata())

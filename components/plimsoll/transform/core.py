@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from plimsoll.artifacts.dataset import Dataset, open_dataset
-from plimsoll.artifacts.examples import Batch, Header, write_examples
-from plimsoll.artifacts.rows import columns_from_table
+from plimsoll.artifacts.files import write_text
 from plimsoll.artifacts.transform import Transform, write_transform
+from plimsoll.artifacts.witness import METADATA_KEY
 from plimsoll.errors import DataError, shortened
-from plimsoll.problem import SPLITS
-from plimsoll.transform.apply import apply, encode_labels
+from plimsoll.transform import start
+from plimsoll.transform.apply import Features
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.declared import declared_categorical
-from plimsoll.transform.fit import fit
+from plimsoll.transform.fit import Fit, fit_all
+from plimsoll.transform.ranking import Ranked, kept, pruned, ranked
+from plimsoll.transform.report import report_html
+from plimsoll.transform.writing import transformed, write
+
+TOLD = 5
+"""So many columns are named as those that tell most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What was made."""
+
+    notes: tuple[str, ...]
+    """What was made and what was left out, one sentence each."""
+    witnesses: tuple[dict[str, Any], ...] = ()
+    """By which a later run can tell if a transform that was taken is still the same."""
+
+    def metadata(self) -> dict[str, Any]:
+        """Returns what goes into the metadata of the transform."""
+        found: dict[str, Any] = {"notes": list(self.notes)}
+        return found | {METADATA_KEY: list(self.witnesses)} if self.witnesses else found
 
 
 def transform_dataset(
-    dataset: Path, schema: Path, transform: Path, examples: Path, config: TransformConfig
-) -> list[str]:
-    """Fits a transform and writes it, and all rows transformed.
+    dataset: Path,
+    schema: Path,
+    transform: Path,
+    examples: Path,
+    config: TransformConfig,
+    report: Path | None = None,
+) -> Done:
+    """Fits a transform, or takes one, and writes it, and all rows transformed.
 
     Args:
         dataset: The dataset artifact.
@@ -28,36 +58,36 @@ def transform_dataset(
         transform: Where the transform comes to be.
         examples: Where the examples come to be.
         config: The knobs.
-
-    Returns:
-        What was made and what was left out, one sentence each.
+        report: Where the page comes to be; None: there is none.
 
     Raises:
         ConfigError: if the config does not fit the dataset.
-        DataError: if nothing is left to learn from, or a label is not one of the train split's.
-        ArtifactError: if the dataset or the schema is damaged.
+        DataError: if nothing is left to learn from, or a label is not one of the train split's,
+            or the dataset does not fit the transform that is taken.
+        ArtifactError: if the dataset, the schema or the transform that is taken is damaged.
+        StepError: if a process that shares the work fails or is killed.
     """
     source = open_dataset(dataset)
     _check_features(source)
-    fitted = fit(source, config, declared_categorical(schema))
-    write_transform(transform, fitted)
-    header = Header(
-        dataset_id=source.id,
-        problem=source.problem,
-        numeric_names=fitted.numeric,
-        categorical_outputs=fitted.categorical,
-        task=fitted.label.task,
-        classes=fitted.label.classes,
-        positive=fitted.label.positive,
-    )
-    rows = {split: source.rows(split) for split in SPLITS}
-    batches = {split: _transformed(source, split, fitted) for split in SPLITS}
-    write_examples(examples, header, rows, batches)
-    return notes(fitted)
+    witnesses: tuple[dict[str, Any], ...] = ()
+    order: tuple[Ranked, ...] = ()
+    if config.start_from:
+        taken, seen = start.taken(config.start_from, source)
+        fit, witnesses = Fit(transform=taken), (seen,)
+        said = [f"taken as it is from {config.start_from}"]
+    else:
+        fit, said = fit_all(source, config, declared_categorical(schema)), []
+        order = _ranked(source, fit)
+        fit = _pruned(source, fit, order, config)
+    write_transform(transform, fit.transform)
+    write(source, fit, examples, config.processes)
+    if report is not None:
+        write_text(report, report_html(fit.transform, order, said))
+    return Done(notes=(*said, *notes(fit.transform, order)), witnesses=witnesses)
 
 
-def notes(transform: Transform) -> list[str]:
-    """Says in short sentences what a transform makes and what it leaves out."""
+def notes(transform: Transform, order: Sequence[Ranked] = ()) -> list[str]:
+    """Says in short sentences what a transform makes, what it leaves out, and what tells most."""
     used, numeric, categorical = map(
         len, (transform.inputs, transform.numeric, transform.categorical)
     )
@@ -70,12 +100,57 @@ def notes(transform: Transform) -> list[str]:
     ]
     if quantile:
         said.append(f"by quantiles: {shortened(quantile)}")
+    texts = [column.name for column in transform.columns if column.kind == "text"]
+    if texts:
+        said.append(f"read as texts, word by word: {shortened(texts)}")
+    said += _told(order)
     dropped = [column for column in transform.columns if not column.parts]
     said += [f"{column.name} is left out: {column.why}" for column in dropped[:8]]
     if len(dropped) > 8:
         others = [column.name for column in dropped[8:]]
         said.append(f"{len(others)} more are left out: {shortened(others)}")
     return said
+
+
+def _told(order: Sequence[Ranked]) -> list[str]:
+    best = [f"{item.column} {item.information:.3f}" for item in order if item.tells][:TOLD]
+    silent = [item.column for item in order if not item.tells]
+    said = [f"tell most of the label, each alone, in nats: {', '.join(best)}"] if best else []
+    if silent and best:
+        said.append(f"tell no more of it alone than chance: {shortened(silent)}")
+    return said
+
+
+def _ranked(dataset: Dataset, fit: Fit) -> tuple[Ranked, ...]:
+    seen = fit.measured
+    if seen is None or seen.sample is None:
+        return ()
+    batch = seen.sample.to_batches()[0]
+    rows = transformed(fit, "train", batch, seen.sampled, dataset.problem.keys)
+    features = Features(rows.numeric, rows.categorical)
+    return ranked(fit.transform, features, rows.label.astype(np.float64))
+
+
+def _pruned(dataset: Dataset, fit: Fit, order: Sequence[Ranked], config: TransformConfig) -> Fit:
+    if not config.prune:
+        return fit
+    named = {*dataset.problem.columns, *config.columns}
+    named |= {cross.output for cross in fit.transform.crosses}
+    stay = kept(order, config.prune, named)
+    if not stay:
+        raise DataError(
+            "no column is left to learn from",
+            cause="none tells more of the label than chance does",
+            hint="leave prune out of the config, or ask for the best: prune: 10",
+        )
+    left = pruned(fit.transform, stay, order)
+    outputs = set(left.numeric)
+    tables = {
+        name: table
+        for name, table in fit.tables.items()
+        if any(output == name or output.startswith(f"{name}.") for output in outputs)
+    }
+    return replace(fit, transform=left, tables=tables)
 
 
 def _check_features(dataset: Dataset) -> None:
@@ -87,13 +162,3 @@ def _check_features(dataset: Dataset) -> None:
             hint="run the pipeline that joins them, training-with-features, or put the component "
             "features before this step",
         )
-
-
-def _transformed(dataset: Dataset, split: str, transform: Transform) -> Iterator[Batch]:
-    label = transform.label.name
-    names = [column.name for column in transform.inputs]
-    for batch in dataset.batches(split, [*names, label]):
-        columns = columns_from_table(batch)
-        features = apply(transform, columns)
-        labels = encode_labels(transform, columns[label])
-        yield Batch(features.numeric, features.categorical, labels)

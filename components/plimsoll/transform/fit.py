@@ -17,7 +17,8 @@ from plimsoll.transform.asked import Asked, asked_of
 from plimsoll.transform.columns import Fitted, Task, fit_column
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.labels import fit_label
-from plimsoll.transform.measuring import ColumnPlan, Fold, Plan, measured
+from plimsoll.transform.measuring import ColumnPlan, Plan, measured
+from plimsoll.transform.seen import Measured
 from plimsoll.transform.treatments import Crossing
 
 AnyPart = TypeVar("AnyPart", Part, Cross)
@@ -33,7 +34,7 @@ class Fit:
     tables: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """Output of a target encoding -> what it is for the train rows of each fold: see
     ``apply_out_of_fold``."""
-    fold: Fold | None = None
+    measured: Measured | None = None
     """What it was fitted on; None: it was fitted elsewhere."""
 
 
@@ -66,10 +67,10 @@ def fit_all(dataset: Dataset, config: TransformConfig, declared: frozenset[str])
     if config.beam_runner:
         from plimsoll.transform.beam import measured_by_beam
 
-        fold = measured_by_beam(dataset, plan, config.beam_runner, config.beam_options)
+        found = measured_by_beam(dataset, plan, config.beam_runner, config.beam_options)
     else:
-        fold = measured(dataset, plan, config.processes)
-    return fit_fold(asked, fold)
+        found = measured(dataset, plan, config.processes)
+    return fit_measured(asked, found)
 
 
 def plan_of(asked: Asked) -> Plan:
@@ -86,15 +87,15 @@ def plan_of(asked: Asked) -> Plan:
     )
 
 
-def fit_fold(asked: Asked, fold: Fold) -> Fit:
+def fit_measured(asked: Asked, seen: Measured) -> Fit:
     """Fits a transform on what was measured.
 
     Raises:
         ConfigError: if a column is to be clipped to a single value.
         DataError: if no column is left to learn from, or the label cannot be learnt.
     """
-    label = fit_label(asked.problem, asked.label_type, fold.label)
-    sample = fold.sample_table() if fold.sample else pa.table({})
+    label = fit_label(asked.problem, asked.label_type, seen.label)
+    sample = seen.sample if seen.sample is not None else pa.table({})
     fitted = [
         fit_column(
             Task(
@@ -107,12 +108,12 @@ def fit_fold(asked: Asked, fold: Fold) -> Fit:
                 label=label,
                 sample=sample[column.name] if column.name in sample.column_names else None,
             ),
-            fold.columns[column.name],
+            seen.columns[column.name],
         )
         for column in asked.columns
     ]
     crosses = [
-        _cross(asked.config, cross, fold, place) for place, cross in enumerate(asked.config.crosses)
+        _cross(asked.config, cross, seen, place) for place, cross in enumerate(asked.config.crosses)
     ]
     found = [cross for cross in crosses if cross is not None]
     if not found and not any(item.column.parts for item in fitted):
@@ -127,7 +128,7 @@ def fit_fold(asked: Asked, fold: Fold) -> Fit:
         transform=transform,
         folds=asked.folds,
         tables=_tables(columns, fitted, asked.folds),
-        fold=fold,
+        measured=seen,
     )
 
 
@@ -149,12 +150,12 @@ def _column_plan(asked: Asked, name: str, type_: str) -> ColumnPlan:
     return ColumnPlan(name=name, type=type_, number=number, category=category, separator=separator)
 
 
-def _cross(config: TransformConfig, asked: Crossing, fold: Fold, place: int) -> Cross | None:
-    counts = fold.crosses[place]
+def _cross(config: TransformConfig, asked: Crossing, seen: Measured, place: int) -> Cross | None:
+    counts = seen.crosses[place]
     buckets = asked.buckets or (config.vocabulary_size if counts is None else 0)
     if buckets or counts is None:
         return Cross(output=asked.name, columns=asked.columns, buckets=buckets)
-    least = asked.min_count or config.least_count(fold.rows)
+    least = asked.min_count or config.least_count(seen.rows)
     frequent = [value for value, count in counts.items() if count >= least]
     kept = sorted(frequent, key=lambda value: (-counts[value], value))
     kept = kept[: asked.size or config.vocabulary_size]

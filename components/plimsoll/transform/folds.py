@@ -10,18 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plimsoll.artifacts.parts import mixed, row_hashes
+from plimsoll.artifacts.parts import mixed
 
 _SEED = np.uint64(0x5851F42D4C957F2D)
 """Other than what rows are sampled by, so that a sample has rows of every fold."""
 
 
-def folds_of(first: int, rows: int, folds: int, keys: Sequence[pa.Array] = ()) -> NDArray[np.int64]:
+def folds_of(
+    numbers: NDArray[np.int64], folds: int, keys: Sequence[pa.Array] = ()
+) -> NDArray[np.int64]:
     """Returns the fold of each row, by its number or by its keys; it depends on nothing else.
 
     Args:
-        first: The number of the first row in the split.
-        rows: How many rows.
+        numbers: Shape (rows,): each row's number in the split.
         folds: How many folds there are.
         keys: Columns that say whom a row is about: rows that agree in them are in one fold.
 
@@ -29,11 +30,11 @@ def folds_of(first: int, rows: int, folds: int, keys: Sequence[pa.Array] = ()) -
         Shape (rows,): 0 to ``folds`` - 1.
     """
     if keys:
-        hashes = np.zeros(rows, np.uint64)
+        hashes = np.zeros(len(numbers), np.uint64)
         for key in keys:
             hashes = mixed(hashes ^ _hashed(key))
     else:
-        hashes = row_hashes(first, rows)
+        hashes = mixed(numbers.astype(np.uint64))
     return np.asarray(mixed(hashes ^ _SEED) % np.uint64(folds), np.int64)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,20 @@ from plimsoll.artifacts.rows import column_from_arrow
 from plimsoll.errors import DataError
 
 MOST_CLASSES = 1 << 14
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSeen:
+    """What is known of the label."""
+
+    rows: int
+    missing: int
+    finite: bool
+    """Whether all values are; of classes, True."""
+    counts: Mapping[Any, int]
+    """How often each class occurs; of values, nothing."""
+    mean: float
+    std: float
 
 
 class LabelTally:
@@ -32,11 +48,6 @@ class LabelTally:
         """How often each class occurs."""
         self.mean = self._squares = 0.0
 
-    @property
-    def std(self) -> float:
-        """The standard deviation of the values."""
-        return math.sqrt(self._squares / self.rows) if self.rows else 0.0
-
     def add(self, column: pa.Array) -> None:
         """Adds rows.
 
@@ -46,7 +57,7 @@ class LabelTally:
         before = self.rows
         self.rows += len(column)
         self.missing += column.null_count
-        if not self._regression:
+        if not self._regression and not pa.types.is_timestamp(column.type):
             known = column.drop_null()
             if pa.types.is_floating(known.type):
                 known = known.filter(pc.invert(pc.is_nan(known)))
@@ -69,6 +80,17 @@ class LabelTally:
         self._count(other.counts)
         if other.rows:
             self._add_moments(before, other.rows, other.mean, other._squares)
+
+    def seen(self) -> LabelSeen:
+        """Returns what is known."""
+        return LabelSeen(
+            rows=self.rows,
+            missing=self.missing,
+            finite=self.finite,
+            counts=self.counts,
+            mean=self.mean,
+            std=math.sqrt(self._squares / self.rows) if self.rows else 0.0,
+        )
 
     def _count(self, counts: dict[Any, int]) -> None:
         for value, count in counts.items():

@@ -9,10 +9,10 @@ from plimsoll.artifacts.predictions import class_text
 from plimsoll.artifacts.transform import Label
 from plimsoll.errors import ConfigError, DataError, shortened
 from plimsoll.problem import TASKS, Problem
-from plimsoll.transform.label_tally import LabelTally
+from plimsoll.transform.label_tally import LabelSeen
 
 
-def fit_label(problem: Problem, kind: str, seen: LabelTally) -> Label:
+def fit_label(problem: Problem, kind: str, seen: LabelSeen) -> Label:
     """Fits the label on the train split.
 
     Args:
@@ -51,7 +51,7 @@ def fit_label(problem: Problem, kind: str, seen: LabelTally) -> Label:
     return Label(name=name, type=kind, task=problem.task, classes=tuple(classes), positive=positive)
 
 
-def _fit_value(name: str, kind: str, seen: LabelTally) -> Label:
+def _fit_value(name: str, kind: str, seen: LabelSeen) -> Label:
     if kind not in ("int", "float"):
         raise DataError(
             f"the label {name!r} cannot be regressed on", cause=f"it holds values of type {kind}"

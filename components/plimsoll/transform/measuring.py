@@ -30,6 +30,7 @@ from plimsoll.transform.category_tally import CategoryTally, Encoded, encoded
 from plimsoll.transform.folds import folds_of
 from plimsoll.transform.label_tally import LabelTally
 from plimsoll.transform.number_tally import NumberTally
+from plimsoll.transform.seen import Measured, Seen
 from plimsoll.transform.target_tally import ROWS, SUM, Targets, TargetTally
 from plimsoll.transform.time_tally import TimeTally
 
@@ -101,8 +102,8 @@ class Plan:
         return min(BATCH_ROWS, fitting)
 
 
-class ColumnSeen:
-    """What was measured of one column."""
+class ColumnTally:
+    """Measures one column."""
 
     def __init__(self, plan: ColumnPlan, limit: int) -> None:
         numbers = plan.type in ("int", "bool")
@@ -114,7 +115,7 @@ class ColumnSeen:
         self.lists: NDArray[np.int64] = np.zeros(LONGEST_LIST + 1, np.int64)
         """How many rows list so many texts."""
 
-    def merge(self, other: ColumnSeen) -> None:
+    def merge(self, other: ColumnTally) -> None:
         """Adds what was measured of later rows; ``other`` is used up."""
         self.rows += other.rows
         self.nulls += other.nulls
@@ -129,6 +130,18 @@ class ColumnSeen:
             if tally is not None:
                 tally.close()
 
+    def finish(self) -> Seen:
+        """Returns what was measured."""
+        return Seen(
+            rows=self.rows,
+            nulls=self.nulls,
+            number=self.number.seen() if self.number else None,
+            category=self.category.seen() if self.category else None,
+            time=self.time.seen() if self.time else None,
+            target=self.target.seen() if self.target else None,
+            lists=tuple(self.lists.tolist()),
+        )
+
     def _tallies(self) -> tuple[Any, ...]:
         return self.number, self.category, self.time, self.target
 
@@ -138,12 +151,10 @@ class Fold:
 
     def __init__(self, plan: Plan) -> None:
         self.rows = 0
-        self.columns = {item.name: ColumnSeen(item, plan.limit) for item in plan.columns}
+        self.columns = {item.name: ColumnTally(item, plan.limit) for item in plan.columns}
         self.label = LabelTally(plan.label, regression=plan.regression)
         self.crosses: list[dict[tuple[Any, ...], int] | None] = [{} for _ in plan.crosses]
         """How often values occur together; None: they are too many."""
-        self.crossed = [0] * len(plan.crosses)
-        """Rows in which no column of a cross is missing."""
         self.sample: list[pa.RecordBatch] = []
         self.sampled: list[NDArray[np.int64]] = []
         """Numbers of the rows in ``sample``."""
@@ -179,7 +190,6 @@ class Fold:
         for name, column in other.columns.items():
             self.columns[name].merge(column)
         for place, counts in enumerate(other.crosses):
-            self.crossed[place] += other.crossed[place]
             if counts is None:
                 self.crosses[place] = None
             else:
@@ -187,9 +197,16 @@ class Fold:
         self.sample += other.sample
         self.sampled += other.sampled
 
-    def sample_table(self) -> pa.Table:
-        """Returns the rows that were kept, in their order."""
-        return pa.Table.from_batches(self.sample)
+    def finish(self) -> Measured:
+        """Returns what was measured; nothing may be added afterwards."""
+        return Measured(
+            rows=self.rows,
+            columns={name: column.finish() for name, column in self.columns.items()},
+            label=self.label.seen(),
+            crosses=tuple(self.crosses),
+            sample=pa.Table.from_batches(self.sample).combine_chunks() if self.sample else None,
+            sampled=np.concatenate([*self.sampled, np.empty(0, np.int64)]),
+        )
 
     def _add_column(self, plan: ColumnPlan, column: pa.Array, codes: dict[str, Encoded]) -> None:
         seen = self.columns[plan.name]
@@ -215,17 +232,16 @@ class Fold:
             if seen is None:
                 continue
             weights = weights or _weights(_plain(named[plan.label]), regression=plan.regression)
-            rows = len(named[plan.label])
+            numbers = np.arange(first, first + len(named[plan.label]))
             keys = [_plain(named[name]) for name in plan.keys]
-            fold = folds_of(first, rows, column.folds, keys)
+            fold = folds_of(numbers, column.folds, keys)
             found = _encoded(column.name, named[column.name], codes)
             seen.add(found, Targets(fold, column.folds, weights))
 
     def _cross(self, place: int, found: list[Encoded], limit: int) -> None:
-        known = np.all([item.codes >= 0 for item in found], axis=0)
-        self.crossed[place] += int(known.sum())
         if self.crosses[place] is None:
             return
+        known = np.all([item.codes >= 0 for item in found], axis=0)
         rows = np.stack([item.codes[known] for item in found])
         # Numbers of few columns at a time, as the product of all might not fit into 64 bits.
         together, counts = np.unique(rows, axis=1, return_counts=True)
@@ -263,7 +279,7 @@ def measures(column: ColumnPlan) -> bool:
     return timed or column.number or column.category or bool(column.folds)
 
 
-def measured(dataset: Dataset, plan: Plan, processes: int = 1) -> Fold:
+def measured(dataset: Dataset, plan: Plan, processes: int = 1) -> Measured:
     """Measures the train split of a data set.
 
     Args:
@@ -284,7 +300,7 @@ def measured(dataset: Dataset, plan: Plan, processes: int = 1) -> Fold:
     forest = forest_of(plan)
     for nodes in shared(partial(measured_block, dataset, plan), blocks, asked, "fitted"):
         forest.add_all(nodes)
-    return forest.whole() or Fold(plan)
+    return (forest.whole() or Fold(plan)).finish()
 
 
 def part_rows_of(plan: Plan) -> int:
@@ -343,7 +359,7 @@ def _weights(label: pa.Array, *, regression: bool) -> dict[Any, NDArray[np.float
     return {value: (codes == place).astype(np.float64) for place, value in enumerate(classes)}
 
 
-def _add_lists(seen: ColumnSeen, found: Encoded, separator: str) -> None:
+def _add_lists(seen: ColumnTally, found: Encoded, separator: str) -> None:
     counts = np.bincount(found.codes + 1, minlength=len(found.values) + 1)[1:]
     used = np.flatnonzero(counts)
     held: dict[str, int] = {}

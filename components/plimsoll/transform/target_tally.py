@@ -30,6 +30,15 @@ class Targets:
     ``ROWS``, 1 everywhere, and ``SUM``, the label."""
 
 
+@dataclass(frozen=True)
+class TargetSeen:
+    """What is known of the labels by a column's values."""
+
+    folds: int
+    held: Mapping[Any, Mapping[Any, Cells]]
+    """What is added up -> value -> its sum in each fold; the value None is a missing one."""
+
+
 class TargetTally:
     """Adds up labels by value and fold.
 
@@ -42,7 +51,6 @@ class TargetTally:
         self._limit = limit
         self.folds = folds
         self.held: dict[Any, dict[Any, Cells]] = {}
-        """What is added up -> value -> its sum in each fold; the value None is a missing one."""
 
     def add(self, encoded: Encoded, targets: Targets) -> None:
         """Adds rows."""
@@ -59,6 +67,10 @@ class TargetTally:
         for name, cells in other.held.items():
             self._add(name, list(cells), np.array(list(cells.values())).reshape(-1, self.folds))
         self._prune()
+
+    def seen(self) -> TargetSeen:
+        """Returns what is known."""
+        return TargetSeen(self.folds, self.held)
 
     def _add(self, name: Any, values: list[Any], sums: Cells) -> None:
         held = self.held.setdefault(name, {})

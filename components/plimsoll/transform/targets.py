@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from plimsoll.artifacts.predictions import class_text
 from plimsoll.artifacts.transform import Label, TargetMean
-from plimsoll.transform.target_tally import ROWS, SUM, TargetTally
+from plimsoll.transform.target_tally import ROWS, SUM, TargetSeen
 from plimsoll.transform.treatments import Treatment
 
 Cells: TypeAlias = NDArray[np.float64]
@@ -46,7 +46,7 @@ class _Sums:
 
 
 def fit_target(
-    output: str, seen: TargetTally, label: Label, treatment: Treatment, most: int
+    output: str, seen: TargetSeen, label: Label, treatment: Treatment, most: int
 ) -> FittedTarget:
     """Fits a target encoding.
 
@@ -96,7 +96,7 @@ def _tuples(rows: Cells) -> list[tuple[float, ...]]:
     return [tuple(row) for row in rows.tolist()]
 
 
-def _sums(seen: TargetTally, label: Label) -> _Sums:
+def _sums(seen: TargetSeen, label: Label) -> _Sums:
     names = [ROWS] if label.task == "regression" else list(label.classes)
     known = {value for name in names for value in seen.held.get(name, ())} - {None}
     values = [*sorted(known), None]

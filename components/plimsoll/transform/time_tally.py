@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.transform.number_tally import NumberTally
+from plimsoll.transform.number_tally import NumberSeen, NumberTally
 
 DAY = 86_400_000_000
 """Microseconds."""
 _NONE = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeSeen:
+    """What is known of a column's times."""
+
+    rows: int
+    known: int
+    low: int
+    """Microseconds since 1970 of the first time; 0: there is none."""
+    high: int
+    within_days: bool
+    """Whether a time is other than midnight."""
+    elapsed: NumberSeen | None
+    """The days that have passed since 1970; None: they were not measured."""
 
 
 class TimeTally:
@@ -25,10 +41,8 @@ class TimeTally:
     def __init__(self, limit: int, *, elapsed: bool) -> None:
         self.rows = self.known = 0
         self.low: int | None = None
-        """Microseconds since 1970 of the first time; None: there is none."""
         self.high: int | None = None
         self.within_days = False
-        """Whether a time is other than midnight."""
         self.elapsed = NumberTally(limit) if elapsed else None
 
     def add(self, times: NDArray[Any]) -> None:
@@ -57,6 +71,17 @@ class TimeTally:
         """Makes it smaller, once a part's rows are all added."""
         if self.elapsed:
             self.elapsed.close()
+
+    def seen(self) -> TimeSeen:
+        """Returns what is known."""
+        return TimeSeen(
+            rows=self.rows,
+            known=self.known,
+            low=self.low or 0,
+            high=self.high or 0,
+            within_days=self.within_days,
+            elapsed=self.elapsed.seen() if self.elapsed else None,
+        )
 
     def _reach(self, low: int, high: int) -> None:
         self.low = low if self.low is None else min(self.low, low)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from plimsoll.artifacts.transform import Calendar, Cycle, Part
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.numbers import fit_number
-from plimsoll.transform.time_tally import DAY, TimeTally
+from plimsoll.transform.time_tally import DAY, TimeSeen
 from plimsoll.transform.treatments import AS_FOUND, Treatment
 
 ROUNDS = {"time_of_day": DAY, "day_of_week": 7 * DAY, "day_of_year": 365 * DAY}
@@ -21,7 +21,7 @@ ELAPSED = "elapsed_days"
 
 def fit_times(
     name: str,
-    seen: TimeTally,
+    seen: TimeSeen,
     config: TransformConfig,
     *,
     by_time: bool,
@@ -44,7 +44,7 @@ def fit_times(
     Returns:
         The parts, and why these.
     """
-    low, high = seen.low or 0, seen.high or 0
+    low, high = seen.low, seen.high
     days = (high - low) // DAY + 1
     notes = [f"the train split covers {days} day{'s' if days > 1 else ''}"]
     if treatment.parts:
@@ -61,7 +61,7 @@ def fit_times(
     return tuple(parts), "; ".join(notes)
 
 
-def _chosen(seen: TimeTally, span: int, notes: list[str], *, by_time: bool) -> list[str]:
+def _chosen(seen: TimeSeen, span: int, notes: list[str], *, by_time: bool) -> list[str]:
     chosen = []
     for part, around in ROUNDS.items():
         if part == "time_of_day" and not seen.within_days:
@@ -78,11 +78,11 @@ def _chosen(seen: TimeTally, span: int, notes: list[str], *, by_time: bool) -> l
 
 
 def _elapsed(
-    name: str, seen: TimeTally, config: TransformConfig, notes: list[str]
+    name: str, seen: TimeSeen, config: TransformConfig, notes: list[str]
 ) -> tuple[Part, ...]:
     if seen.elapsed is None or seen.low == seen.high:
         notes.append("no elapsed time, since all times are the same")
         return ()
-    number = fit_number(f"{name}.{ELAPSED}", seen.elapsed.seen(), config, of=ELAPSED)
+    number = fit_number(f"{name}.{ELAPSED}", seen.elapsed, config, of=ELAPSED)
     notes.append(f"elapsed time {number.part.scale}: {number.why}")
     return (number.part,)

@@ -1,0 +1,90 @@
+"""The page of the transform: what became of each column, and what each tells of the label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plimsoll.artifacts.transform import Part, SourceColumn, Transform
+from plimsoll.artifacts.transform_parts import CategoricalPart, indices, output_names, width
+from plimsoll.pictures.bars import bar_chart
+from plimsoll.pictures.page import Page
+from plimsoll.pictures.tables import cards, table
+from plimsoll.transform.ranking import Ranked
+
+SHOWN = 40
+
+
+def report_html(transform: Transform, order: Sequence[Ranked], said: Sequence[str] = ()) -> str:
+    """Returns the page.
+
+    Args:
+        transform: The transform.
+        order: The columns, the most telling first; none: they were not ranked.
+        said: Sentences to begin with.
+    """
+    page = Page("Transform", "; ".join(said) or "How raw columns become numbers.")
+    left_out = sum(not column.parts for column in transform.columns)
+    page.add_bare(
+        "",
+        cards(
+            [
+                ("columns used", len(transform.inputs), f"{left_out} left out"),
+                ("numeric inputs", len(transform.numeric), ""),
+                ("categorical inputs", len(transform.categorical), ""),
+            ]
+        ),
+    )
+    if order:
+        page.add(
+            "What each column tells of the label, alone",
+            bar_chart(
+                [item.column for item in order[:SHOWN]],
+                {
+                    "mutual information": [item.information for item in order[:SHOWN]],
+                    "chance stays below": [item.noise for item in order[:SHOWN]],
+                },
+                value_label="nats",
+                horizontal=True,
+                hollow=("chance stays below",),
+            ),
+            f"Measured on rows of train. {_silent(order)} What columns only tell together is not "
+            "seen here.",
+        )
+    told = {item.column: item for item in order}
+    rows = [_row(column, told) for column in transform.columns]
+    rows += [
+        (cross.output, "", "cross", _information(told, cross.output), _made(cross), "")
+        for cross in transform.crosses
+    ]
+    page.add(
+        "Columns",
+        table(("column", "type", "treated as", "nats", "becomes", "why"), rows),
+        "The config's columns and the problem file's go before what is chosen here.",
+    )
+    return page.html()
+
+
+def _silent(order: Sequence[Ranked]) -> str:
+    silent = sum(not item.tells for item in order)
+    if not silent:
+        return "All tell more than chance."
+    return f"{silent} of {len(order)} tell{'s' if silent == 1 else ''} no more than chance."
+
+
+def _row(column: SourceColumn, told: dict[str, Ranked]) -> tuple[object, ...]:
+    made = ", ".join(_made(part) for part in column.parts)
+    name = column.name
+    return name, column.type, column.kind, _information(told, name), made, column.why
+
+
+def _information(told: dict[str, Ranked], name: str) -> float | None:
+    return round(told[name].information, 5) if name in told else None
+
+
+def _made(part: Part) -> str:
+    if isinstance(part, CategoricalPart):
+        many = f", up to {width(part)} a row" if width(part) > 1 else ""
+        return f"{indices(part):,} indices{many}"
+    outputs = len(output_names(part))
+    scale = f" ({part.scale})" if hasattr(part, "scale") else ""
+    return f"{outputs} number{'s' if outputs > 1 else ''}{scale}"
