@@ -112,18 +112,18 @@ class _Scales:
     spread: NDArray[np.float64]
     units: NDArray[np.float64]
     logs: slice
-    tables: Sequence[_Table]
+    tables: Sequence[tuple[_Table, _Table]]
+    """Each as arrays, and as lists."""
     first_table: int
 
 
 class _Table(NamedTuple):
-    """A quantile table; the knots are all but the last."""
+    """A quantile table, a number for each of its intervals."""
 
-    knots: NDArray[np.float64]
-    listed: list[float]
-    width: NDArray[np.float64]
-    score: NDArray[np.float64]
-    rise: NDArray[np.float64]
+    start: Any
+    width: Any
+    score: Any
+    rise: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,9 +167,10 @@ def _scales(items: Sequence[Placed]) -> _Scales:
     )
 
 
-def _table(part: Number) -> _Table:
+def _table(part: Number) -> tuple[_Table, _Table]:
     knots, scores = np.array(part.knots), np.array(part.scores)
-    return _Table(knots[:-1], knots[:-1].tolist(), np.diff(knots), scores[:-1], np.diff(scores))
+    table = _Table(knots[:-1], np.diff(knots), scores[:-1], np.diff(scores))
+    return table, _Table(*(array.tolist() for array in table))
 
 
 def _bins(items: Sequence[Placed]) -> _Bins:
@@ -198,21 +199,27 @@ def _scaled(scales: _Scales, values: NDArray[np.float64]) -> NDArray[np.float64]
     values -= scales.center
     head = values[: scales.first_table]
     head /= scales.spread
-    for row, table in enumerate(scales.tables, scales.first_table):
-        values[row] = _looked_up(table, values[row])
+    few = values.shape[1] <= FEW
+    for row, (table, listed) in enumerate(scales.tables, scales.first_table):
+        values[row] = _looked_up_few(listed, values[row]) if few else _looked_up(table, values[row])
     return values
 
 
 def _looked_up(table: _Table, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Goes straight between a table's knots; all values lie within them."""
-    if len(values) <= FEW:
-        listed = table.listed
-        places = np.array([bisect_right(listed, value) for value in values.tolist()], np.intp)
-    else:
-        places = table.knots.searchsorted(values, side="right")
-    places -= 1
-    share = (values - table.knots[places]) / table.width[places]
+    places = table.start.searchsorted(values, side="right") - 1
+    share = (values - table.start[places]) / table.width[places]
     return np.asarray(table.score[places] + share * table.rise[places])
+
+
+def _looked_up_few(table: _Table, values: NDArray[np.float64]) -> list[float]:
+    """Does as ``_looked_up``, with Python's own floats: the same arithmetic."""
+    found = []
+    for value in values.tolist():
+        place = bisect_right(table.start, value) - 1
+        share = (value - table.start[place]) / table.width[place]
+        found.append(table.score[place] + share * table.rise[place])
+    return found
 
 
 def _shares(bins: _Bins, sources: NDArray[np.float64]) -> NDArray[np.float64]:

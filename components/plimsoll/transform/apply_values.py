@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import repeat
+from math import isfinite
 from typing import Any
 from zlib import crc32
 
@@ -130,13 +131,12 @@ def _index_of_numbers(values: Sequence[Value]) -> Encode:
     def encode(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
         if len(numbers) > FEW:
             found = find_many(numbers)
-        else:
-            listed = numbers.tolist()
-            found = np.fromiter(map(find, listed, repeat(UNKNOWN)), np.int32, count=len(listed))
-        gone = ~np.isfinite(numbers)
-        if gone.any():
-            found[gone] = MISSING
-        return found
+            found[~np.isfinite(numbers)] = MISSING
+            return found
+        listed = numbers.tolist()
+        return np.array(
+            [find(value, UNKNOWN) if isfinite(value) else MISSING for value in listed], np.int32
+        )
 
     return encode
 

@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.artifacts.transform import Transform
+from plimsoll.artifacts.transform import Tokens, Transform
 from plimsoll.errors import RequestError, nearest
 
+LISTED = "texts"
+"""The type of a string column whose text is a list of texts, within a request."""
 _WANTED: Mapping[str, str] = {
     "int": "a whole number or null",
     "float": "a number or null",
     "bool": "true, false or null",
     "string": "text or null",
+    LISTED: "text, a list of texts or null",
     "timestamp": "a time as ISO 8601 text, such as 2013-10-01T06:00:00, or null",
 }
 _NUMBERS = frozenset({int, float, type(None)})
@@ -45,6 +48,7 @@ def columns_from_rows(
 
     A number is an int or a float, never a bool nor text; an int column takes whole numbers only.
     Times are ISO 8601 text; a zone is brought to UTC. Null, NaN and infinities are missing values.
+    Where a text lists texts, a list of them does as well: they are joined by the separator.
     Columns of the dataset that are no features may be there and are ignored.
 
     Args:
@@ -61,12 +65,12 @@ def columns_from_rows(
     check_rows(transform, rows)
     inputs, _ = _expected(transform)
     columns: dict[str, NDArray[Any]] = {}
-    for name, kind in inputs:
+    for name, kind, separator in inputs:
         try:
             values = [row[name] for row in rows]
         except KeyError:
             raise _lacking(name, rows) from None
-        columns[name] = _column(name, kind, values)
+        columns[name] = _column(name, kind, values, separator)
     return columns
 
 
@@ -84,14 +88,14 @@ def columns_from_lists(
     """
     _check_known(transform, lists)
     inputs, _ = _expected(transform)
-    for name, _ in inputs:
+    for name, _, _ in inputs:
         if name not in lists:
             raise RequestError(
                 f"the column {name!r} is missing",
                 cause=f"the request has {', '.join(lists) or 'no columns'}",
             )
     _check_lengths(lists)
-    return {name: _column(name, kind, lists[name]) for name, kind in inputs}
+    return {name: _column(name, kind, lists[name], sep) for name, kind, sep in inputs}
 
 
 def check_rows(transform: Transform, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -141,14 +145,30 @@ def _check_lengths(lists: Mapping[str, Sequence[Any]]) -> None:
 
 
 @lru_cache(maxsize=16)
-def _expected(transform: Transform) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
-    inputs = tuple((column.name, column.type) for column in transform.inputs)
+def _expected(transform: Transform) -> tuple[tuple[tuple[str, str, str], ...], frozenset[str]]:
+    """Returns name, type and separator of each input, and the names that a request may have."""
+    separators = {
+        column.name: part.separator
+        for column in transform.inputs
+        for part in column.parts
+        if isinstance(part, Tokens)
+    }
+    inputs = tuple(
+        (
+            column.name,
+            LISTED if column.name in separators else column.type,
+            separators.get(column.name, ""),
+        )
+        for column in transform.inputs
+    )
     unused = (column.name for column in transform.columns)
     return inputs, frozenset([*unused, *transform.ignored])
 
 
-def _column(name: str, kind: str, values: Sequence[Any]) -> NDArray[Any]:
+def _column(name: str, kind: str, values: Sequence[Any], separator: str) -> NDArray[Any]:
     try:
+        if kind == LISTED:
+            return _texts(_joined(values, separator))
         return _CONVERTERS[kind](values)
     except _RefusedError as refused:
         raise wrong_value(
@@ -230,6 +250,17 @@ def _texts(values: Sequence[Any]) -> NDArray[Any]:
     return column
 
 
+def _joined(values: Sequence[Any], separator: str) -> list[Any]:
+    joined = []
+    for place, value in enumerate(values):
+        if isinstance(value, list | tuple):
+            if not {str}.issuperset(map(type, value)):
+                raise _RefusedError(place)
+            value = separator.join(value)
+        joined.append(value)
+    return joined
+
+
 def _times(values: Sequence[Any]) -> NDArray[Any]:
     ticks = [_NAT if value is None else _tick(place, value) for place, value in enumerate(values)]
     return np.array(ticks, np.int64).view("datetime64[us]")
@@ -282,7 +313,7 @@ def _hint(kind: str, value: Any) -> str:
         except ValueError:
             return ""
         return f"write {value.strip()} without quotes" if math.isfinite(number) else ""
-    if kind == "string" and isinstance(value, int | float):
+    if kind in ("string", LISTED) and isinstance(value, int | float):
         return f'write it in quotes: "{value}"'
     return ""
 
