@@ -243,14 +243,16 @@ def test_tensorboard_reads_the_curves_of_both_splits_under_one_tag(tmp_path):
         started(),
         stepped(5, gpu_memory=3 << 30, gpu_utilisation=0.75),
         epoch(1, 0.4),
+        stepped(10),
         epoch(2, 0.3),
+        stepped(20),
         ENDED,
     )
 
     assert scalars(tmp_path / "train", "loss") == [(5, 0.5), (10, 0.5), (20, 0.5)]
     assert scalars(tmp_path / "eval", "loss") == [(10, 0.4), (20, 0.3)]
     assert scalars(tmp_path / "train", "learning_rate")[0] == (5, 0.001)
-    assert scalars(tmp_path / "train", "samples_a_second") == [(5, 12345.0)]
+    assert [step for step, _ in scalars(tmp_path / "train", "samples_a_second")] == [5, 10, 20]
     assert scalars(tmp_path / "train", "gpu/memory_gib") == [(5, 3.0)]
     assert scalars(tmp_path / "train", "gpu/utilisation") == [(5, 0.75)]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GIBIBYTE = 1 << 30
 SPLITS = ("train", "eval")
+_OF_EPOCH = ("loss", "learning_rate")
 
 
 class TensorBoard:
@@ -32,16 +33,22 @@ class TensorBoard:
         self._folder = folder
         self._writers: dict[str, EventFileWriter] = {}
         self._steps_an_epoch = 1
+        self._epoch_ended = 0
 
     def told(self, event: Event) -> None:
         """Writes what an event says, and hands it to the system at once."""
         if isinstance(event, Started):
             self._start(event)
         elif isinstance(event, Stepped):
-            self._write("train", event.step, _of_step(event))
+            values = _of_step(event)
+            if event.step == self._epoch_ended:
+                # Its epoch told the loss already.
+                values = {tag: values[tag] for tag in values if tag not in _OF_EPOCH}
+            self._write("train", event.step, values)
         elif isinstance(event, Epoch):
             step = event.number * self._steps_an_epoch
-            train = {"loss": event.train_loss, "learning_rate": event.learning_rate}
+            self._epoch_ended = step
+            train = dict(zip(_OF_EPOCH, (event.train_loss, event.learning_rate), strict=True))
             self._write("train", step, {**train, "epoch": event.number})
             self._write("eval", step, {"loss": event.eval_loss})
         elif isinstance(event, Ended):
