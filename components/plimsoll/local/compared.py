@@ -14,7 +14,7 @@ from plimsoll.local import forking
 from plimsoll.printable import printable
 
 LONGEST = 48
-_OF_MODELS = ("eval_loss", "best_epoch", "parameters")
+_OF_MODELS = ("model", "eval_loss", "best_epoch", "parameters")
 """Metadata of a model artifact that tells one training from another."""
 
 

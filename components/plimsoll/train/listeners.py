@@ -13,6 +13,7 @@ from plimsoll.train.events import Event, Listener
 from plimsoll.train.job import Job
 from plimsoll.train.progress_file import ProgressFile
 from plimsoll.train.tensorboard import TensorBoard
+from plimsoll.train.tracking import trackers_for
 
 
 class Dispensable:
@@ -47,6 +48,9 @@ def listeners_for(job: Job) -> tuple[Listener, ...]:
 
     Args:
         job: The training.
+
+    Raises:
+        EnvironmentBuildError: if a tracker is asked for whose package is not installed.
     """
     listeners: list[Listener] = [Console()]
     if job.logs is not None:
@@ -58,7 +62,7 @@ def listeners_for(job: Job) -> tuple[Listener, ...]:
     told = alerts.from_environment(_subject(job))
     if told is not None:
         listeners.append(told)
-    return tuple(listeners)
+    return (*listeners, *trackers_for(job))
 
 
 def _subject(job: Job) -> str:
