@@ -249,8 +249,7 @@ def _job(launcher: LauncherConfig, command: list[str]) -> dict[str, Any]:
         "volumeMounts": mounts,
     }
     if launcher.resources:
-        asked = {name: str(value) for name, value in launcher.resources.items()}
-        container["resources"] = {"requests": asked, "limits": asked}
+        container["resources"] = _resources(launcher)
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "containers": [container],
@@ -281,8 +280,7 @@ def _trainjob(launcher: LauncherConfig, command: list[str]) -> dict[str, Any]:
         "numNodes": 1,
     }
     if launcher.resources:
-        asked = {key: str(value) for key, value in launcher.resources.items()}
-        trainer["resourcesPerNode"] = {"requests": asked, "limits": asked}
+        trainer["resourcesPerNode"] = _resources(launcher)
     pod: dict[str, Any] = {
         "volumes": volumes,
         "containers": [{"name": name, "volumeMounts": mounts}],
@@ -302,6 +300,13 @@ def _trainjob(launcher: LauncherConfig, command: list[str]) -> dict[str, Any]:
             "trainer": trainer,
             "runtimePatches": [{"manager": MANAGER, "trainingRuntimeSpec": patch}],
         },
+    }
+
+
+def _resources(launcher: LauncherConfig) -> dict[str, Any]:
+    return {
+        kind: {name: str(value) for name, value in launcher.resources.items()}
+        for kind in ("requests", "limits")
     }
 
 

@@ -80,7 +80,8 @@ def _cards(found: Found, name: str) -> list[tuple[str, object, object]]:
 
 
 def _history(found: Found, name: str) -> Html:
-    best, line = math.inf, []
+    best = math.inf
+    line: list[Point] = []
     dots: dict[str, list[Point]] = {"complete": [], "pruned": []}
     for trial in found.trials:
         if trial.eval_loss is None:

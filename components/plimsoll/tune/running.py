@@ -58,7 +58,7 @@ class Running:
         shutil.rmtree(self.folder / TRIALS, ignore_errors=True)
 
     def _shares(self) -> list[Share]:
-        from plimsoll.train.core import usable_processors
+        from plimsoll.train.devices import usable_processors
 
         config = self.asked.config
         threads = self.asked.space.base.threads

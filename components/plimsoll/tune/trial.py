@@ -115,9 +115,9 @@ def _trained(source: Examples, job: Job, tell: Teller) -> Result:
 
 
 def _loss(source: Examples, answers: NDArray[np.float64]) -> float:
-    from plimsoll.train.core import loss
+    from plimsoll.train.blending import loss_of
 
-    found = loss(source.task, source.label("eval"), answers)
+    found = loss_of(source.task, source.label("eval"), answers)
     if not np.isfinite(found):
         raise PlimsollError("the loss on eval is not a number", cause=f"it is {found}")
     return found
