@@ -34,8 +34,10 @@ def fitting(batch: Rows, attempt: Callable[[Rows], object]) -> int:
         Rows; 0 if not even one fits.
     """
     rows = len(batch) // 2
+    gc.collect()
     while rows:
-        _let_go()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
         try:
             attempt(batch.part(0, rows))
         except RuntimeError as error:
@@ -75,9 +77,3 @@ def elsewhere(said: str) -> ConfigError:
         cause=said.splitlines()[0],
         hint='keep the rows on disk: {"data": "streamed"}, or take a smaller network',
     )
-
-
-def _let_go() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -80,7 +80,7 @@ def joined() -> Iterator[World]:
     if world.size == 1:
         yield world
         return
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "cpu:gloo"
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
         distributed.init_process_group(backend, timeout=LONGEST_WAIT)
         yield world
