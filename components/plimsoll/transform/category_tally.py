@@ -61,7 +61,8 @@ class CategoryTally:
         self._limit = limit
         self._numbers = numbers
         self._rows = self._known = 0
-        self._counts: dict[Value, int] = {}
+        self._values = pa.array([], pa.int64() if numbers else pa.string())
+        self._counts: NDArray[np.int64] = np.empty(0, np.int64)
         self._frequent: Any = None
         self._distinct: Any = None
 
@@ -77,10 +78,15 @@ class CategoryTally:
         if self._frequent is not None:
             self._sketch(values, counts)
             return
-        held = self._counts
-        for value, count in zip(values.to_pylist(), counts.tolist(), strict=True):
-            held[value] = held.get(value, 0) + count
-        if len(held) > self._limit:
+        if len(self._values):
+            both = pa.concat_arrays([self._values, values]).dictionary_encode()
+            sums = np.zeros(len(both.dictionary), np.int64)
+            places = both.indices.to_numpy(zero_copy_only=False)
+            np.add.at(sums, places, np.concatenate([self._counts, counts]))
+            self._values, self._counts = both.dictionary, sums
+        else:
+            self._values, self._counts = values, counts
+        if len(self._values) > self._limit:
             self._begin_sketch()
 
     def add_rows(self, rows: int, known: int) -> None:
@@ -92,7 +98,7 @@ class CategoryTally:
         """Adds what was measured of later rows; ``other`` is used up."""
         self.add_rows(other._rows, other._known)
         if other._frequent is None:
-            self.add_counts(*other._as_arrays())
+            self.add_counts(other._values, other._counts)
             return
         if self._frequent is None:
             self._begin_sketch()
@@ -102,7 +108,7 @@ class CategoryTally:
     def seen(self) -> CategorySeen:
         """Returns what is known."""
         exact = self._frequent is None
-        counts = self._counts if exact else self._estimated()
+        counts = self._listed() if exact else self._estimated()
         return CategorySeen(
             rows=self._rows,
             missing=self._rows - self._known,
@@ -116,14 +122,12 @@ class CategoryTally:
 
         self._frequent = sketches.MisraGriesSketch(self._limit)
         self._distinct = sketches.KmvSketch(DISTINCT_BUCKETS)
-        held = self._as_arrays()
-        self._counts = {}
-        self._sketch(*held)
+        values, counts = self._values, self._counts
+        self._values, self._counts = values[:0], counts[:0]
+        self._sketch(values, counts)
 
-    def _as_arrays(self) -> tuple[pa.Array, NDArray[np.int64]]:
-        kind = pa.int64() if self._numbers else pa.string()
-        counts = np.fromiter(self._counts.values(), np.int64, len(self._counts))
-        return pa.array(list(self._counts), kind), counts
+    def _listed(self) -> dict[Value, int]:
+        return dict(zip(self._values.to_pylist(), self._counts.tolist(), strict=True))
 
     def _sketch(self, values: pa.Array, counts: NDArray[np.int64]) -> None:
         if len(values):
@@ -139,14 +143,12 @@ class CategoryTally:
         """
         found = self._frequent.Estimate()
         most = np.asarray(found.field("counts"), np.float64)
-        texts = found.field("values").to_pylist()
         over = most.min(initial=np.inf)
-        counts = {
-            text.decode("utf-8"): int(count - over)
-            for text, count in zip(texts, most.tolist(), strict=True)
-            if count > over
-        }
-        return {int(text): count for text, count in counts.items()} if self._numbers else counts
+        frequent = np.flatnonzero(most > over)
+        texts = pc.cast(found.field("values").take(pa.array(frequent)), pa.large_string())
+        values = pc.cast(texts, pa.int64()) if self._numbers else texts
+        least = (most[frequent] - over).astype(np.int64)
+        return dict(zip(values.to_pylist(), least.tolist(), strict=True))
 
 
 def encoded(column: pa.Array) -> Encoded:

@@ -179,8 +179,8 @@ class NumberTally:
         values = np.clip(self._values, -LARGEST, LARGEST)
         if len(values):
             self._sketch.AddValues(pa.array(values), pa.array(self._counts.astype(np.float64)))
-            self._mean, std = _moments(self._values, self._counts)
-            self._squares = std * std * float(self._counts.sum())
+            self._mean = float((values * self._counts).sum()) / self._known
+            self._squares = float((np.square(values - self._mean) * self._counts).sum())
         self._values, self._counts = np.empty(0), np.empty(0, np.int64)
 
     def _sketch_ordered(self, ordered: Numbers) -> None:
