@@ -11,7 +11,7 @@ from plimsoll.artifacts.statistics import write_statistics
 from plimsoll.evaluate.core import Inputs
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.train import config as training
-from plimsoll.train.core import train_examples
+from plimsoll.train.core import Outputs, train_examples
 from plimsoll.transform import config as transforming
 from plimsoll.transform.core import transform_dataset
 
@@ -53,7 +53,10 @@ def make(
         dataset_id=dataset.id,
         anomalies={"checks": []},
     )
-    train_examples(folder / "examples", folder / "model", folder / "train.html", QUICK)
+    outputs = Outputs(
+        model=folder / "model", report=folder / "train.html", logs=folder / "train-logs"
+    )
+    train_examples(folder / "examples", outputs, QUICK)
     return at(folder)
 
 

@@ -1,65 +1,64 @@
-"""Trains a network on examples, fits the boosting beside it, and writes both down."""
+"""Trains what a config asks for, with boosting beside it, and writes the best model down."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import time
-from collections.abc import Mapping
+import shutil
+import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from plimsoll.artifacts import network
+from plimsoll.artifacts.code import code_digest
 from plimsoll.artifacts.examples import Examples, open_examples
-from plimsoll.artifacts.files import folder_written_whole, write_json, write_text
-from plimsoll.train import loop, pictures
-from plimsoll.train.baseline import Baseline, boost
+from plimsoll.artifacts.files import (
+    digest_file,
+    digest_json,
+    digest_tree,
+    files_below,
+    folder_written_whole,
+    write_json,
+    write_text,
+)
+from plimsoll.artifacts.witness import METADATA_KEY, observe
+from plimsoll.train import launcher_config as launchers
+from plimsoll.train import pictures, report
+from plimsoll.train.candidates import Asked, Places, Trained, Trials, try_all
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.shape import fresh_network, shape_for
-from plimsoll.train.tensors import rows_on
+from plimsoll.train.kept_checkpoints import kept_until_done
 
-FORMAT = "plimsoll.training/1"
-ANSWERED = ("eval", "test")
-CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+FORMAT = "plimsoll.training/2"
+CHECKPOINTS = "PLIMSOLL_CHECKPOINTS"
+"""Where checkpoints lie if nothing is said: the local engine sets it."""
+NOTHING_ELSE = Asked()
+VERSIONS = ("lightgbm", "numpy", "safetensors", "torch")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
-    """What came of a training."""
+class Outputs:
+    """Where the outputs come to be."""
 
-    module: network.Network
-    """With the weights that were best on eval, on the processor."""
-    history: loop.History
-    baseline: Baseline
-    config: TrainConfig
-    """As it was used: nothing left open."""
-    eval_loss: Mapping[str, float]
-    """``network`` and ``boosting`` -> log loss, or root mean squared error in the label's unit."""
-    place: str
-    """What it was trained on, in words."""
-
-
-class _Inputs(NamedTuple):
-    numeric: NDArray[np.float32]
-    categorical: NDArray[np.int32]
+    model: Path
+    """The model folder."""
+    report: Path
+    """The page."""
+    logs: Path
+    """A folder of progress and of TensorBoard's files, written while it runs."""
 
 
 def train_examples(
-    examples: Path, model: Path, report: Path, config: TrainConfig
+    examples: Path, outputs: Outputs, config: TrainConfig, asked: Asked = NOTHING_ELSE
 ) -> dict[str, Any]:
     """Trains on an examples artifact, and writes the model folder and the report.
 
     Args:
         examples: The examples artifact.
-        model: Where the model folder comes to be.
-        report: Where the page comes to be.
+        outputs: Where the model, the report and the logs come to be.
         config: The knobs.
+        asked: The user's own network, the launcher, checkpoints, a model to start from.
 
     Returns:
         Metadata of the model artifact: ``notes``, and numbers to find it by.
@@ -70,127 +69,126 @@ def train_examples(
         ConfigError: if the training diverges.
     """
     source = open_examples(examples)
-    trained = fit(source, config)
-    write_model(model, trained)
-    write_text(report, pictures.page(source, trained).html())
-    history = trained.history
+    outputs.logs.mkdir(parents=True, exist_ok=True)
+    outputs.model.parent.mkdir(parents=True, exist_ok=True)
+    name = _fingerprint(source, config, asked)
+    with (
+        tempfile.TemporaryDirectory(dir=outputs.model.parent, prefix=".train-") as scratch,
+        kept_until_done(asked.checkpoints, name) as checkpoints,
+    ):
+        places = Places(scratch=Path(scratch), logs=outputs.logs, checkpoints=checkpoints)
+        trials = try_all(source, config, asked, places, say)
+        best = trials.best(config.model)
+        write_model(outputs.model, trials, best)
+        told = report.told(source, trials, best)
+        write_text(outputs.report, pictures.training_page(told).html())
     return {
-        "notes": notes(trained),
-        "parameters": sum(value.numel() for value in trained.module.parameters()),
-        "best_epoch": history.best,
-        "eval_loss": history.epochs[history.best - 1].eval_loss,
+        "notes": notes(source, trials, best),
+        "model": best.family,
+        "parameters": best.parameters,
+        "eval_loss": best.eval_loss,
+        **({METADATA_KEY: [observe(str(asked.start_from))]} if asked.start_from else {}),
     }
 
 
-def fit(source: Examples, config: TrainConfig) -> Trained:
-    """Trains the network and the boosting, and says how it goes on standard output."""
-    config = config.for_rows(source.rows["train"])
-    shape = shape_for(source, config)
-    device = settle(config)
-    place = "GPU" if device.type == "cuda" else f"{torch.get_num_threads()} threads"
-    started = time.monotonic()
-    baseline = boost(source, trees=config.trees, seed=config.seed, splits=ANSWERED)
-    say(f"gradient boosting: {baseline.trees} trees ({time.monotonic() - started:.1f} s)")
-    module = fresh_network(shape, config.seed).to(device)
-    unit = {"mean": shape.network.target_mean, "std": shape.network.target_std}
-    train = rows_on(device, source, "train", **unit)
-    held_out = rows_on(device, source, "eval", **unit)
-    say(f"network: {len(train):,} rows, {config.batch_size:,} a step, on {place}")
-    history = loop.fit(module, train, held_out, config, say)
-    module = module.cpu()
-    inputs = _Inputs(source.numeric("eval"), source.categorical("eval"))
-    answers = {
-        "network": network.predict(module, shape.network, inputs),
-        "boosting": baseline.predictions["eval"],
-    }
-    return Trained(
+def asked_of(
+    module: str, launcher: str, launcher_config: str, checkpoints: str, start_from: str
+) -> Asked:
+    """Returns what the component's inputs ask; empty text asks for nothing.
+
+    Raises:
+        ConfigError: if there is no such launcher, or its config does not hold.
+    """
+    launchers.check_launcher(launcher)
+    place = checkpoints or os.environ.get(CHECKPOINTS, "")
+    return Asked(
         module=module,
-        history=history,
-        baseline=baseline,
-        config=config,
-        eval_loss={
-            name: loss(source.task, source.label("eval"), answer)
-            for name, answer in answers.items()
-        },
-        place=place,
+        launcher=launcher,
+        launcher_config=launchers.parse(launcher_config),
+        checkpoints=Path(place) if place else None,
+        start_from=Path(start_from) if start_from else None,
     )
 
 
-def settle(config: TrainConfig) -> torch.device:
-    """Makes torch deterministic, gives it its threads, and returns the device to train on."""
-    # CUDA's matrix library is deterministic only with a workspace of a fixed size.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
-    torch.set_num_threads(config.threads or usable_processors())
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def usable_processors() -> int:
-    """Returns how many processors this process may use: its affinity and its container's limit."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    try:
-        quota, period = CGROUP_LIMIT.read_text("utf-8").split()
-        allowed = min(allowed or 1, max(1, int(quota) // int(period)))
-    except (OSError, ValueError):
-        pass
-    return allowed or 1
-
-
-def loss(task: str, label: NDArray[Any], answer: NDArray[np.float64]) -> float:
-    """Returns the log loss of probabilities, or the root mean squared error of values."""
-    if task == "regression":
-        return float(np.sqrt(np.mean((label.astype(np.float64) - answer) ** 2)))
-    given = np.take_along_axis(answer, np.asarray(label)[:, None], axis=1)
-    return float(-np.log(np.clip(given, np.finfo(np.float64).eps, 1)).mean())
-
-
-def write_model(folder: Path, trained: Trained) -> None:
-    """Writes the model folder, whole: weights, network, history, training, baseline answers."""
-    history = trained.history
+def write_model(folder: Path, trials: Trials, best: Trained) -> None:
+    """Writes the model folder, whole: the model's files, how it was trained, boosting's answers."""
     with folder_written_whole(folder) as aside:
-        network.save_network(aside, trained.module)
+        for path in files_below(best.folder):
+            target = aside / path.relative_to(best.folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
         (aside / "baseline").mkdir()
-        for split, answers in trained.baseline.predictions.items():
+        for split, answers in trials.boosting.answers.items():
             np.save(aside / "baseline" / f"{split}.npy", answers, allow_pickle=False)
-        write_json(
-            aside / "history.json",
-            {
-                "epochs": [dataclasses.asdict(epoch) for epoch in history.epochs],
-                "best_epoch": history.best,
-                "planned_epochs": history.planned,
-            },
-        )
-        write_json(
-            aside / "training.json",
-            {
-                "format": FORMAT,
-                "config": trained.config.to_dict(),
-                "seed": trained.config.seed,
-                "best_epoch": history.best,
-                "place": trained.place,
-                "baseline": {"kind": "HistGradientBoosting", "trees": trained.baseline.trees},
-                "eval_loss": dict(trained.eval_loss),
-                "versions": {
-                    name: version(name)
-                    for name in ("numpy", "safetensors", "scikit-learn", "torch")
-                },
-            },
-        )
+        write_json(aside / "candidates.json", [_told(item, best) for item in trials.tried])
+        write_json(aside / "training.json", _training(trials, best))
 
 
-def notes(trained: Trained) -> list[str]:
+def notes(source: Examples, trials: Trials, best: Trained) -> list[str]:
     """Says what was trained and how it compares, in short sentences."""
-    history, ours = trained.history, trained.eval_loss["network"]
-    name = "error" if trained.module.config.task == "regression" else "log loss"
-    ran = len(history.epochs)
-    ended = f"stopped early after {ran}" if ran < history.planned else f"of {ran}"
-    count = sum(value.numel() for value in trained.module.parameters())
-    return [
-        f"best epoch {history.best}, {ended}; {count:,} weights, on {trained.place}",
-        f"eval {name} {ours:.4g}; gradient boosting {trained.eval_loss['boosting']:.4g}",
-    ]
+    name = "error" if source.task == "regression" else "log loss"
+    said = [f"{best.family}: {best.parameters:,} {_unit(best)}"]
+    if best.history:
+        ran, planned = len(best.history["epochs"]), best.history["planned_epochs"]
+        ended = f"stopped early after {ran}" if ran < planned else f"of {ran}"
+        said[0] += f"; best epoch {best.history['best_epoch']}, {ended}"
+    if best.shares:
+        members = zip(trials.tried, best.shares, strict=False)
+        said[0] = "blend: " + ", ".join(
+            f"{share:.0%} {item.family}" for item, share in members if share
+        )
+    losses = ", ".join(f"{item.family} {item.eval_loss:.4g}" for item in trials.tried)
+    said.append(f"eval {name}: {losses}")
+    if trials.left_out:
+        said.append(f"left out, the time budget was spent: {', '.join(trials.left_out)}")
+    return said
 
 
 def say(line: str) -> None:
     """Prints a line of progress at once."""
     print(line, flush=True)  # noqa: T201 - the step's log is its standard output
+
+
+def _fingerprint(source: Examples, config: TrainConfig, asked: Asked) -> str:
+    return digest_json(
+        {
+            "examples": digest_file(source.folder / "manifest.json"),
+            "config": config.to_dict(),
+            "module": asked.module,
+            "start_from": digest_tree(asked.start_from) if asked.start_from else "",
+            "code": code_digest(("artifacts", "train")),
+        }
+    )[:16]
+
+
+def _training(trials: Trials, best: Trained) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "model": best.family,
+        "config": best.config.to_dict(),
+        "seed": best.config.seed,
+        "best_epoch": best.history["best_epoch"] if best.history else None,
+        "eval_loss": best.eval_loss,
+        "baseline": {
+            "kind": "LightGBM",
+            "trees": trials.boosting.parameters,
+            "eval_loss": trials.boosting.eval_loss,
+        },
+        "versions": {name: version(name) for name in VERSIONS},
+    }
+
+
+def _told(item: Trained, best: Trained) -> dict[str, Any]:
+    return {
+        "model": item.family,
+        "config": item.config.to_dict(),
+        "eval_loss": item.eval_loss,
+        "parameters": item.parameters,
+        "best_epoch": item.history["best_epoch"] if item.history else None,
+        "shares": list(item.shares),
+        "chosen": item is best,
+    }
+
+
+def _unit(item: Trained) -> str:
+    return "trees" if item.family == "boosting" else "weights"

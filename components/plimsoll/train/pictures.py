@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from plimsoll.artifacts.examples import Examples
 from plimsoll.pictures.cells import signed_bar
 from plimsoll.pictures.charts import (
     badge,
-    bar_chart,
     cards,
     facts,
     line_chart,
@@ -22,10 +19,7 @@ from plimsoll.pictures.markup import Html, joined
 from plimsoll.pictures.page import Page
 from plimsoll.train.history import History
 
-if TYPE_CHECKING:
-    from plimsoll.train.core import Trained
-
-BOOSTING = "boosting"
+BOOSTING, BLEND = "boosting", "blend"
 NEAR = 0.02
 """Losses this much above the lowest, as a share of it, are always drawn."""
 _NAMES = {BOOSTING: "gradient boosting"}
@@ -36,7 +30,7 @@ class Candidate:
     """One model that was tried."""
 
     model: str
-    """The family: ``tabm``, ``boosting``."""
+    """The family: ``tabm``, ``boosting``, ``blend``."""
     eval_loss: float | None
     """Log loss, or root mean squared error in the label's unit; None: it came to none."""
     parameters: int = 0
@@ -107,7 +101,8 @@ def _chosen(told: Told) -> Candidate:
 
 
 def _title(model: str) -> str:
-    return _NAMES.get(model, model).capitalize() if model in _NAMES else f"A network ({model})"
+    titles = {BOOSTING: "Gradient boosting", BLEND: "A blend of models"}
+    return titles.get(model, f"A network ({model})")
 
 
 def _name(model: str) -> str:
@@ -120,7 +115,7 @@ def _loss_name(told: Told) -> str:
 
 def _boosting(told: Told) -> Candidate | None:
     found = [item for item in told.candidates if item.model == BOOSTING and _finite(item)]
-    return found[0] if found else None
+    return min(found, key=lambda item: item.eval_loss or 0.0, default=None)
 
 
 def _finite(candidate: Candidate) -> bool:
@@ -293,94 +288,3 @@ def _add_epochs(made: Page, history: History) -> None:
             ],
         ),
     )
-
-
-def page(examples: Examples, trained: Trained) -> Page:
-    """Returns the page of a training."""
-    history, config = trained.history, trained.config
-    label = examples.problem.label
-    made = Page(
-        f"Training: {label}",
-        f"A network for {examples.task} on {examples.rows['train']:,} rows, "
-        f"with gradient boosting on the same columns beside it.",
-    )
-    name = "error (RMSE)" if examples.task == "regression" else "log loss"
-    best = history.epochs[history.best - 1]
-    early = len(history.epochs) < history.planned
-    made.add_bare(
-        "",
-        cards(
-            [
-                ("best epoch", history.best, f"of {len(history.epochs)} run"),
-                (f"eval {name}", trained.eval_loss["network"], "network"),
-                (f"eval {name}", trained.eval_loss["boosting"], "gradient boosting"),
-            ]
-        ),
-    )
-    made.add(
-        "Losses",
-        line_chart(
-            {
-                "train": [(epoch.number, epoch.train_loss) for epoch in history.epochs],
-                "eval": [(epoch.number, epoch.eval_loss) for epoch in history.epochs],
-            },
-            x_label="epoch",
-            y_label="loss",
-            x_marks={"best epoch": history.best},
-            x_whole=True,
-            dots=True,
-        ),
-        _about(early=early, patience=config.patience, best=best.number),
-    )
-    made.add(
-        "Network and gradient boosting",
-        bar_chart(
-            ["network", "gradient boosting"],
-            {name: [trained.eval_loss["network"], trained.eval_loss["boosting"]]},
-            value_label=f"eval {name}",
-            horizontal=True,
-        ),
-        "On the eval split; lower is better. The test split is left to evaluation.",
-    )
-    made.add("How it was trained", facts(_facts_of(trained)))
-    made.add_bare(
-        "Epochs",
-        table(
-            ["epoch", "train loss", "eval loss", "learning rate"],
-            [
-                [epoch.number, epoch.train_loss, epoch.eval_loss, epoch.learning_rate]
-                for epoch in history.epochs
-            ],
-        ),
-    )
-    return made
-
-
-def _about(*, early: bool, patience: int, best: int) -> str:
-    ended = (
-        f"It stopped after {patience} epochs without a lower eval loss. "
-        if early
-        else "All epochs allowed were run. "
-    )
-    return (
-        f"{ended}The weights of epoch {best} were kept, which has the lowest eval loss of those "
-        "past the learning rate's warm-up. The train loss is taken while units are dropped out, "
-        "so it may lie above the eval loss."
-    )
-
-
-def _facts_of(trained: Trained) -> dict[str, object]:
-    shape, config = trained.module.config, trained.config
-    return {
-        "inputs": f"{shape.numeric} numeric, {len(shape.categories)} categorical",
-        "bins of numeric columns": shape.bins,
-        "hidden layers": ", ".join(map(str, shape.hidden)) or "none",
-        "weights": sum(value.numel() for value in trained.module.parameters()),
-        "rows a step": config.batch_size,
-        "learning rate": config.learning_rate,
-        "weight decay": config.weight_decay,
-        "dropout": config.dropout,
-        "seed": config.seed,
-        "trained on": trained.place,
-        "gradient boosting": f"{trained.baseline.trees} trees a class",
-    }

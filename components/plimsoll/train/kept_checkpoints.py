@@ -1,0 +1,37 @@
+"""Where a step that is killed and run again finds its checkpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def kept_until_done(root: Path | None, name: str) -> Iterator[Path | None]:
+    """Gives a step its folder of checkpoints, to one process at a time; removes it at the end.
+
+    A second run of the same step, at the same time, takes no checkpoints: it ends in the same
+    model, and two that write into one folder would get in each other's way.
+
+    Args:
+        root: The folder that outlives steps; None: no checkpoints are taken.
+        name: What the step is known by.
+    """
+    if root is None:
+        yield None
+        return
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / f"{name}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield None
+            return
+        folder = root / name
+        folder.mkdir(exist_ok=True)
+        yield folder
+        shutil.rmtree(folder)
+        Path(lock.name).unlink()

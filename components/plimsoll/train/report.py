@@ -1,0 +1,95 @@
+"""What the page of a training tells, taken from all that was tried."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plimsoll.artifacts.examples import Examples
+from plimsoll.train.candidates import Trained, Trials
+from plimsoll.train.config import TrainConfig
+from plimsoll.train.history import Epoch, History
+from plimsoll.train.pictures import Candidate, Told
+
+_SHOWN = ("numbers", "hidden", "members", "crosses", "bins", "leaves")
+"""Knobs in which candidates of one family differ."""
+
+
+def told(source: Examples, trials: Trials, best: Trained) -> Told:
+    """Returns what the page tells.
+
+    Args:
+        source: The examples.
+        trials: All that was tried.
+        best: The one that goes on.
+    """
+    return Told(
+        label=source.problem.label,
+        task=source.task,
+        rows=source.rows["train"],
+        candidates=[_candidate(item, trials, best) for item in trials.tried],
+        history=_history(best),
+        patience=best.config.patience,
+        weighted=best.config.class_weights != "none",
+        facts=_facts(source, best),
+        notes=[f"Left out, as the time budget was spent: {', '.join(trials.left_out)}."]
+        if trials.left_out
+        else [],
+    )
+
+
+def _candidate(item: Trained, trials: Trials, best: Trained) -> Candidate:
+    history = _history(item)
+    note = ""
+    if item.shares:
+        members = zip(trials.tried, item.shares, strict=False)
+        note = ", ".join(f"{share:.0%} {one.family}" for one, share in members if share)
+    trees = item.parameters if item.family == "boosting" else 0
+    return Candidate(
+        model=item.family,
+        eval_loss=item.eval_loss,
+        parameters=0 if trees else item.parameters,
+        best_epoch=history.best if history else trees,
+        epochs=len(history.epochs) if history else 0,
+        chosen=item is best,
+        settings={} if item.shares else _settings(item.config),
+        losses=[epoch.eval_loss for epoch in history.epochs] if history else (),
+        note=note,
+    )
+
+
+def _history(item: Trained) -> History | None:
+    if item.history is None:
+        return None
+    return History(
+        epochs=tuple(Epoch(**epoch) for epoch in item.history["epochs"]),
+        best=item.history["best_epoch"],
+        planned=item.history["planned_epochs"],
+    )
+
+
+def _settings(config: TrainConfig) -> dict[str, Any]:
+    usual = TrainConfig(model=config.model)
+    return {
+        name: getattr(config, name)
+        for name in _SHOWN
+        if getattr(config, name) != getattr(usual, name)
+    }
+
+
+def _facts(source: Examples, best: Trained) -> dict[str, object]:
+    config = best.config
+    facts: dict[str, object] = {
+        "inputs": f"{len(source.numeric_names)} numeric, "
+        f"{len(source.categorical_outputs)} categorical",
+        "seed": config.seed,
+    }
+    if best.history is not None:
+        facts |= {
+            "numbers go in as": config.numbers,
+            "hidden layers": ", ".join(map(str, config.hidden)) or "none",
+            "rows a step": config.batch_size,
+            "learning rate": config.learning_rate,
+            "weight decay": config.weight_decay,
+            "dropout": config.dropout,
+        }
+    return facts
