@@ -1,6 +1,7 @@
 """What is told of a training, and who hears it."""
 
 import io
+import itertools
 import json
 import math
 import ssl
@@ -23,7 +24,7 @@ from plimsoll.train.config import TrainConfig
 from plimsoll.train.console import Console
 from plimsoll.train.events import Ended, Epoch, Saved, Started, Stepped
 from plimsoll.train.job import Job
-from plimsoll.train.listeners import Dispensable, listeners_for
+from plimsoll.train.listeners import Dispensable, Thinned, listeners_for
 from plimsoll.train.progress_file import Following, ProgressFile
 from plimsoll.train.tensorboard import TensorBoard
 
@@ -535,6 +536,31 @@ def test_https_is_checked_against_the_authorities_that_are_trusted(tmp_path, mon
 
 
 # All of them
+
+
+class Kept:
+    def __init__(self):
+        self.events = []
+
+    def told(self, event):
+        self.events.append(event)
+
+
+def test_a_file_is_told_of_few_steps_of_a_long_training_and_of_all_else():
+    kept, clock = Kept(), Clock()
+    thinned = Thinned(kept, clock)
+    thinned.told(started())
+    for second in range(1, 7201):
+        clock.now = float(second)
+        thinned.told(stepped(second))
+        if second % 600 == 0:
+            thinned.told(epoch(second // 600))
+    steps = [event.step for event in kept.events if isinstance(event, Stepped)]
+
+    assert steps[:100] == list(range(1, 101))
+    assert max(later - step for step, later in itertools.pairwise(steps)) == 15
+    assert len(steps) < 1200
+    assert len([event for event in kept.events if isinstance(event, Epoch)]) == 12
 
 
 def job(tmp_path, **fields):

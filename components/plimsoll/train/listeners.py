@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import sys
+import time
+from collections.abc import Callable
 
 from plimsoll.artifacts.files import read_json
 from plimsoll.errors import ArtifactError
 from plimsoll.train import alerts
 from plimsoll.train.console import Console
-from plimsoll.train.events import Event, Listener
+from plimsoll.train.events import Event, Listener, Stepped
 from plimsoll.train.job import Job
 from plimsoll.train.progress_file import ProgressFile
 from plimsoll.train.tensorboard import TensorBoard
 from plimsoll.train.tracking import trackers_for
+
+LONGEST_GAP = 15.0
+"""Seconds: steps are told of to files at least this often."""
+GAP_SHARE = 0.005
+"""Nor less often than this share of the time that the training has taken."""
 
 
 class Dispensable:
@@ -41,6 +49,31 @@ class Dispensable:
             _say(f"{self._name} can no longer be written: {error.strerror or error}")
 
 
+class Thinned:
+    """Passes events on, but of steps only as many as a file of a long training can hold.
+
+    Where the file lies in a bucket, each of its lines costs writing all of it again.
+
+    Args:
+        listener: Who is told.
+        clock: Seconds of a clock that never goes back.
+    """
+
+    def __init__(self, listener: Listener, clock: Callable[[], float] = time.monotonic) -> None:
+        self._listener = listener
+        self._clock = clock
+        self._began, self._last = clock(), -math.inf
+
+    def told(self, event: Event) -> None:
+        """Passes an event on, unless it is of a step and comes too soon after the last such."""
+        if isinstance(event, Stepped):
+            now = self._clock()
+            if now - self._last < min(LONGEST_GAP, GAP_SHARE * (now - self._began)):
+                return
+            self._last = now
+        self._listener.told(event)
+
+
 def listeners_for(job: Job) -> tuple[Listener, ...]:
     """Returns who is told of a training: what its job and its environment ask for.
 
@@ -54,9 +87,9 @@ def listeners_for(job: Job) -> tuple[Listener, ...]:
     """
     listeners: list[Listener] = [Console()]
     if job.logs is not None:
-        listeners.append(Dispensable(ProgressFile(job.logs), "the progress file"))
+        listeners.append(Dispensable(Thinned(ProgressFile(job.logs)), "the progress file"))
         if importlib.util.find_spec("tensorboard"):
-            listeners.append(Dispensable(TensorBoard(job.logs), "TensorBoard's files"))
+            listeners.append(Dispensable(Thinned(TensorBoard(job.logs)), "TensorBoard's files"))
         else:
             _say("no files for TensorBoard: the package tensorboard is not installed")
     told = alerts.from_environment(_subject(job))
