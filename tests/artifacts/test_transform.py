@@ -5,15 +5,21 @@ import numpy as np
 import pytest
 
 from plimsoll.artifacts.transform import (
+    Bins,
+    Calendar,
     CategoricalOutput,
+    Cross,
     Cycle,
+    Hashed,
     Label,
     Missing,
+    Ngrams,
     Number,
     SourceColumn,
+    TargetMean,
+    Tokens,
     Transform,
     Vocabulary,
-    Weekday,
     read_transform,
     write_transform,
 )
@@ -27,6 +33,12 @@ SCORES = (-2.5, -0.1, 0.30000000000000004, 2.5)
 def number(name, **changes):
     values = {"fill": 0.0, "low": -1.0, "high": 1.0, "scale": "standard", "spread": 0.1}
     return Number(output=name, **{**values, **changes})
+
+
+def target(name, values, encoded, **changes):
+    width = max(1, len(changes.get("classes", ())))
+    return TargetMean(output=name, values=values, encoded=encoded, prior=(0.5,) * width,
+                      missing=(0.25,) * width, **changes)  # fmt: skip
 
 
 def column(name, kind, *parts):
@@ -54,9 +66,33 @@ def sample():
             column("hour", "int", Vocabulary(output="hour", values=(17, 3))),
             column("dest", "string", Vocabulary(output="dest", values=("ZÜRICH", "", "JFK\n"))),
             column(
-                "at", "timestamp", Cycle(output="at.day", of="time_of_day"), Weekday(output="at.w")
+                "at",
+                "timestamp",
+                Cycle(output="at.day", of="time_of_day"),
+                Calendar(output="at.w", of="day_of_week"),
+            ),
+            column(
+                "gate",
+                "int",
+                number("gate", scale="log", unit=2.5),
+                number("gate.robust", scale="robust"),
+                Bins(output="gate.bins", fill=0.0, edges=(-1.0, 1 / 3, 1e30)),
+                Hashed(output="gate.hashed", buckets=7),
+                target("gate.mean", (1, 5), ((0.1, -3.0), (1 / 3, 1e-300)), classes=("a", "b")),
+            ),
+            column(
+                "note",
+                "string",
+                Tokens(output="note.list", separator="|", values=("ü", "a b"), most=3),
+                Ngrams(output="note.runs", of="characters", sizes=(2, 3), buckets=64, most=5),
+                target("note.mean", (), ()),
             ),
             column("year", "int"),
+            column("day", "bool"),
+        ),
+        crosses=(
+            Cross(output="dest_x_year", columns=("dest", "year"), values=(("ZÜRICH", 5), ("", -1))),
+            Cross(output="hour_x_day", columns=("hour", "day"), buckets=12),
         ),
         label=Label(name="late", type="bool", task="binary", classes=(False, True), positive=True),
         ignored=("late", "flight"),
@@ -69,13 +105,24 @@ def test_reading_gives_back_what_was_written(tmp_path):
     assert read.to_dict() == sample().to_dict()
     assert read.columns == sample().columns
     assert read.label == sample().label
-    assert read.numeric == ("temp", "temp.missing", "precip", "at.day.sin", "at.day.cos")
+    assert read.crosses == sample().crosses
+    assert read.numeric == (
+        *("temp", "temp.missing", "precip", "at.day.sin", "at.day.cos"),
+        *("gate", "gate.robust", "gate.bins.0", "gate.bins.1", "gate.mean.a", "gate.mean.b"),
+        "note.mean",
+    )
     assert read.categorical == (
         CategoricalOutput("hour", 4),
         CategoricalOutput("dest", 5),
         CategoricalOutput("at.w", 9),
+        CategoricalOutput("gate.hashed", 9),
+        CategoricalOutput("note.list", 4, 3),
+        CategoricalOutput("note.runs", 66, 5),
+        CategoricalOutput("dest_x_year", 4),
+        CategoricalOutput("hour_x_day", 14),
     )
-    assert [item.name for item in read.inputs] == ["temp", "precip", "hour", "dest", "at"]
+    inputs = ["temp", "precip", "hour", "dest", "at", "gate", "note", "year", "day"]
+    assert [item.name for item in read.inputs] == inputs
 
 
 def test_equal_transforms_are_equal_bytes_whenever_they_are_written(tmp_path):
@@ -104,6 +151,10 @@ def test_a_transform_that_was_read_applies_alike(tmp_path):
         "hour": np.array([3.0, 9.0]),
         "dest": np.array([None, "JFK\n"], object),
         "at": np.array(["2013-01-01T06:00", "NaT"], "datetime64[us]"),
+        "gate": np.array([5.0, np.nan]),
+        "note": np.array(["a b|?", None], object),
+        "year": np.array([5.0, -1.0]),
+        "day": np.array([1.0, np.nan]),
     }
     fresh, read = apply(sample(), columns), apply(read_transform(tmp_path / "t"), columns)
     assert fresh.numeric.tobytes() == read.numeric.tobytes()
@@ -119,6 +170,8 @@ def test_a_transform_that_was_read_applies_alike(tmp_path):
             "columns",
             [{"name": "x", "type": "int", "kind": "", "why": "", "parts": [{"part": "?"}]}],
         ),
+        ("crosses", [{"part": "missing", "output": "x"}]),
+        ("crosses", [{"part": "cross", "output": "x", "columns": ["dest", "?"], "buckets": 2}]),
         ("numeric", ["other"]),
         ("label", {"name": "y"}),
         ("arrays_sha256", "0" * 64),
@@ -155,11 +208,88 @@ def test_lost_arrays_are_refused(tmp_path):
         {"scale": "quantile", "spread": 1.0, "knots": (-1.0, 1.0), "scores": (0.0,)},
         {"scale": "quantile", "spread": 1.0, "knots": (1.0, -1.0), "scores": (0.0, 1.0)},
         {"scale": "quantile", "spread": 1.0, "knots": (-0.5, 1.0), "scores": (0.0, 1.0)},
+        {"scale": "quantile", "spread": 1.0, "knots": (-1.0, 1.0), "scores": (0.0, 1e39)},
+        {"scale": "log", "unit": 0.0},
+        {"scale": "log", "unit": 5e-324},
+        {"unit": 2.0},
+        {"scale": "none"},
+        {"high": 1e39},
+        {"high": 1e308, "center": -1e308},
     ],
 )
 def test_a_number_that_cannot_be_applied_is_refused(changes):
     with pytest.raises(ArtifactError, match="'x' does not hold"):
         number("x", **changes)
+
+
+@pytest.mark.parametrize(
+    ("made", "values"),
+    [
+        (Bins, {"fill": 0.0, "edges": (0.0,)}),
+        (Bins, {"fill": 0.0, "edges": (0.0, 0.0)}),
+        (Bins, {"fill": 0.0, "edges": (-1e308, 0.0, 1e308)}),
+        (Bins, {"fill": float("inf"), "edges": (0.0, 1.0)}),
+        (Cycle, {"of": "month"}),
+        (Calendar, {"of": "year"}),
+        (Hashed, {"buckets": 0}),
+        (Hashed, {"buckets": 1 << 31}),
+        (TargetMean, {"values": ("a",), "encoded": (), "prior": (0.0,), "missing": (0.0,)}),
+        (TargetMean, {"values": ("a",), "encoded": ((1.0, 2.0),), "prior": (0.0,),
+                      "missing": (0.0,)}),
+        (TargetMean, {"values": ("a",), "encoded": ((1e39,),), "prior": (0.0,),
+                      "missing": (0.0,)}),
+        (TargetMean, {"values": ("a", "a"), "encoded": ((0.0,), (1.0,)), "prior": (0.0,),
+                      "missing": (0.0,)}),
+        (Tokens, {"separator": "", "values": ("a",), "most": 2}),
+        (Tokens, {"separator": "|", "values": ("a",), "most": 0}),
+        (Ngrams, {"of": "lines", "sizes": (1,), "buckets": 2, "most": 2}),
+        (Ngrams, {"of": "words", "sizes": (), "buckets": 2, "most": 2}),
+        (Ngrams, {"of": "words", "sizes": (0,), "buckets": 2, "most": 2}),
+        (Ngrams, {"of": "words", "sizes": (1,), "buckets": 0, "most": 2}),
+        (Cross, {"columns": ("a",), "buckets": 2}),
+        (Cross, {"columns": ("a", "a"), "buckets": 2}),
+        (Cross, {"columns": ("a", "b")}),
+        (Cross, {"columns": ("a", "b"), "values": (("x",),)}),
+        (Cross, {"columns": ("a", "b"), "values": (("x", "y"),), "buckets": 2}),
+    ],
+)  # fmt: skip
+def test_a_part_that_cannot_be_applied_is_refused(made, values):
+    with pytest.raises(ArtifactError):
+        made(output="x", **values)
+
+
+def test_a_cross_of_too_many_values_is_refused():
+    many = tuple((place,) * 5 for place in range(8000))
+    with pytest.raises(ArtifactError, match="'x' does not hold"):
+        Cross(output="x", columns=tuple("abcde"), values=many)
+    Cross(output="x", columns=tuple("abcd"), values=tuple(some[:4] for some in many))
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        ("string", number("x")),
+        ("timestamp", number("x")),
+        ("float", number("x", of="elapsed_days")),
+        ("float", Vocabulary(output="x", values=())),
+        ("int", Tokens(output="x", separator="|", values=(), most=1)),
+        ("string", Calendar(output="x", of="month")),
+        ("string", Cross(output="x", columns=("a", "b"), buckets=2)),
+    ],
+)
+def test_a_part_of_a_column_of_another_type_is_refused(kind, part):
+    with pytest.raises(ArtifactError, match="'x'"):
+        column("a", kind, part)
+
+
+@pytest.mark.parametrize("columns", [("a", "n"), ("a", "b")])
+def test_a_cross_of_a_column_that_is_not_there_or_has_another_type_is_refused(columns):
+    with pytest.raises(ArtifactError, match="cannot cross the column"):
+        Transform(
+            columns=(column("a", "int"), column("n", "float")),
+            crosses=(Cross(output="x", columns=columns, buckets=2),),
+            label=Label(name="y", type="int", task="regression"),
+        )
 
 
 def test_names_are_told_apart():
