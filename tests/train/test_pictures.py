@@ -90,6 +90,17 @@ def test_losses_of_another_unit_are_not_drawn_into_one_chart(change):
     )
 
 
+def test_a_blend_may_be_the_one_that_is_chosen_and_the_best_boosting_is_compared_with():
+    blend = Candidate(model="blend", eval_loss=0.399, chosen=True, settings={"of": "tabm 0.7"})
+    worse = replace(BOOSTING, eval_loss=0.5, settings={"leaves": 7})
+    candidates = (worse, replace(NETWORK, chosen=False), BOOSTING, blend)
+    text = shown(replace(TOLD, candidates=candidates, history=None))
+
+    assert "A blend of models for binary" in text
+    assert "-5.00%" in text
+    assert "+19.05%" in text
+
+
 def test_a_network_alone_and_what_is_no_number_can_be_shown():
     odd = replace(NETWORK, eval_loss=math.nan, losses=[math.nan, math.nan])
     text = shown(replace(TOLD, candidates=(odd, replace(odd, model="mlp", chosen=False))))
