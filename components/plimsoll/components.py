@@ -9,6 +9,7 @@ from plimsoll.push.component import push
 from plimsoll.push_features.component import push_features
 from plimsoll.train.component import train
 from plimsoll.transform.component import transform
+from plimsoll.tune.component import tune
 from plimsoll.validate.component import validate
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "push_features",
     "train",
     "transform",
+    "tune",
     "validate",
 ]

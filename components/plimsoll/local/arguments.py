@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,14 @@ TEXT_INPUTS = (
     "gate_config",
     "transform_config",
     "train_config",
+    "module",
+    "launcher_config",
+    "space",
+    "tune_config",
     "materialize_config",
     "push_config",
 )
+_IMPORT_PATH = re.compile(r"[\w.]+:\w+")
 
 
 def parse(words: Sequence[str], pipeline: Compiled) -> dict[str, Any]:
@@ -138,7 +144,7 @@ def text_of(name: str, value: str) -> str:
         UsageError: if there is no such file.
     """
     path = Path(value[1:]) if value.startswith("@") else None
-    if path is None and name in TEXT_INPUTS and _names_a_file(value):
+    if path is None and name in TEXT_INPUTS and _names_a_file(name, value):
         path = Path(value)
     if path is None:
         return value
@@ -153,7 +159,9 @@ def text_of(name: str, value: str) -> str:
         ) from error
 
 
-def _names_a_file(value: str) -> bool:
+def _names_a_file(name: str, value: str) -> bool:
+    if name == "module" and _IMPORT_PATH.fullmatch(value):
+        return False
     one_word = "\n" not in value and "{" not in value and ": " not in value
     return one_word and bool(value)
 

@@ -13,7 +13,9 @@ from plimsoll import problem
 from plimsoll.errors import UsageError
 from plimsoll.ingest import config as ingest_config
 from plimsoll.train import config as train_config
+from plimsoll.train import launcher_config
 from plimsoll.transform import config as transform_config
+from plimsoll.tune import config as tune_config
 from plimsoll.validate import config as gate_config
 
 # The library's own inputs whose text can be read without the data.
@@ -23,6 +25,9 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "gate_config": gate_config.parse,
     "transform_config": transform_config.parse,
     "train_config": train_config.parse,
+    "launcher": launcher_config.check_launcher,
+    "launcher_config": launcher_config.parse,
+    "tune_config": tune_config.parse,
 }
 _OURS = ({"ingest_config", "gate_config"}, {"transform_config", "train_config"})
 """Inputs by which a pipeline shows that it is one of ours, or made like one."""
