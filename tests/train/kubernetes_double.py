@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,7 +27,7 @@ NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 FINAL = ("Complete", "Failed")
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What the API answers instead of what was asked for."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
@@ -151,12 +151,12 @@ class Cluster:
         """Answers one request: a document, or text for a log."""
         with self.lock:
             if any(f"{method} {path}".startswith(item) for item in self.forbidden):
-                raise Refused(403, "Forbidden", f"User cannot {method.lower()} {path}")
+                raise RefusedError(403, "Forbidden", f"User cannot {method.lower()} {path}")
             for pattern, call in ROUTES:
                 found = re.fullmatch(pattern, f"{method} {path}")
                 if found:
                     return call(self, *found.groups(), query=query, body=body)
-            raise Refused(404, "NotFound", f"the server could not find {path}")
+            raise RefusedError(404, "NotFound", f"the server could not find {path}")
 
     def get_version(self, query, body):
         return {"major": "1", "minor": "33", "gitVersion": "v1.33.0"} | dict.fromkeys(
@@ -193,16 +193,16 @@ class Cluster:
     def create_job(self, query, body):
         name = body["metadata"].get("name", "")
         if body.get("kind") != "TrainJob" or body.get("apiVersion") != f"{GROUP}/{VERSION}":
-            raise Refused(400, "BadRequest", "the object is no TrainJob of this version")
+            raise RefusedError(400, "BadRequest", "the object is no TrainJob of this version")
         if body["metadata"].get("resourceVersion"):
-            raise Refused(400, "BadRequest", "resourceVersion should not be set on objects")
+            raise RefusedError(400, "BadRequest", "resourceVersion should not be set on objects")
         if not NAME.fullmatch(name) or len(name) > 63:
-            raise Refused(422, "Invalid", "metadata.name must match RFC 1035 DNS label format")
+            raise RefusedError(422, "Invalid", "metadata.name must match RFC 1035 DNS label format")
         if name in self.jobs:
-            raise Refused(409, "AlreadyExists", f'trainjobs "{name}" already exists')
+            raise RefusedError(409, "AlreadyExists", f'trainjobs "{name}" already exists')
         wrong = self.validate(body)
         if wrong:
-            raise Refused(422, "Invalid", wrong[0])
+            raise RefusedError(422, "Invalid", wrong[0])
         self._admit(body)
         body["metadata"] |= {
             "uid": f"uid-{self.version}",
@@ -218,9 +218,9 @@ class Cluster:
     def replace_job(self, name, query, body):
         job = self._get(self.jobs, name, "trainjobs")
         if body["metadata"].get("resourceVersion") != job["metadata"]["resourceVersion"]:
-            raise Refused(409, "Conflict", f'trainjobs "{name}": the object has been modified')
+            raise RefusedError(409, "Conflict", f'trainjobs "{name}": the object has been modified')
         if body["spec"]["trainer"] != job["spec"]["trainer"]:
-            raise Refused(422, "Invalid", "spec.trainer: field is immutable")
+            raise RefusedError(422, "Invalid", "spec.trainer: field is immutable")
         self.jobs[name] = body
         self._written(body, "MODIFIED")
         return body
@@ -247,9 +247,9 @@ class Cluster:
     def read_log(self, name, query, body):
         pod = self._get(self.pods, name, "pods")
         if query.get("container") != ["node"]:
-            raise Refused(400, "BadRequest", f"container is not valid for pod {name}")
+            raise RefusedError(400, "BadRequest", f"container is not valid for pod {name}")
         if pod["status"]["phase"] == "Pending":
-            raise Refused(
+            raise RefusedError(
                 400, "BadRequest", f'container "node" in pod "{name}" is waiting to start'
             )
         lines = list(self.logs[name])
@@ -258,7 +258,7 @@ class Cluster:
             lines = [item for item in lines if _seconds(item[0]) >= since]
         if "tailLines" in query:
             lines = lines[-int(query["tailLines"][0]) :]
-        told = query.get("timestamps") == ["true"] or query.get("timestamps") == ["True"]
+        told = query.get("timestamps", [""])[0].lower() == "true"
         text = "".join(f"{stamp} {line}\n" if told else f"{line}\n" for stamp, line in lines)
         return text[: int(query.get("limitBytes", ["1000000000"])[0])]
 
@@ -267,12 +267,14 @@ class Cluster:
         reference = body["spec"]["runtimeRef"]
         known = self.namespaced if reference["kind"] == "TrainingRuntime" else self.runtimes
         if reference["name"] not in known:
-            raise Refused(403, "Forbidden", f"runtime {reference['name']} not found")
+            raise RefusedError(403, "Forbidden", f"runtime {reference['name']} not found")
         for patch in body["spec"].get("runtimePatches", ()):
             for job in patch["trainingRuntimeSpec"]["template"]["spec"]["replicatedJobs"]:
                 for container in job["template"]["spec"]["template"]["spec"].get("containers", ()):
                     if container.get("env") and container["name"] == "node":
-                        raise Refused(422, "Invalid", "must not have envs for the node container")
+                        raise RefusedError(
+                            422, "Invalid", "must not have envs for the node container"
+                        )
 
     def _step(self, name: str) -> None:
         job = self.jobs.get(name)
@@ -297,7 +299,7 @@ class Cluster:
 
     def _get(self, items: dict, name: str, plural: str) -> dict:
         if name not in items:
-            raise Refused(404, "NotFound", f'{plural} "{name}" not found')
+            raise RefusedError(404, "NotFound", f'{plural} "{name}" not found')
         return items[name]
 
     def _list(self, kind: str, items: dict) -> dict:
@@ -405,17 +407,27 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-                raise Refused(401, "Unauthorized", "Unauthorized")
-            if query.get("watch") == ["true"]:
+                raise RefusedError(401, "Unauthorized", "Unauthorized")
+            if query.get("watch", [""])[0].lower() == "true":
                 self._watch(query)
                 return
             answer = self.double.answer(self.command, parts.path, query, body)
-        except Refused as refused:
+        except RefusedError as refused:
             self._send(refused.body["code"], refused.body)
             return
         self._send(201 if self.command == "POST" else 200, answer)
 
-    do_GET = do_POST = do_PUT = do_DELETE = _serve
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_PUT(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
 
     def _broken(self, line: str) -> bool:
         for fault in self.double.faults:
@@ -450,7 +462,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        # Who asked may have given up meanwhile.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.wfile.write(data)
 
 
 def _selected(labels: dict, selector: str) -> bool:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from plimsoll.errors import ConfigError, EnvironmentBuildError, StepError, nearest
+from plimsoll.train.cluster_answers import api_error, chain, exceptions, said, told
 
 GROUP, VERSION, PLURAL = "trainer.kubeflow.org", "v1alpha1", "trainjobs"
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
@@ -23,11 +21,6 @@ NODE = "node"
 JOBSET_LABEL = "jobset.sigs.k8s.io/jobset-name"
 ROLE_LABEL = "jobset.sigs.k8s.io/replicatedjob-name"
 INDEX_LABEL = "batch.kubernetes.io/job-completion-index"
-_PASSING = frozenset((408, 409, 429, 500, 502, 503, 504))
-
-
-class UnreachableError(StepError):
-    """The cluster's API did not answer this time; it may the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +77,7 @@ class Cluster:
 
     def __init__(self, namespace: str = "") -> None:
         client, configuration = _configured()
-        with client.ApiClient(configuration) as asking, _told("the cluster"):
+        with client.ApiClient(configuration) as asking, told("the cluster"):
             limits = (CONNECT_SECONDS, READ_SECONDS)
             client.VersionApi(asking).get_code(_request_timeout=limits)
         from kubeflow.common.types import KubernetesBackendConfig
@@ -93,14 +86,13 @@ class Cluster:
         # It warns of a version that it cannot read, which is no matter of ours.
         logging.getLogger("kubeflow.trainer").setLevel(logging.ERROR)
         config = KubernetesBackendConfig(
-            namespace=namespace or None,
+            namespace=namespace or _own_namespace(),
             client_configuration=configuration,
             config_file=os.environ.get("KUBECONFIG"),
         )
         self.sdk = TrainerClient(backend_config=config)
         self._backend = self.sdk.backend
-        self.namespace = str(self._backend.namespace).strip()
-        self._backend.namespace = self.namespace
+        self.namespace = str(self._backend.namespace)
         _bound(self._backend.core_api.api_client)
 
     def find(self, name: str) -> Found | None:
@@ -110,12 +102,12 @@ class Cluster:
             UnreachableError: if the cluster does not answer.
             StepError: if it refuses.
         """
-        with _told(f"TrainJob {name}"):
+        with told(f"TrainJob {name}"):
             try:
                 job = self._backend.custom_api.get_namespaced_custom_object(
                     GROUP, VERSION, self.namespace, PLURAL, name
                 )
-            except _exceptions().ApiException as error:
+            except exceptions().ApiException as error:
                 if error.status == 404:
                     return None
                 raise
@@ -143,18 +135,16 @@ class Cluster:
         api = self._backend.custom_api
         self._backend.custom_api = _Changing(api, change)
         try:
-            with _told("the TrainJob"):
+            with told("the TrainJob"):
                 self.sdk.train(**arguments)
         except StepError as error:
-            status = _api_error(error)
+            status = api_error(error)
             if status is not None and status.status == 409:
                 return False
-            if status is not None and status.status == 404 and "Runtime" in _chain(error):
+            if status is not None and status.status == 404 and "Runtime" in chain(error):
                 raise self._no_runtime(str(arguments["runtime"])) from error
             if status is not None and status.status in (400, 422):
-                raise ConfigError(
-                    "the cluster refuses the TrainJob", cause=_said(status)
-                ) from error
+                raise ConfigError("the cluster refuses the TrainJob", cause=said(status)) from error
             raise
         finally:
             self._backend.custom_api = api
@@ -168,10 +158,10 @@ class Cluster:
             StepError: if it refuses.
         """
         try:
-            with _told(f"TrainJob {name}"):
+            with told(f"TrainJob {name}"):
                 self.sdk.delete_job(name)
         except StepError as error:
-            status = _api_error(error)
+            status = api_error(error)
             if status is None or status.status != 404:
                 raise
 
@@ -191,7 +181,7 @@ class Cluster:
             wanted["since_seconds"] = since_seconds
         if last_lines:
             wanted["tail_lines"] = last_lines
-        with _told(f"the log of {pod}"):
+        with told(f"the log of {pod}"):
             # The client would read a line of JSON as such, and write it otherwise.
             answer = self._backend.core_api.read_namespaced_pod_log(
                 pod, self.namespace, container=NODE, _preload_content=False, **wanted
@@ -199,7 +189,7 @@ class Cluster:
             return bytes(answer.data).decode("utf-8", "replace")
 
     def _no_runtime(self, name: str) -> ConfigError:
-        with _told("the training runtimes"):
+        with told("the training runtimes"):
             known = sorted(item.name for item in self.sdk.list_runtimes())
         return ConfigError(
             f"there is no training runtime {name!r} in {self.namespace} or in the cluster",
@@ -254,6 +244,18 @@ def _configured() -> tuple[Any, Any]:
     return client, configuration
 
 
+def _own_namespace() -> str | None:
+    """Returns the namespace of a kubeconfig; None: it is that of the pod, which the SDK reads."""
+    from kubeflow.common.utils import is_running_in_k8s
+    from kubernetes import config
+
+    file = os.environ.get("KUBECONFIG")
+    if is_running_in_k8s() and not file:
+        return None
+    _, current = config.list_kube_config_contexts(config_file=file)
+    return str(current["context"].get("namespace") or "default")
+
+
 def _bound(api_client: Any) -> None:
     """Gives every request of a client its bounds: the SDK sets none, and could wait forever."""
     rest = api_client.rest_client
@@ -267,89 +269,6 @@ def _bound(api_client: Any) -> None:
     rest.request = bounded
 
 
-@contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Turns what the SDK and its clients raise into our errors."""
-    import urllib3
-
-    exceptions = _exceptions()
-    try:
-        yield
-    except (urllib3.exceptions.HTTPError, multiprocessing.TimeoutError, TimeoutError) as error:
-        raise _unreachable(what, error) from error
-    except (exceptions.ApiException, RuntimeError) as error:
-        raise _refused(what, error) from error
-
-
-def _refused(what: str, error: BaseException) -> StepError:
-    import urllib3
-
-    status = _api_error(error)
-    if status is None:
-        cut = (urllib3.exceptions.HTTPError, multiprocessing.TimeoutError, OSError)
-        if any(isinstance(item, cut) for item in _causes(error)):
-            return _unreachable(what, error)
-        return StepError(f"{what}: the Kubeflow SDK failed", cause=_chain(error))
-    if status.status in _PASSING - {409}:
-        return UnreachableError(
-            f"{what}: the cluster answered {status.status}", cause=_said(status)
-        )
-    hint = ""
-    if status.status in (401, 403):
-        hint = (
-            "its service account must be allowed to get, create and delete "
-            f"{PLURAL}.{GROUP}, to list pods and to get pods/log"
-        )
-    return StepError(
-        f"{what}: the cluster refused ({status.status})", cause=_said(status), hint=hint
-    )
-
-
-def _unreachable(what: str, error: BaseException) -> UnreachableError:
-    last = _causes(error)[-1]
-    reason = getattr(last, "reason", None) or last
-    return UnreachableError(
-        f"{what}: the cluster's API does not answer", cause=_without_address(str(reason))
-    )
-
-
-def _without_address(text: str) -> str:
-    # urllib3 puts the connection's object before what went wrong.
-    return text.rpartition(">: ")[2] or text
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    chain: list[BaseException] = [error]
-    while (cause := chain[-1].__cause__) is not None and cause not in chain:
-        chain.append(cause)
-    return chain
-
-
-def _chain(error: BaseException) -> str:
-    return "; ".join(str(item).splitlines()[0] for item in _causes(error) if str(item))
-
-
-def _api_error(error: BaseException) -> Any:
-    """Returns the API's own answer among what led to an error, or None."""
-    kind = _exceptions().ApiException
-    found = [item for item in _causes(error) if isinstance(item, kind) and item.status]
-    return found[0] if found else None
-
-
-def _said(error: Any) -> str:
-    """Returns the message in an answer of the API."""
-    try:
-        return str(json.loads(error.body)["message"])
-    except (KeyError, TypeError, ValueError):
-        return str(error.reason or error.status)
-
-
-def _exceptions() -> Any:
-    from kubernetes.client import exceptions
-
-    return exceptions
-
-
 def _found(job: Mapping[str, Any], pods: Sequence[Any]) -> Found:
     metadata, status = job["metadata"], job.get("status") or {}
     conditions = [
@@ -357,7 +276,7 @@ def _found(job: Mapping[str, Any], pods: Sequence[Any]) -> Found:
         for item in status.get("conditions") or ()
         if item["status"] == "True" and item["type"] in ("Complete", "Failed")
     ]
-    told = (status.get("trainerStatus") or {}).get("metrics") or ()
+    metrics = (status.get("trainerStatus") or {}).get("metrics") or ()
     newest: dict[int, Any] = {}
     for item in sorted(pods, key=lambda pod: (pod.metadata.creation_timestamp, pod.metadata.name)):
         newest[int((item.metadata.labels or {}).get(INDEX_LABEL, 0))] = item
@@ -368,7 +287,7 @@ def _found(job: Mapping[str, Any], pods: Sequence[Any]) -> Found:
         deleting="deletionTimestamp" in metadata,
         annotations=metadata.get("annotations") or {},
         pods=tuple(_pod(index, newest[index]) for index in sorted(newest)),
-        metrics={str(item["name"]): str(item["value"]) for item in told},
+        metrics={str(item["name"]): str(item["value"]) for item in metrics},
     )
 
 

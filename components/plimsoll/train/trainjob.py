@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from plimsoll.errors import PlimsollError, StepError
-from plimsoll.train.cluster import Cluster, Found, UnreachableError
+from plimsoll.train.cluster import Cluster, Found
+from plimsoll.train.cluster_answers import UnreachableError
 from plimsoll.train.failure_file import clear, read_error
 from plimsoll.train.job import Job
 from plimsoll.train.launcher_config import LauncherConfig
@@ -21,6 +22,7 @@ GONE_SECONDS = 300.0
 """Longest time that a job which was deleted may take to go."""
 CANCEL_SECONDS = 20.0
 """Longest time for telling the cluster to delete a job, once this process shall end."""
+CREATE_TRIES = 3
 FAILED_PODS = 2
 TAIL_LINES = 20
 
@@ -85,7 +87,8 @@ class _Following:
             self._failed(last)
         self.storage.fetch(OUT, self.job.out)
         metrics = ", ".join(f"{name} {value}" for name, value in sorted(last.metrics.items()))
-        _say(f"TrainJob {self.marks.name}: Complete{f'; {metrics}' if metrics else ''}")
+        if metrics:
+            _say(f"TrainJob {self.marks.name}: {metrics}")
 
     def _found_again(self) -> bool:
         name = self.marks.name
@@ -111,9 +114,20 @@ class _Following:
     def _make(self) -> None:
         job_file = staged(self.job, self.storage)
         nodes = f"{self.config.nodes} node" + ("s" if self.config.nodes > 1 else "")
-        made = self.cluster.create(**form(self.config, self.marks, job_file))
-        told = f"made, {nodes}" if made else "made by another process meanwhile"
+        made = self._created(form(self.config, self.marks, job_file))
+        told = f"made, {nodes}" if made else "it is there meanwhile"
         _say(f"TrainJob {self.marks.name} in {self.cluster.namespace}: {told}")
+
+    def _created(self, asked: dict[str, Any]) -> bool:
+        for _ in range(CREATE_TRIES):
+            try:
+                return self.cluster.create(**asked)
+            except UnreachableError as error:
+                last = error
+            # It may have been made though its answer was lost.
+            if self._ask() is not None:
+                return False
+        raise last
 
     def _wait(self) -> Found:
         """Follows the job until it is complete or failed: state, log, logs' files."""
