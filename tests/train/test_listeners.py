@@ -352,15 +352,25 @@ def test_a_long_epoch_is_told_of_every_few_seconds_and_less_the_longer_it_takes(
 
 
 def test_a_terminal_has_a_bar_that_never_wraps(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "60")
     stream = Terminal()
     tell(Console(stream, Clock()), started(), stepped(5), epoch(1, 0.4), stepped(12), ENDED)
 
     shown = stream.getvalue().split("\r\x1b[K")
-    assert "epoch 1/3 ━━━━━━━━━━━━────────────   50%" in shown[2]
+    assert "epoch 1/3 ━━━━━━━━━━──────────   50%" in shown[2]
     assert shown[3].startswith("epoch 1/3  train loss 0.5  eval loss 0.4")
     assert all(len(text.rstrip("\n")) < 60 for text in (shown[2], shown[4]))
     assert shown[-1].endswith("\n")
+
+
+def test_a_terminal_that_can_take_nothing_back_has_lines(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    stream = Terminal()
+    tell(Console(stream, Clock()), *WHOLE)
+
+    assert "\x1b" not in stream.getvalue()
+    assert "\r" not in stream.getvalue()
 
 
 def test_a_failure_is_said_with_its_reason():

@@ -40,7 +40,7 @@ def chart(series: Mapping[str, Sequence[Point]], *, width: int, height: int) -> 
     for index, curve in enumerate(curves.values()):
         canvas.draw([_placed(point, across, (low, high), canvas) for point in curve], index)
     return [
-        Text(label.rjust(margin - 1) + " ", style="dim").append(line)
+        Text().append(label.rjust(margin - 1) + " ", style="dim").append(line)
         for label, line in zip(labels, canvas.lines(), strict=True)
     ]
 
@@ -68,8 +68,10 @@ class _Canvas:
         lines = []
         for letters, curves in zip(self._letters, self._curves, strict=True):
             line = Text()
-            for letter, curve in zip(letters, curves, strict=True):
-                line.append(chr(letter), style=STYLES[curve % len(STYLES)])
+            drawn = zip(letters, curves, strict=True)
+            for curve, run in itertools.groupby(drawn, key=lambda item: item[1]):
+                text = "".join(chr(letter) for letter, _ in run)
+                line.append(text, style=STYLES[curve % len(STYLES)])
             lines.append(line)
         return lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import sys
 import time
@@ -16,7 +17,7 @@ QUIET_SECONDS = 5.0
 """A line about the steps of a long epoch comes no sooner than this after the line before it."""
 QUIET_SHARE = 0.01
 """Nor sooner than this share of the time that the training has taken."""
-_BAR = 24
+_BAR = 20
 _CLEAR = "\r\x1b[K"
 
 
@@ -33,7 +34,7 @@ class Console:
     ) -> None:
         self._stream = stream or sys.stdout
         self._clock = clock
-        self._live = self._stream.isatty()
+        self._live = self._stream.isatty() and os.environ.get("TERM") != "dumb"
         self._began = self._last = clock()
         self._started: Started | None = None
         self._best = math.inf
@@ -115,7 +116,7 @@ class Console:
             f"train {words.loss_text(event.train_loss)}",
             "" if math.isinf(self._best) else f"lowest eval {words.loss_text(self._best)}",
             words.rate(event.samples_a_second),
-            f"{words.duration(event.seconds_left)} left at most",
+            f"{words.duration(event.seconds_left)} left",
             gpu(event),
         ]
         return "  ".join(part for part in parts if part)
