@@ -2,6 +2,7 @@ import pytest
 
 from plimsoll.errors import ConfigError
 from plimsoll.transform.config import TransformConfig, parse
+from plimsoll.transform.treatments import KINDS, KINDS_OF_TYPE, SETTINGS, Crossing, Treatment
 
 
 def test_nothing_said_is_the_default():
@@ -11,6 +12,28 @@ def test_nothing_said_is_the_default():
 def test_fields_are_taken():
     config = parse('{"min_count": 3, "columns": {"month": "categorical"}, "clip": 4}')
     assert config == TransformConfig(min_count=3, columns={"month": "categorical"}, clip=4)
+    assert config.columns == {"month": Treatment(kind="categorical")}
+
+
+def test_settings_and_crosses_are_taken():
+    config = parse(
+        '{"columns": {"price": {"kind": "bins", "bins": 8, "clip": [0, 100]}},'
+        ' "crosses": [["a", "b"], {"columns": ["a", "c"], "buckets": 50}]}'
+    )
+    assert config.columns["price"] == Treatment(kind="bins", bins=8, clip=(0.0, 100.0))
+    assert config.crosses == (
+        Crossing(columns=("a", "b")), Crossing(columns=("a", "c"), buckets=50)
+    )  # fmt: skip
+    assert TransformConfig(columns=config.columns, crosses=config.crosses) == TransformConfig(
+        columns=config.columns, crosses=config.crosses
+    )
+
+
+def test_every_kind_can_be_asked_for_and_every_setting_is_one():
+    for kind in KINDS:
+        assert TransformConfig(columns={"x": kind}).columns["x"].kind == kind
+        assert set(SETTINGS[kind]) <= set(vars(Treatment()))
+    assert set().union(*KINDS_OF_TYPE.values()) == set(KINDS)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +54,39 @@ def test_fields_are_taken():
         ('{"columns": ["a"]}', "columns must map"),
         ('{"columns": {"a": "numerical"}}', "unknown kind 'numerical'"),
         ('{"columns": {"a": null}}', "unknown kind None"),
+        ('{"columns": {"a": {"bins": 3}}}', "settings without a kind"),
+        ('{"columns": {"a": {"kind": "bin"}}}', "unknown kind 'bin'"),
+        ('{"columns": {"a": {"kind": "bins", "bin": 3}}}', "no setting 'bin'"),
+        ('{"columns": {"a": {"kind": "drop", "bins": 3}}}', "no setting 'bins'"),
+        ('{"columns": {"a": {"kind": "bins", "bins": 0}}}', "'a': bins must not be 0"),
+        ('{"columns": {"a": {"kind": "bins", "clip": [2, 1]}}}', "clip must be two numbers"),
+        ('{"columns": {"a": {"kind": "bins", "clip": 3}}}', "clip must be two numbers"),
+        ('{"columns": {"a": {"kind": "hash", "buckets": -1}}}', "buckets must be a whole"),
+        ('{"columns": {"a": {"kind": "hash", "buckets": 99999999}}}', "buckets must be at most"),
+        ('{"columns": {"a": {"kind": "target", "folds": 1}}}', "folds must be a whole"),
+        ('{"columns": {"a": {"kind": "target", "folds": 99}}}', "folds must be at most"),
+        ('{"columns": {"a": {"kind": "target", "smoothing": -1}}}', "smoothing must be"),
+        ('{"columns": {"a": {"kind": "multi", "separator": " "}}}', "separator must be"),
+        ('{"columns": {"a": {"kind": "multi", "separator": 3}}}', "separator must be"),
+        ('{"columns": {"a": {"kind": "multi", "most": 9999}}}', "most must be at most"),
+        ('{"columns": {"a": {"kind": "text", "of": "letters"}}}', "of cannot be 'letters'"),
+        ('{"columns": {"a": {"kind": "text", "sizes": [0]}}}', "sizes must be a whole"),
+        ('{"columns": {"a": {"kind": "text", "sizes": [1, 1]}}}', "sizes has a value twice"),
+        ('{"columns": {"a": {"kind": "text", "sizes": 2}}}', "sizes must be a list"),
+        ('{"columns": {"a": {"kind": "timestamp", "parts": ["minute"]}}}', "parts cannot be"),
+        ('{"crosses": "ab"}', "crosses must be a list"),
+        ('{"crosses": ["ab"]}', "two or more different columns"),
+        ('{"crosses": [["a"]]}', "two or more different columns"),
+        ('{"crosses": [["a", "a"]]}', "two or more different columns"),
+        ('{"crosses": [{"columns": ["a", "b"], "bucket": 3}]}', "no setting 'bucket'"),
+        ('{"crosses": [["a", "b"], ["b", "a"]]}', "crossed twice"),
+        ('{"prune": -1}', "prune must be a whole number"),
+        ('{"prune": "nois"}', "prune must be a whole number or 'noise'"),
+        ('{"prune": 3, "rank_rows": 0}', "prune without rank_rows"),
+        ('{"start_from": 3}', "start_from must be a name"),
+        ('{"beam_options": ["--x"]}', "beam_options without a beam_runner"),
+        ('{"beam_options": "--x"}', "beam_options must be a list"),
+        ('{"processes": -1}', "processes must be a whole number"),
     ],
 )
 def test_what_does_not_hold_is_refused(text, said):
@@ -52,3 +108,10 @@ def test_suggestions():
 def test_the_least_count_goes_by_the_rows(rows, least):
     assert TransformConfig().least_count(rows) == least
     assert TransformConfig(min_count=5).least_count(rows) == 5
+
+
+def test_a_setting_that_a_kind_does_not_take_is_told_with_those_it_does():
+    with pytest.raises(ConfigError) as caught:
+        parse('{"columns": {"a": {"kind": "target", "smooting": 3}}}')
+    assert caught.value.cause == "did you mean 'smoothing'?"
+    assert caught.value.choices == SETTINGS["target"]

@@ -49,6 +49,9 @@ def measured_by_beam(dataset: Dataset, plan: Plan, runner: str, options: Sequenc
         ConfigError: if there is no such runner or option, or the temporary folder is missing.
         StepError: if the pipeline fails.
     """
+    # One of a package's own is named by its path.
+    if runner not in LOCAL + REMOTE and "." not in runner:
+        raise _no_runner(runner)
     parsed = _parsed(options)
     with tempfile.TemporaryDirectory() as local:
         folder = parsed.view_as(GoogleCloudOptions).temp_location or ""
@@ -121,11 +124,7 @@ def _run(dataset: Dataset, plan: Plan, how: tuple[str, PipelineOptions], target:
     try:
         pipeline = beam.Pipeline(runner=runner, options=options)
     except ValueError as error:
-        raise ConfigError(
-            f"{NAME}: beam_runner is {runner!r}",
-            cause=nearest(runner, LOCAL + REMOTE) or str(error),
-            choices=LOCAL + REMOTE,
-        ) from error
+        raise _no_runner(runner, str(error)) from error
     blocks = blocks_of(plan.rows, part_rows_of(plan), LEAST_BLOCKS)
     _ = (
         pipeline
@@ -141,6 +140,14 @@ def _run(dataset: Dataset, plan: Plan, how: tuple[str, PipelineOptions], target:
         raise StepError("Beam could not fit the transform", cause=str(error)) from error
     if state != PipelineState.DONE:
         raise StepError("Beam could not fit the transform", cause=f"{runner} ended as {state}")
+
+
+def _no_runner(runner: str, cause: str = "") -> ConfigError:
+    return ConfigError(
+        f"{NAME}: beam_runner is {runner!r}",
+        cause=nearest(runner, LOCAL + REMOTE) or cause,
+        choices=LOCAL + REMOTE,
+    )
 
 
 def _write(data: bytes, target: str) -> None:

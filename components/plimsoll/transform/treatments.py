@@ -18,6 +18,7 @@ TIME_PARTS = (
 )  # fmt: skip
 TEXT_OF = ("words", "characters")
 LONGEST_RUN = 32
+MOST_FOLDS = 20
 MOST_BUCKETS = 1 << 24
 MOST_INDICES = 1024
 SETTINGS: Mapping[str, tuple[str, ...]] = {
@@ -74,7 +75,7 @@ class Treatment:
     """So many rows of the label's mean are added to each value's rows, so that a rare value
     stays near the mean; 0: none."""
     folds: int = 5
-    """A train row's encoding is fitted on the rows of the other folds; at least 2."""
+    """A train row's encoding is fitted on the rows of the other folds; 2 to 20."""
     separator: str = "|"
     """What stands between the texts that a text lists."""
     most: int = 0
@@ -111,6 +112,7 @@ class Treatment:
         for name, value, most in (
             ("buckets", self.buckets, MOST_BUCKETS),
             ("most", self.most, MOST_INDICES),
+            ("folds", self.folds, MOST_FOLDS),
             ("sizes", max(self.sizes, default=0), LONGEST_RUN),
         ):
             if value > most:
