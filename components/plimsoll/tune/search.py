@@ -17,11 +17,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plimsoll.train.config import TrainConfig
 from plimsoll.tune.config import FIRST_TRIALS, MARKS, TuneConfig, rising_marks
-from plimsoll.tune.journal import open_study
+from plimsoll.tune.journal import open_journal, open_study
 from plimsoll.tune.space import Knob, Space, value_of
 from plimsoll.tune.workers import Outcome
 
-NAME = "tune"
 SPENT = "seconds"
 STATES = {
     TrialState.COMPLETE: "complete",
@@ -91,7 +90,9 @@ class Search:
         self._config = config
         self._lock = threading.RLock()
         self._began = time.monotonic()
-        self.study = open_study(folder, NAME, _sampler(config, 0), _pruner(space, config))
+        self._journal = open_journal(folder)
+        pruner = _pruner(space, config)
+        self.study = open_study(folder, self._journal, _sampler(config, 0), pruner)
         self._before = float(self.study.user_attrs.get(SPENT, 0.0))
         trials = self.study.get_trials(deepcopy=False)
         self._broken = [item for item in trials if item.state == TrialState.RUNNING]
@@ -104,6 +105,7 @@ class Search:
         with self._lock:
             if self._broken:
                 broken = self._broken.pop(0)
+                self.study.sampler = _sampler(self._config, broken.number)
                 return self._drawn(optuna.Trial(self.study, broken._trial_id))
             begun = [
                 item
@@ -114,7 +116,8 @@ class Search:
                 return None
             # Seeded for each trial: a search that was killed goes on as if it had not been.
             self.study.sampler = _sampler(self._config, len(begun))
-            return self._drawn(self.study.ask())
+            with self._journal.together():
+                return self._drawn(self.study.ask())
 
     def report(self, drawn: Drawn, mark: int, loss: float) -> bool:
         """Takes a trial's loss on its way; says if it is worth going on with."""
@@ -126,11 +129,12 @@ class Search:
     def finish(self, drawn: Drawn, outcome: Outcome) -> Finished:
         """Keeps what came of a trial."""
         with self._lock:
-            for name in ("epochs", "best", "why"):
-                drawn.trial.set_user_attr(name, getattr(outcome, name))
-            state = _STATES[outcome.state]
-            self.study.tell(drawn.trial, outcome.eval_loss, state=state)
-            self.study.set_user_attr(SPENT, self._spent())
+            with self._journal.together():
+                for name in ("epochs", "best", "why"):
+                    drawn.trial.set_user_attr(name, getattr(outcome, name))
+                state = _STATES[outcome.state]
+                self.study.tell(drawn.trial, outcome.eval_loss, state=state)
+                self.study.set_user_attr(SPENT, self._spent())
             return next(item for item in self.finished() if item.number == drawn.number)
 
     def known(self, drawn: Drawn) -> Outcome | None:

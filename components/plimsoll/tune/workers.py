@@ -49,6 +49,7 @@ class Worker:
         self._variables = dict(variables)
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
+        self._reader = threading.Thread()
 
     def run(
         self,
@@ -65,7 +66,9 @@ class Worker:
             report: Takes a mark and the loss there; says if the trial is to go on.
             stopped: Says, asked again and again, why the trial must stop; empty: it need not.
         """
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self._forget()
+        if self._process is None:
             self._start(log)
         self._say(job=str(job), log=str(log))
         while not (why := stopped()):
@@ -84,21 +87,33 @@ class Worker:
         """Lets the process end, and sees to it that it does."""
         if self._process is None:
             return
-        with contextlib.suppress(OSError):
-            if self._process.stdin is not None:
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
                 self._process.stdin.close()
         try:
             self._process.wait(SECONDS_TO_END)
         except subprocess.TimeoutExpired:
-            self.kill()
-        self._process = None
+            self._process.kill()
+        self._forget()
 
     def kill(self) -> None:
         """Ends the process at once."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
-            self._process = None
+            self._forget()
+
+    def _forget(self) -> int:
+        """Waits for the process, which ends, and returns its exit status."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        code = process.wait()
+        self._reader.join()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        return code
 
     def _start(self, log: Path) -> None:
         root = str(Path(plimsoll.__file__).parents[1])
@@ -114,7 +129,8 @@ class Worker:
             )
         self._lines = queue.Queue()
         arguments = (self._process, self._lines)
-        threading.Thread(target=_read, args=arguments, daemon=True).start()
+        self._reader = threading.Thread(target=_read, args=arguments, daemon=True)
+        self._reader.start()
 
     def _say(self, **request: Any) -> None:
         # A process that has died says so by the end of its output.
@@ -124,8 +140,7 @@ class Worker:
                 self._process.stdin.flush()
 
     def _death(self, log: Path) -> str:
-        code = self._process.wait() if self._process is not None else 0
-        self._process = None
+        code = self._forget()
         lines = log.read_text("utf-8", errors="replace").splitlines()[-LAST_LINES:]
         return "\n".join([_how_it_ended(code), *lines])
 
