@@ -131,6 +131,8 @@ def members_of(folder: Path) -> tuple[Member, ...]:
 
 
 def _member(folder: Path, place: int, item: Any) -> Member:
+    if (folder / _name(place) / CONFIG_FILE).exists():
+        raise ArtifactError(f"{folder} blends a blend", cause=f"member {place} is one")
     told = item if isinstance(item, dict) else {}
     weight = told.get("weight")
     # The name is known, so that no file can lead the reader to another folder.
