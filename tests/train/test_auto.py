@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from train import made_examples
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from plimsoll.train.auto import candidates
 from plimsoll.train.blending import SMALLEST, blended, loss_of, weights_for
 from plimsoll.train.config import TrainConfig
+from train import made_examples
 
 
 def test_boosting_is_tried_first_and_what_is_set_stays(tmp_path: Path) -> None:
