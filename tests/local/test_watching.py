@@ -3,6 +3,8 @@
 import io
 import json
 import math
+import os
+import time
 
 import pytest
 from hypothesis import given
@@ -97,6 +99,21 @@ def test_a_run_is_seen_with_its_steps_in_order_and_its_training(tmp_path):
         "12,345 samples/s  1 min 5 s left at most  GPU 3.0 GiB, 75% busy",
     ):
         assert said in text
+
+
+def test_a_step_that_runs_is_seen_with_how_long_it_has_run(tmp_path):
+    run = run_in(tmp_path)
+    source = tmp_path / run.id / "logs" / "train.py"
+    source.parent.mkdir()
+    before = RunWatch(tmp_path / run.id).look()
+    source.write_text("")
+    os.utime(source, (time.time() - 3600, time.time() - 3600))
+
+    seen = RunWatch(tmp_path / run.id).look()
+
+    assert before.steps[1]["seconds"] == 0
+    assert seen.steps[1]["seconds"] >= 3600
+    assert seen.steps[0]["seconds"] == 1.5
 
 
 def test_a_run_whose_process_is_gone_is_over(tmp_path):

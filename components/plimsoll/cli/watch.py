@@ -91,7 +91,8 @@ def _as_json(watch: RunWatch | LogsWatch, *, once: bool) -> Seen:
         seen = watch.look()
         told = watch_view.as_json(seen, history=once)
         # A second that went by is no change.
-        now = {name: value for name, value in told.items() if name != "seconds"}
+        steps = [{**step, "seconds": 0} for step in told["steps"]]
+        now = {**told, "seconds": 0, "steps": steps}
         if now != before:
             print(json.dumps(told), flush=True)
         before = now

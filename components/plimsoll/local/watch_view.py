@@ -68,7 +68,7 @@ def as_json(seen: Seen, *, history: bool) -> dict[str, Any]:
         "status": seen.status,
         "reason": seen.reason,
         "seconds": round(seen.seconds, 1),
-        "steps": list(seen.steps),
+        "steps": [{**step, "seconds": round(step["seconds"], 1)} for step in seen.steps],
         "trainings": [_training_json(training, history) for training in seen.trainings],
         "report": seen.report,
     }
@@ -163,7 +163,8 @@ def _steps(seen: Seen) -> Table:
 
 
 def _step_line(step: Mapping[str, Any]) -> str:
-    taken = f"{step['seconds']:.1f} s" if step["seconds"] else ""
+    # How long a step takes that has only just begun says nothing.
+    taken = f"{step['seconds']:.1f} s" if step["seconds"] and step["state"] != RUNNING else ""
     parts = [step["name"], step["state"], taken, "cached" if step["cached"] else ""]
     return "  ".join(part for part in parts if part)
 

@@ -30,6 +30,7 @@ ANYWHERE = (PROGRESS, *IN_A_STEP, f"*/{PROGRESS}")
 SILENT_SECONDS = 120.0
 """A training that has told nothing for so long may be gone."""
 _LOOK_SECONDS = 0.5
+_SHOWN = ("name", "state", "cached")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +119,7 @@ class RunWatch:
             reason=record["reason"],
             seconds=max(0.0, time.time() - began) if running else record["seconds"],
             steps=tuple(
-                {name: step[name] for name in ("name", "state", "seconds", "cached")}
+                {**{name: step[name] for name in _SHOWN}, "seconds": _seconds(step, running)}
                 for step in steps
             ),
             trainings=tuple(sorted(trainings, key=lambda training: training.began)),
@@ -230,6 +231,17 @@ def brief(training: Training) -> str:
         parts.append(words.rate(latest.samples_a_second))
         parts.append(f"{words.duration(latest.seconds_left)} left at most")
     return "  ".join(parts)
+
+
+def _seconds(step: Mapping[str, Any], running: bool) -> float:
+    """Returns how long a step took, or takes; 0 where that is not known."""
+    if not running or step["state"] != RUNNING or not step["log"]:
+        return float(step["seconds"])
+    try:
+        # Written beside the log when the step's process starts.
+        return max(0.0, time.time() - Path(step["log"]).with_suffix(".py").stat().st_mtime)
+    except OSError:
+        return 0.0
 
 
 def _in_order(steps: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
