@@ -178,6 +178,9 @@ class TestConfig:
             LauncherConfig(secrets={name: value})
         assert "0123456789" not in str(caught.value)
 
+    def test_what_only_sounds_like_one_is_taken(self):
+        assert LauncherConfig(env={"TOKENIZERS_PARALLELISM": "false", "A": "http://host:80/x@y"})
+
     def test_a_field_that_there_is_not(self):
         with pytest.raises(ConfigError, match="no field 'node'"):
             launcher_config.parse('{"node": 2}')

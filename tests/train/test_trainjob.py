@@ -299,6 +299,11 @@ class TestFailed:
         assert error.cause.splitlines()[-1] == "  line 29"
         assert "line 9\n" not in error.cause
 
+    def test_it_is_told_where_nobody_wants_logs(self, job, config, cluster):
+        cluster.plan = fails({"kind": "DataError", "headline": "one class alone"})
+        with pytest.raises(DataError, match="one class alone"):
+            trainjob.run(dataclasses.replace(job, logs=None), config)
+
     def test_one_that_left_no_word(self, job, config, cluster):
         cluster.plan = fails(message="pod was evicted")
         with pytest.raises(StepError, match="failed") as caught:

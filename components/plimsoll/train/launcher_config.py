@@ -22,7 +22,7 @@ _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kMGTPE]|[KMGTPE]i)?")
 _CLAIM = re.compile(r"pvc://[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?(/[^/\0]+)*/?")
 _BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^/\0]+)*/?")
 _SECRETIVE = re.compile(
-    r"secret|passw|token|credential|api_?key|access_?key|private_?key", re.IGNORECASE
+    r"secret|passw|token(?!i)|credential|api_?key|access_?key|private_?key", re.IGNORECASE
 )
 _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 

@@ -32,7 +32,8 @@ class NodeLog:
 
     def read(self, found: Found) -> None:
         """Passes on the lines that came since; a log that cannot be read now is read later."""
-        started = [pod for pod in found.pods if pod.phase in ("Running", "Succeeded", "Failed")]
+        first = [pod for pod in found.pods if pod.index == 0]
+        started = [pod for pod in first if pod.phase in ("Running", "Succeeded", "Failed")]
         if not started:
             return
         if started[0].name != self._pod:

@@ -114,7 +114,6 @@ class _Running:
 
     def wait(self) -> _Ended:
         """Starts it, and waits for its end."""
-        # Blocked until there is a process to pass a signal on to.
         with on_signals(self._asked_to_stop):
             self._process = subprocess.Popen(
                 self._words,
@@ -144,6 +143,8 @@ class _Running:
         code = process.wait()
         # What a process left behind may hold the pipe open.
         reader.join(READER_SECONDS)
+        if not reader.is_alive():
+            process.stdout.close()
         return _Ended(code=code, signal=self._signal, tail=self._tail)
 
     def _asked_to_stop(self, number: int) -> None:

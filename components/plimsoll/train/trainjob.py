@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from plimsoll.errors import PlimsollError, StepError
@@ -52,6 +55,12 @@ def run(job: Job, config: LauncherConfig) -> None:
         StepError: if it failed without a word, took too long, or was deleted by someone else.
         SystemExit: with 143 after SIGTERM.
     """
+    with tempfile.TemporaryDirectory(prefix="plimsoll-trainjob-") as folder:
+        # What ended the nodes' training comes among its logs, whoever wants these.
+        _run(dataclasses.replace(job, logs=job.logs or Path(folder)), config)
+
+
+def _run(job: Job, config: LauncherConfig) -> None:
     marks = fingerprints(job, config)
     storage = storage_for(config, marks)
     cluster = Cluster(config.namespace)
@@ -76,13 +85,18 @@ class _Following:
     storage: Storage
     cluster: Cluster
 
+    @property
+    def logs(self) -> Path:
+        """Where the logs come to be."""
+        assert self.job.logs is not None  # noqa: S101 - _run was given one
+        return self.job.logs
+
     def to_the_end(self) -> None:
         """Finds or makes the job, waits for its end, and brings back what it left."""
         if not self._found_again():
             self._make()
         last = self._wait()
-        if self.job.logs:
-            self.storage.mirror(LOGS, self.job.logs, ended=True)
+        self.storage.mirror(LOGS, self.logs, ended=True)
         if last.condition == "Failed":
             self._failed(last)
         self.storage.fetch(OUT, self.job.out)
@@ -134,8 +148,7 @@ class _Following:
         name, config = self.marks.name, self.config
         begun = time.monotonic()
         log = NodeLog(self.cluster, _say)
-        if self.job.logs:
-            clear(self.job.logs)
+        clear(self.logs)
         status = waits_for = ""
         while True:
             found = self._ask()
@@ -151,8 +164,7 @@ class _Following:
             log.read(found)
             if found.condition:
                 return found
-            if self.job.logs:
-                self.storage.mirror(LOGS, self.job.logs, ended=False)
+            self.storage.mirror(LOGS, self.logs, ended=False)
             self._check_time(status, time.monotonic() - begun, waits_for)
             time.sleep(config.poll_seconds)
 
@@ -186,7 +198,7 @@ class _Following:
         raise StepError(headline, cause=cause, hint=f"it was deleted; give it longer: {knob}")
 
     def _failed(self, found: Found) -> NoReturn:
-        left = read_error(self.job.logs) if self.job.logs else None
+        left = read_error(self.logs)
         last = self._last_lines(found)
         if left is not None:
             cause = "\n".join(filter(None, (left.cause, last)))
