@@ -69,6 +69,7 @@ def checked_and_pushed(
         dataset=dataset,
         schema=validated.outputs["schema"],
         config=transform_config,
+        start_from=start_from,
     )
     examples = transformed.outputs["examples"]
     if search is not None:

@@ -13,6 +13,7 @@ def transform(
     examples: dsl.Output[dsl.Dataset],
     report: dsl.Output[dsl.HTML],
     config: str = "{}",
+    start_from: str = "",
 ) -> None:
     """Turns raw columns into numbers: fitted on the train split, applied to every split.
 
@@ -23,6 +24,7 @@ def transform(
         examples: Every row, transformed, with its label.
         report: What became of each column, and what each tells of the label, as a page.
         config: A TransformConfig as JSON.
+        start_from: A pushed model whose transform is taken as it is; empty: one is fitted.
     """
     from pathlib import Path
 
@@ -31,6 +33,6 @@ def transform(
 
     done = core.transform_dataset(
         Path(dataset.path), Path(schema.path), Path(transform.path), Path(examples.path),
-        configs.parse(config), Path(report.path),
+        configs.parse(config, start_from), Path(report.path),
     )  # fmt: skip
     transform.metadata.update(done.metadata())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from plimsoll.configs import check_whole, from_json
@@ -103,13 +103,18 @@ class TransformConfig:
         return self.min_count or min(20, max(2, rows // 10_000))
 
 
-def parse(text: str) -> TransformConfig:
+def parse(text: str, start_from: str = "") -> TransformConfig:
     """Reads a config from JSON text; empty text is the default.
+
+    Args:
+        text: A JSON object of the fields.
+        start_from: The field of this name, where the text leaves it out.
 
     Raises:
         ConfigError: if it is not a JSON object, or a field is unknown or does not hold.
     """
-    return from_json(TransformConfig, text, NAME)
+    config = from_json(TransformConfig, text, NAME)
+    return replace(config, start_from=config.start_from or start_from)
 
 
 def treatments(where: str, columns: Any) -> dict[str, Treatment]:
