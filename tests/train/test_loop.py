@@ -243,8 +243,8 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path):
 def test_knobs_of_where_it_runs_may_change(tmp_path, killed_at):
     config = changed(checkpoint_steps=5)
     loop.run(job(tmp_path, config, name="whole"))
+    killed_at(12)
     with pytest.raises(Killed):
-        killed_at(12)
         loop.run(job(tmp_path, config, checkpoints=tmp_path / "checkpoints"))
     killed_at(-1)
     moved = dataclasses.replace(config, data="streamed", checkpoint_steps=7, checkpoints_kept=3)

@@ -20,7 +20,6 @@ from plimsoll.artifacts.network import save_network
 from plimsoll.errors import PlimsollError
 from plimsoll.train import devices, failure_file, memory, stopping
 from plimsoll.train.events import Ended, Event, Listener
-from plimsoll.train.fitting import fit, mean_loss
 from plimsoll.train.history import Epoch, History
 from plimsoll.train.job import Job, read_job
 from plimsoll.train.listeners import listeners_for
@@ -28,7 +27,7 @@ from plimsoll.train.ranks import LostProcessError, World, joined
 from plimsoll.train.setting import Setting, setting_for
 from plimsoll.train.training import Interrupted, Training
 
-__all__ = ["Epoch", "History", "fit", "main", "mean_loss", "run"]
+__all__ = ["Epoch", "History", "main", "run"]
 
 HISTORY = "history.json"
 
