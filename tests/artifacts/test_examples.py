@@ -16,7 +16,9 @@ def header(numeric=3, categorical=2, task="binary"):
         dataset_id="d" * 64,
         problem=Problem(label="late", task=task),
         numeric_names=tuple(f"n{place}" for place in range(numeric)),
-        categorical_outputs=tuple(CategoricalOutput(f"c{i}", 5 + i) for i in range(categorical)),
+        categorical_outputs=tuple(
+            CategoricalOutput(f"c{i}", 5 + i, 1 + 2 * i) for i in range(categorical)
+        ),
         task=task,
         classes=() if task == "regression" else ("no", "yes"),
         positive=None if task == "regression" else "yes",
@@ -28,7 +30,9 @@ def batch(head, rows, seed=0):
     label = random.integers(0, 2, rows)
     return Batch(
         random.normal(size=(rows, len(head.numeric_names))).astype(np.float32),
-        random.integers(0, 5, (rows, len(head.categorical_outputs))).astype(np.int32),
+        random.integers(0, 5, (rows, sum(item.width for item in head.categorical_outputs))).astype(
+            np.int32
+        ),
         label.astype(np.float32 if head.task == "regression" else np.int64),
     )
 

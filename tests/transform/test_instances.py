@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from plimsoll.artifacts.transform import Label, Missing, SourceColumn, Transform
+from plimsoll.artifacts.transform import Label, Missing, SourceColumn, Tokens, Transform
 from plimsoll.errors import RequestError
 from plimsoll.transform.apply import columns_from_lists, columns_from_rows
 
@@ -149,3 +149,36 @@ def test_columns_are_refused_like_rows():
     ]:
         with pytest.raises(RequestError, match=said):
             columns_from_lists(TRANSFORM, changed)
+
+
+LISTS = Transform(
+    columns=(
+        SourceColumn(name="tags", type="string", kind="", why="",
+                     parts=(Tokens(output="tags", separator="|", values=("a",), most=2),)),
+        SourceColumn(name="city", type="string", kind="", why="",
+                     parts=(Missing(output="city.missing"),)),
+    ),
+    label=Label(name="y", type="int", task="regression"),
+)  # fmt: skip
+
+
+def test_a_list_of_texts_is_a_text_that_lists_them():
+    given = [["a", "b c"], ("a",), [], "a|b", None, "\ud800"]
+    expected = ["a|b c", "a", "", "a|b", None, "\ud800"]
+    rows = [{"tags": value, "city": "Oslo"} for value in given]
+    assert columns_from_rows(LISTS, rows)["tags"].tolist() == expected
+    lists = {"tags": given, "city": ["Oslo"] * len(given)}
+    assert columns_from_lists(LISTS, lists)["tags"].tolist() == expected
+
+
+@pytest.mark.parametrize("value", [["a", None], [["a"]], [1], 5, {"a": 1}])
+def test_a_list_of_anything_else_is_refused(value):
+    with pytest.raises(RequestError, match=r"instances\[1\]: the column 'tags'") as caught:
+        columns_from_rows(LISTS, [{"tags": "a", "city": None}, {"tags": value, "city": None}])
+    assert "text, a list of texts or null" in caught.value.cause
+
+
+def test_a_text_that_lists_nothing_is_not_to_be_a_list():
+    with pytest.raises(RequestError, match=r"instances\[0\]: the column 'city'") as caught:
+        columns_from_rows(LISTS, [{"tags": "a", "city": ["Oslo"]}])
+    assert "text or null" in caught.value.cause

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from plimsoll.artifacts.columns import Column, Columns
 from plimsoll.artifacts.transform_parts import Bins, Number
 from plimsoll.transform.apply_steps import FEW, Features, Fill, Step
+from plimsoll.transform.apply_tables import QuantileTable
 from plimsoll.transform.apply_times import elapsed_days
 
 VALUES_AT_ONCE = 1 << 15
@@ -82,19 +82,29 @@ def numbers_step(numbers: Sequence[Placed], missing: Sequence[tuple[str, int]]) 
     absent_places = np.array([place for _, place in missing], np.intp)
     inputs = [(item.column, item.timed) for item in sources]
 
+    at_once = rows_at_once(numbers)
+
     def step(columns: Columns) -> Fill:
         raws = [_raw(columns[name], timed) for name, timed in inputs]
+        # Taken once for all rows: new memory costs more than the arithmetic.
+        longest = min(at_once, len(raws[0]))
+        raw_room = np.empty(len(raws) * longest)
+        bin_room = np.empty(len(bins.places) * longest)
 
         def fill(rows: slice, out: Features) -> None:
-            raw = np.concatenate([values[rows] for values in raws]).reshape(len(raws), -1)
+            size = len(out.numeric)
+            flat = raw_room[: len(raws) * size]
+            np.concatenate([values[rows] for values in raws], out=flat)
+            raw = flat.reshape(len(raws), size)
             absent = ~np.isfinite(raw)
             np.copyto(raw, fills, where=absent)
             if len(absent_places):
                 _store(out.numeric, absent_places, absent[absent_rows])
             if count:
                 _store(out.numeric, scales.places, _scaled(scales, raw[:count]))
-            if len(bins.places):
-                _store(out.numeric, bins.places, _shares(bins, raw[count:]))
+            if len(bin_room):
+                room = bin_room[: len(bins.places) * size].reshape(-1, size)
+                _store(out.numeric, bins.places, _shares(bins, raw[count:], room))
 
         return fill
 
@@ -112,18 +122,8 @@ class _Scales:
     spread: NDArray[np.float64]
     units: NDArray[np.float64]
     logs: slice
-    tables: Sequence[tuple[_Table, _Table]]
-    """Each as arrays, and as lists."""
+    tables: Sequence[QuantileTable]
     first_table: int
-
-
-class _Table(NamedTuple):
-    """A quantile table, a number for each of its intervals."""
-
-    start: Any
-    width: Any
-    score: Any
-    rise: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,15 +162,9 @@ def _scales(items: Sequence[Placed]) -> _Scales:
         spread=_upright(part.spread for part in parts[:first_table]),
         units=_upright(part.unit for part in parts[first_log:first_table]),
         logs=slice(first_log, first_table),
-        tables=tuple(_table(part) for part in parts[first_table:]),
+        tables=tuple(QuantileTable(part.knots, part.scores) for part in parts[first_table:]),
         first_table=first_table,
     )
-
-
-def _table(part: Number) -> tuple[_Table, _Table]:
-    knots, scores = np.array(part.knots), np.array(part.scores)
-    table = _Table(knots[:-1], np.diff(knots), scores[:-1], np.diff(scores))
-    return table, _Table(*(array.tolist() for array in table))
 
 
 def _bins(items: Sequence[Placed]) -> _Bins:
@@ -199,32 +193,16 @@ def _scaled(scales: _Scales, values: NDArray[np.float64]) -> NDArray[np.float64]
     values -= scales.center
     head = values[: scales.first_table]
     head /= scales.spread
-    few = values.shape[1] <= FEW
-    for row, (table, listed) in enumerate(scales.tables, scales.first_table):
-        values[row] = _looked_up_few(listed, values[row]) if few else _looked_up(table, values[row])
+    for row, table in enumerate(scales.tables, scales.first_table):
+        values[row] = table.scores_of(values[row])
     return values
 
 
-def _looked_up(table: _Table, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Goes straight between a table's knots; all values lie within them."""
-    places = table.start.searchsorted(values, side="right") - 1
-    share = (values - table.start[places]) / table.width[places]
-    return np.asarray(table.score[places] + share * table.rise[places])
-
-
-def _looked_up_few(table: _Table, values: NDArray[np.float64]) -> list[float]:
-    """Does as ``_looked_up``, with Python's own floats: the same arithmetic."""
-    found = []
-    for value in values.tolist():
-        place = bisect_right(table.start, value) - 1
-        share = (value - table.start[place]) / table.width[place]
-        found.append(table.score[place] + share * table.rise[place])
-    return found
-
-
-def _shares(bins: _Bins, sources: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns how far each value has come through each bin, 0 to 1; shape (bins, rows)."""
-    values = sources[bins.source]
+def _shares(
+    bins: _Bins, sources: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Writes into ``values`` how far each number has come through each bin, 0 to 1."""
+    sources.take(bins.source, axis=0, out=values, mode="clip")
     np.maximum(values, bins.left, out=values)
     np.minimum(values, bins.right, out=values)
     values -= bins.left

@@ -5,21 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.artifacts.columns import Columns
-from plimsoll.artifacts.transform_parts import FIRST_KNOWN, MISSING, Calendar, Cycle, Missing
+from plimsoll.artifacts.transform_parts import (
+    CALENDARS,
+    FIRST_KNOWN,
+    MISSING,
+    Calendar,
+    Cycle,
+    Missing,
+)
 from plimsoll.transform.apply_steps import FEW, Features, Fill, Step
 
 MINUTES_A_DAY = 1440
 DAYS_A_YEAR = 366
-DAYS_AT_ONCE = 2048
-"""Times within so many days look their days up: there are fewer of these than of rows."""
+MOST_DAYS = 1 << 16
+"""Times within so many days look their days up, if these are fewer than the times."""
 _MICROSECONDS_A_MINUTE = 60_000_000
 _MICROSECONDS_A_DAY = 86_400_000_000
+_FIRST_TICK = -(2**63) + 1
 _FIRST_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0.
 
 TimesPart = Cycle | Calendar | Missing
@@ -30,6 +38,15 @@ def elapsed_days(times: NDArray[Any]) -> NDArray[np.float64]:
     return np.where(np.isnat(times), np.nan, times.view(np.int64) / _MICROSECONDS_A_DAY)
 
 
+class _Made(NamedTuple):
+    """The outputs of a part: what a table each says of an hour, a day or the like."""
+
+    of: str
+    tables: tuple[NDArray[Any], ...]
+    numeric: bool
+    place: int
+
+
 def times_step(name: str, parts: Sequence[tuple[TimesPart, int]]) -> Step:
     """Returns the step that makes the parts of a column of times.
 
@@ -38,32 +55,32 @@ def times_step(name: str, parts: Sequence[tuple[TimesPart, int]]) -> Step:
         parts: Each part, and where its outputs begin.
     """
     gone = [place for part, place in parts if isinstance(part, Missing)]
-    made = [
-        (_tables(part), part.of, isinstance(part, Cycle), place)
-        for part, place in parts
-        if not isinstance(part, Missing)
-    ]
+    made = [_made(part, place) for part, place in parts if not isinstance(part, Missing)]
 
     def step(columns: Columns) -> Fill:
         times = np.asarray(columns[name])
+        days = _days(times) if made else None
+        first = 0 if days is None else int(days[0])
+        instead = max(first * _MICROSECONDS_A_DAY, _FIRST_TICK)
+        told = made if days is None else [_by_day(item, days) for item in made]
 
         def fill(rows: slice, out: Features) -> None:
             some = times[rows]
             absent = np.isnat(some)
             for place in gone:
                 out.numeric[:, place] = absent
-            if not made:
+            if not told:
                 return
-            clock = _Clock(np.where(absent, 0, some.view(np.int64)))
+            ticks = np.where(absent, instead, some.view(np.int64))
+            clock = _Clock(ticks, None if days is None else first)
             missing = bool(absent.any())
-            for table, of, cycle, place in made:
-                values = clock.read(of, table)
-                if missing:
-                    values[absent] = MISSING
-                if cycle:
-                    out.numeric[:, place : place + 2] = values
-                else:
-                    out.categorical[:, place] = values
+            for of, tables, numeric, place in told:
+                index = clock.read(of)
+                for column, table in enumerate(tables, place):
+                    values = table.take(index)
+                    if missing:
+                        values[absent] = MISSING
+                    out[not numeric][:, column] = values
 
         return fill
 
@@ -73,31 +90,46 @@ def times_step(name: str, parts: Sequence[tuple[TimesPart, int]]) -> Step:
 class _Clock:
     """Tells the hour, the day and so on of times, given in microseconds since 1970."""
 
-    def __init__(self, ticks: NDArray[np.int64]) -> None:
-        self._days = ticks // _MICROSECONDS_A_DAY
+    def __init__(self, ticks: NDArray[np.int64], first: int | None) -> None:
         self._ticks = ticks
-        self._base = self._days
-        self._index: NDArray[np.int64] | None = None
+        self._days = ticks // _MICROSECONDS_A_DAY
+        self._since = None if first is None else self._days - first
         self._minutes: NDArray[np.int64] | None = None
-        if len(ticks) > FEW:
-            first, last = int(self._days.min()), int(self._days.max())
-            if last - first < DAYS_AT_ONCE:
-                self._base = np.arange(first, last + 1)
-                self._index = self._days - first
 
-    def read(self, of: str, table: NDArray[Any]) -> NDArray[Any]:
-        """Returns what a table says of each time's hour, day or the like."""
+    def read(self, of: str) -> NDArray[np.int64]:
+        """Returns each time's hour or the like; of a day, how many days it is after the first."""
         if of in _OF_DAY:
-            values = table[_OF_DAY[of](self._base)]
-            return values if self._index is None else values.take(self._index, axis=0)
-        return table[self.minutes() // (60 if of == "hour" else 1)]
-
-    def minutes(self) -> NDArray[np.int64]:
-        """Returns the minutes since midnight."""
+            return _OF_DAY[of](self._days) if self._since is None else self._since
         if self._minutes is None:
             since = self._ticks - self._days * _MICROSECONDS_A_DAY
             self._minutes = since // _MICROSECONDS_A_MINUTE
-        return self._minutes
+        return self._minutes // 60 if of == "hour" else self._minutes
+
+
+def _days(times: NDArray[Any]) -> NDArray[np.int64] | None:
+    """Returns all days from the first to the last, where they are fewer than the times."""
+    if len(times) <= FEW:
+        return None
+    first, last = np.fmin.reduce(times), np.fmax.reduce(times)
+    if np.isnat(first):
+        return None
+    low, high = (int(end.view(np.int64)) // _MICROSECONDS_A_DAY for end in (first, last))
+    return np.arange(low, high + 1) if high - low < min(len(times), MOST_DAYS) else None
+
+
+def _by_day(made: _Made, days: NDArray[np.int64]) -> _Made:
+    if made.of not in _OF_DAY:
+        return made
+    places = _OF_DAY[made.of](days)
+    return made._replace(tables=tuple(table.take(places) for table in made.tables))
+
+
+def _made(part: Cycle | Calendar, place: int) -> _Made:
+    if isinstance(part, Calendar):
+        told = np.arange(FIRST_KNOWN, FIRST_KNOWN + CALENDARS[part.of], dtype=np.int32)
+        return _Made(part.of, (told,), False, place)
+    circle = _circle(MINUTES_A_DAY if part.of == "time_of_day" else DAYS_A_YEAR)
+    return _Made(part.of, circle, True, place)
 
 
 def _day_of_week(days: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -130,14 +162,9 @@ _OF_DAY: Mapping[str, Callable[[NDArray[np.int64]], NDArray[np.int64]]] = {
 }
 
 
-def _tables(part: Cycle | Calendar) -> NDArray[Any]:
-    if isinstance(part, Cycle):
-        return _circle(MINUTES_A_DAY if part.of == "time_of_day" else DAYS_A_YEAR)
-    return np.arange(FIRST_KNOWN, FIRST_KNOWN + 31, dtype=np.int32)
-
-
 @lru_cache(maxsize=4)
-def _circle(steps: int) -> NDArray[np.float32]:
-    """Returns sine and cosine of each of the steps around, shape (steps, 2)."""
+def _circle(steps: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Returns the sine and the cosine of each of the steps around."""
     angles = [2 * math.pi * step / steps for step in range(steps)]
-    return np.array([(math.sin(angle), math.cos(angle)) for angle in angles], np.float32)
+    sine, cosine = ([round_(angle) for angle in angles] for round_ in (math.sin, math.cos))
+    return np.array(sine, np.float32), np.array(cosine, np.float32)
