@@ -286,8 +286,7 @@ def tuning(
         transform_config: Settings of the transform, JSON.
         space: What is searched (JSON or YAML); empty: what suits the model.
         tune_config: How long and how is searched, JSON: {"trials": 20}.
-        study: A folder in which a search that was stopped is kept; empty: where the engine keeps
-            checkpoints.
+        study: A folder that keeps a stopped search; empty: where the engine keeps checkpoints.
         train_config: Settings of the training that are not searched, JSON.
         module: A network of your own: the text of a Python file, or package.module:function.
         launcher: Who runs the training's processes: local, or trainjob (Kubeflow Trainer).
@@ -362,8 +361,7 @@ def tuning_with_features(
         transform_config: Settings of the transform, JSON.
         space: What is searched (JSON or YAML); empty: what suits the model.
         tune_config: How long and how is searched, JSON: {"trials": 20}.
-        study: A folder in which a search that was stopped is kept; empty: where the engine keeps
-            checkpoints.
+        study: A folder that keeps a stopped search; empty: where the engine keeps checkpoints.
         train_config: Settings of the training that are not searched, JSON.
         module: A network of your own: the text of a Python file, or package.module:function.
         launcher: Who runs the training's processes: local, or trainjob (Kubeflow Trainer).
