@@ -29,7 +29,7 @@ def settle(config: TrainConfig, world: World) -> torch.device:
         device = torch.device("cpu")
         torch.use_deterministic_algorithms(True)
         # Every tensor is written before it is read: to fill them first only costs time.
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        torch.utils.deterministic.fill_uninitialized_memory = False
     torch.set_num_threads(config.threads or max(1, usable_processors() // world.local_size))
     return device
 
@@ -67,7 +67,9 @@ def room_for_rows(device: torch.device, world: World) -> int:
 def autocasts(config: TrainConfig, device: torch.device) -> bool:
     """Returns whether matrix products are computed in bfloat16."""
     if config.precision == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return device.type == "cuda" and bool(
+            torch.cuda.is_bf16_supported(including_emulation=False)
+        )
     return config.precision == "bfloat16"
 
 
@@ -89,8 +91,12 @@ def compiles(config: TrainConfig) -> bool:
 
 
 def captures(config: TrainConfig, device: torch.device, world: World) -> bool:
-    """Returns whether the step is captured as one CUDA graph: small networks wait for launches."""
-    return device.type == "cuda" and world.size == 1 and config.compile != "never"
+    """Returns whether the step is captured as one CUDA graph: small networks wait for launches.
+
+    A network of the user's own may do what a graph cannot hold, so it is captured only if asked.
+    """
+    wanted = config.compile == "always" or (config.compile == "auto" and config.model != "module")
+    return device.type == "cuda" and world.size == 1 and wanted
 
 
 def memory_in_use(device: torch.device) -> int:

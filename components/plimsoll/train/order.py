@@ -49,7 +49,7 @@ class Order:
     def _windows(self, epoch: int) -> list[NDArray[np.int64]]:
         count = -(-self.rows // self.block)
         drawn = torch.randperm(count, generator=generator(self.seed, "blocks", epoch)).numpy()
-        return np.split(drawn, range(self.blocks, count, self.blocks))
+        return list(np.split(drawn, range(self.blocks, count, self.blocks)))
 
     def _short_window(self, epoch: int) -> int:
         last = -(-self.rows // self.block) - 1

@@ -1,12 +1,14 @@
-"""A network in several processes: copied (DDP), or cut into shards (FSDP2)."""
+"""A network in several processes: copied (DDP), or cut into shards (FSDP2).
+
+Torch's packages for shards take seconds to import, so that only what has shards imports them.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from plimsoll.train.config import TrainConfig
@@ -23,13 +25,7 @@ def shared(
     if world.size == 1:
         return network
     if config.parallel == "fsdp":
-        mesh = init_device_mesh(device.type, (world.size,))
-        for child in network.modules():
-            own = sum(weight.numel() for weight in child.parameters(recurse=False))
-            if child is not network and own >= OWN_GROUP and not _only_holds(child):
-                fully_shard(child, mesh=mesh)
-        # Gathered weights would outlive a change of the shards between two passes.
-        fully_shard(network, mesh=mesh, reshard_after_forward=True)
+        _cut(network, world, device)
         return network
     unknown = config.model == "module"
     return DistributedDataParallel(
@@ -40,6 +36,19 @@ def shared(
         find_unused_parameters=unknown,
         gradient_as_bucket_view=True,
     )
+
+
+def _cut(network: nn.Module, world: World, device: torch.device) -> None:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    mesh = init_device_mesh(device.type, (world.size,))
+    for child in list(network.modules()):
+        own = sum(weight.numel() for weight in child.parameters(recurse=False))
+        if child is not network and own >= OWN_GROUP and not _only_holds(child):
+            fully_shard(child, mesh=mesh)
+    # Gathered weights would outlive a change of the shards between two passes.
+    fully_shard(network, mesh=mesh, reshard_after_forward=True)
 
 
 def _only_holds(module: nn.Module) -> bool:
@@ -78,24 +87,26 @@ class Weights:
             part: This process's part.
         """
         like = self.parameters.get(name)
-        if isinstance(like, DTensor):
+        if like is not None and _is_cut(like):
             part = _like(like, part).full_tensor()
         return part.detach().to("cpu", copy=True).contiguous()
 
     def part(self, name: str, whole: torch.Tensor) -> torch.Tensor:
         """Returns this process's part of a whole tensor, on its device."""
         like = self.parameters.get(name)
-        if isinstance(like, DTensor):
+        if like is not None and _is_cut(like):
+            from torch.distributed.tensor import distribute_tensor
+
             moved = whole.to(like.device)
             cut = distribute_tensor(moved, like.device_mesh, like.placements, src_data_rank=None)
-            return cut.to_local().clone()
+            return _local(cut).clone()
         held = self.parameters[name] if like is not None else self.buffers[name]
         return whole.to(held.device, copy=True)
 
     def state_like(self, name: str, part: torch.Tensor) -> torch.Tensor:
         """Returns a part as the optimiser keeps what belongs to a parameter."""
         like = self.parameters[name]
-        return _like(like, part) if isinstance(like, DTensor) else part
+        return _like(like, part) if _is_cut(like) else part
 
 
 def local_part(value: torch.Tensor) -> torch.Tensor:
@@ -104,11 +115,18 @@ def local_part(value: torch.Tensor) -> torch.Tensor:
         return _local(value)
 
 
-def _local(value: torch.Tensor) -> torch.Tensor:
-    return value.to_local() if isinstance(value, DTensor) else value.detach()
+def _is_cut(value: torch.Tensor) -> bool:
+    return hasattr(value, "placements")
 
 
-def _like(like: DTensor, part: torch.Tensor) -> DTensor:
+def _local(value: Any) -> torch.Tensor:
+    found: torch.Tensor = value.to_local() if _is_cut(value) else value.detach()
+    return found
+
+
+def _like(like: Any, part: torch.Tensor) -> Any:
+    from torch.distributed.tensor import DTensor
+
     return DTensor.from_local(
         part,
         like.device_mesh,
