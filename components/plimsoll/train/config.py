@@ -72,7 +72,8 @@ class TrainConfig:
     precision: str = "auto"
     """``bfloat16`` computes matrix products in 16 bits; ``auto``: on GPUs that can."""
     compile: str = "auto"
-    """Whether the step is compiled; ``auto``: on GPUs."""
+    """``auto`` replays a step as one CUDA graph on a single GPU; ``always`` compiles the network,
+    too, which needs a compiler of C; ``never`` does neither."""
     data: str = "auto"
     """``resident`` keeps the rows on the device, ``streamed`` reads them from disk in blocks;
     ``auto``: resident where they fit."""
