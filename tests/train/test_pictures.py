@@ -74,6 +74,16 @@ def test_all_models_that_were_tried_stand_in_a_table_and_a_chart():
     assert "Above 0.4" in text
 
 
+def test_a_model_that_is_no_match_leaves_room_to_tell_the_others_apart():
+    poor = replace(NETWORK, model="linear", eval_loss=5.0, chosen=False, losses=[6.0, 5.0])
+    twice = replace(NETWORK, chosen=False, losses=[0.6, 0.41])
+    text = shown(replace(TOLD, candidates=(NETWORK, twice, poor, BOOSTING)))
+
+    (top,) = re.findall(r"Above ([\d.]+) nothing is drawn", text)
+    assert float(top) < 1
+    assert "tabm 2" in text
+
+
 def test_boosting_may_be_the_one_that_is_chosen():
     candidates = (replace(NETWORK, chosen=False), replace(BOOSTING, chosen=True))
     text = shown(replace(TOLD, candidates=candidates, history=None))

@@ -13,7 +13,11 @@ from rich.text import Text
 from plimsoll.local import forking
 from plimsoll.printable import printable
 
-LONGEST = 48
+LONGEST = 32
+MOST_METRICS = 5
+"""Of a split; all are in the records."""
+_SPLITS = ("test", "eval")
+_FIRST = ("auc", "rmse", "mae", "r2", "log_loss", "accuracy", "precision", "recall")
 _OF_MODELS = ("model", "eval_loss", "best_epoch", "parameters")
 """Metadata of a model artifact that tells one training from another."""
 
@@ -47,7 +51,12 @@ def settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Row]:
 
 
 def outcomes(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Row]:
-    """Returns the numbers that the two runs came to: of the trained model, then by split."""
+    """Returns the numbers that the two runs came to: of the trained model, then by split.
+
+    Args:
+        first: A record.
+        second: Another.
+    """
     left, right = _numbers(first), _numbers(second)
     names = [*left, *(name for name in right if name not in left)]
     found = [Row(name, left.get(name), right.get(name)) for name in names]
@@ -60,10 +69,9 @@ def print_compared(first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
     """Prints what differs between a run and its fork: settings, then metrics side by side."""
     console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column("  compared")
-    for record in (first, second):
-        table.add_column(Text(record["id"]), justify="right", no_wrap=True)
-    table.add_column("", justify="right")
+    table.add_column("  beside its run", no_wrap=True)
+    for name in ("before", "now", ""):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in settings(first, second):
         table.add_row(Text(f"  {row.name}", style="bold"), _shown(row.first), _shown(row.second))
     for row in outcomes(first, second):
@@ -86,8 +94,11 @@ def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:
         for name in _OF_MODELS
         if artifact["type"] == "system.Model" and name in artifact["metadata"]
     }
-    for split, metrics in record["metrics"].items():
-        found |= {f"{split} {name}": value for name, value in metrics.items()}
+    for split in _SPLITS:
+        metrics = record["metrics"].get(split, {})
+        # A record that was read has its metrics by name, and one that was just made as they came.
+        names = [*(name for name in _FIRST if name in metrics), *sorted({*metrics} - {*_FIRST})]
+        found |= {f"{split} {name}": metrics[name] for name in names[:MOST_METRICS]}
     return found
 
 

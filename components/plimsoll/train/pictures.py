@@ -202,17 +202,15 @@ def _curves(told: Told) -> Html | None:
     named: dict[str, Sequence[float]] = {}
     for item in told.candidates:
         if item.losses:
-            name = item.model
-            while name in named:
-                name += "'"
-            named[name] = item.losses
+            again = sum(name.split(" ")[0] == item.model for name in named)
+            named[f"{item.model} {again + 1}" if again else item.model] = item.losses
     lowest = [min(filter(math.isfinite, losses), default=math.nan) for losses in named.values()]
     if len(named) < 2 or not all(map(math.isfinite, lowest)):
         return None
     marks = _boosting_mark(told)
-    # The first epochs lie far above all that matters.
-    ends = [*lowest, *marks.values()]
-    top = max(ends) + max(max(ends) - min(ends), NEAR * abs(min(ends)))
+    # The first epochs lie far above all that matters, and so does a model that is no match.
+    ends = sorted([*lowest, *marks.values()])
+    top = ends[0] + max(4 * (ends[len(ends) // 2] - ends[0]), NEAR * abs(ends[0]))
     return line_chart(
         {
             name: [(number + 1, loss) for number, loss in enumerate(losses) if loss <= top]
@@ -233,7 +231,9 @@ def _candidates(told: Told) -> Html:
     )
     boosting = _boosting(told)
     changes = [_against(item, boosting) if boosting else math.nan for item in ordered]
-    scale = max((abs(change) for change in changes if math.isfinite(change)), default=0.0)
+    # A model that is no match would leave no room to tell the others apart.
+    sizes = sorted(abs(change) for change in changes if math.isfinite(change) and change)
+    scale = 1.5 * sizes[len(sizes) // 2] if sizes else 1.0
     headers = ["model", f"eval {_loss_name(told)}", *(["against boosting"] if boosting else [])]
     rows: list[list[object]] = []
     for item, change in zip(ordered, changes, strict=True):
@@ -241,7 +241,7 @@ def _candidates(told: Told) -> Html:
         row: list[object] = [joined([f"{_name(item.model)} ", chosen]), item.eval_loss]
         if boosting is not None:
             said = f"{change:+.2%}"
-            drawn = joined([signed_bar(change, label=said, scale=scale or 1.0), f" {said}"])
+            drawn = joined([signed_bar(change, label=said, scale=scale), f" {said}"])
             row.append("" if item is boosting or not math.isfinite(change) else drawn)
         ran = f" of {item.epochs}" if item.epochs else ""
         settings = ", ".join(f"{name} {_said(value)}" for name, value in item.settings.items())
