@@ -71,3 +71,11 @@ def test_the_fields_that_are_set_are_fields(name):
 )
 def test_pictures_and_links_are_there(path):
     assert (ROOT / "docs" / path).exists()
+
+
+@pytest.mark.parametrize("words", [words for words in COMMANDS if words[0] == "run"], ids=" ".join)
+def test_the_inputs_shown_are_inputs(words):
+    _, rest = entry._parser().parse_known_args(words)
+    inputs = library.find(words[1]).inputs()
+
+    assert {word[2:].replace("-", "_") for word in rest if word.startswith("--")} <= inputs.keys()
