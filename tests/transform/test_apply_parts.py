@@ -207,6 +207,18 @@ def test_a_cross_knows_what_comes_together(dest, hour, index):
     assert transformed([row]).categorical[0, place] == index
 
 
+@pytest.mark.parametrize("known", [20, 1500])
+def test_a_cross_of_few_or_many_values_knows_its_own(known):
+    values = tuple((str(place), place * place) for place in range(known))
+    cross = Cross(output="c", columns=("a", "b"), values=values)
+    columns = (column("a", "string"), column("b", "int"))
+    transform = replace(labelled(), columns=columns, crosses=(cross,))
+    texts = [text for text, _ in values] + ["1", "x", None, "3"]
+    numbers = [number for _, number in values] + [4, 1, 9, math.nan]
+    found = apply(transform, {"a": np.array(texts, object), "b": np.array(numbers, np.float64)})
+    assert found.categorical[:, 0].tolist() == [*range(2, known + 2), 1, 1, 0, 0]
+
+
 def test_a_hashed_cross_is_missing_where_a_column_is():
     full = {**dict.fromkeys(HARD), "wet": True, "dest": "JFK", "far": 3}
     assert transformed([full]).categorical[0, -1] >= 2

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import repeat
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 from zlib import crc32
 
@@ -24,6 +24,8 @@ from plimsoll.transform.apply_steps import FEW, Encode, Features, Fill, Step, ta
 
 DENSE = 1 << 16
 """Whole numbers within so many of each other are looked up by place."""
+MOST_CELLS = 1 << 20
+"""A cross of no more possible tuples has a table of all of them."""
 _EXACT = 1 << 53
 _HALF = np.uint64(32)
 _ODD = np.uint64(1)
@@ -224,23 +226,32 @@ def _known_crosses(part: Cross, kinds: Sequence[str]) -> tuple[list[Encode], Enc
     known: dict[int, int] = {}
     for index, number in enumerate(_numbers(digits, sizes).tolist(), FIRST_KNOWN):
         known.setdefault(number, index)
-    find = known.get
-    ordered = np.array(sorted(known), np.int64)
-    order = np.array([known[number] for number in ordered.tolist()], np.int32)
+    find = _of_tuples(known, prod(sizes))
 
     def join(found: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
-        numbers = _numbers(found, sizes)
-        if len(numbers) > FEW:
-            places = ordered.searchsorted(numbers)
-            np.minimum(places, len(ordered) - 1, out=places)
-            joined = np.where(ordered[places] == numbers, order[places], np.int32(UNKNOWN))
-        else:
-            joined = np.array([find(number, UNKNOWN) for number in numbers.tolist()], np.int32)
+        joined = find(_numbers(found, sizes))
         for digit in found:
             joined[digit == MISSING] = MISSING
         return joined
 
     return encoders, join
+
+
+def _of_tuples(known: Mapping[int, int], bound: int) -> Encode:
+    """Returns what finds the indices of numbers from 0 up to a bound."""
+    ordered = np.array(sorted(known), np.int64)
+    order = np.array([known[number] for number in ordered.tolist()], np.int32)
+    if bound <= MOST_CELLS:
+        table = np.full(bound, UNKNOWN, np.int32)
+        table[ordered] = order
+        return table.take
+
+    def encode(numbers: NDArray[np.int64]) -> NDArray[np.int32]:
+        places = ordered.searchsorted(numbers)
+        np.minimum(places, len(ordered) - 1, out=places)
+        return np.where(ordered[places] == numbers, order[places], np.int32(UNKNOWN))
+
+    return encode
 
 
 def _numbers(digits: Sequence[NDArray[np.int32]], sizes: Sequence[int]) -> NDArray[np.int64]:
