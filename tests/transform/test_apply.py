@@ -65,6 +65,18 @@ def test_texts_in_a_list_of_texts_are_the_same_bytes(instances):
     assert as_bytes(apply(TRANSFORM, packed)) == as_bytes(apply(TRANSFORM, columns))
 
 
+def test_long_texts_are_the_same_bytes():
+    long = {"dest": "\ud800" * 200_000, "tags": "x|a" * 100_000, "note": "aß 🛬" * 100_000}
+    instances = [HARD, {**HARD, **long}, {**HARD, **long, "note": "\u0130" * 70_000}]
+    whole = transformed(instances)
+    alone = [transformed([row]) for row in instances]
+    for place, found in enumerate(whole):
+        assert found.tobytes() == b"".join(one[place].tobytes() for one in alone)
+    columns = columns_from_rows(TRANSFORM, instances)
+    packed = {name: coded(columns[name]) for name in long}
+    assert as_bytes(apply(TRANSFORM, {**columns, **packed})) == as_bytes(whole)
+
+
 def test_large_batches_are_the_same_bytes_as_their_rows():
     count = 2 * ROWS_AT_ONCE + 3
     columns = many(count)

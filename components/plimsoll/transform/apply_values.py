@@ -244,7 +244,8 @@ def _of_tuples(known: Mapping[int, int], bound: int) -> Encode:
     if bound <= MOST_CELLS:
         table = np.full(bound, UNKNOWN, np.int32)
         table[ordered] = order
-        return table.take
+        take: Encode = table.take
+        return take
 
     def encode(numbers: NDArray[np.int64]) -> NDArray[np.int32]:
         places = ordered.searchsorted(numbers)
