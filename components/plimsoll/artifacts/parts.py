@@ -128,6 +128,14 @@ def in_steps(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Record
         yield _joined(held)
 
 
+def prepare_to_fork() -> None:
+    """Has pyarrow import what it imports with its first array, half a second of pandas.
+
+    Done before processes are forked, it is done once instead of in each of them.
+    """
+    pa.array([0]).to_numpy()
+
+
 def row_hashes(first: int, rows: int) -> NDArray[np.uint64]:
     """Returns the hash of each row's number, uniform over 64 bits (SplitMix64).
 

@@ -61,7 +61,7 @@ class CategoryTally:
         self._limit = limit
         self._numbers = numbers
         self._rows = self._known = 0
-        self._values = pa.array([], pa.int64() if numbers else pa.string())
+        self._values = pa.nulls(0, pa.int64() if numbers else pa.string())
         self._counts: NDArray[np.int64] = np.empty(0, np.int64)
         self._frequent: Any = None
         self._distinct: Any = None

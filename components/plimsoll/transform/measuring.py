@@ -20,6 +20,7 @@ from plimsoll.artifacts.parts import (
     Place,
     blocks_of,
     in_steps,
+    prepare_to_fork,
     row_hashes,
     rows_between,
 )
@@ -294,8 +295,9 @@ def measured(dataset: Dataset, plan: Plan, processes: int = 1) -> Measured:
     asked = processes or processes_that_pay(plan.rows * len(plan.columns), CELLS_THAT_PAY)
     part_rows = part_rows_of(plan)
     blocks = blocks_of(plan.rows, part_rows, asked * BLOCKS_A_PROCESS if asked > 1 else 1)
-    if plan.rows > plan.limit:
-        # Before the fork: each worker would import the library by itself.
+    if asked > 1:
+        prepare_to_fork()
+        # Each worker would import the library by itself.
         from tfx_bsl import sketches  # noqa: F401
     forest = forest_of(plan)
     for nodes in shared(partial(measured_block, dataset, plan), blocks, asked, "fitted"):

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from plimsoll.artifacts.columns import Coded, Column
 from plimsoll.artifacts.dataset import Dataset
 from plimsoll.artifacts.examples import Batch, Header, write_range, write_ranges
-from plimsoll.artifacts.parts import rows_between
+from plimsoll.artifacts.parts import prepare_to_fork, rows_between
 from plimsoll.artifacts.rows import column_from_arrow
 from plimsoll.artifacts.workers import processes_that_pay, shared
 from plimsoll.problem import SPLITS
@@ -69,6 +69,8 @@ def write(dataset: Dataset, fit: Fit, examples: Path, processes: int) -> None:
     ]
     cells = sum(rows.values()) * len(dataset.columns)
     processes = processes or processes_that_pay(cells, CELLS_THAT_PAY)
+    if processes > 1:
+        prepare_to_fork()
 
     def fill(folder: Path) -> Mapping[str, int]:
         written = dict.fromkeys(SPLITS, 0)
