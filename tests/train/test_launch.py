@@ -79,26 +79,47 @@ class TestWhatAProcessLeft:
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_process_that_died_without_a_word():
-    tail = """epoch 1
-W1121 torch/distributed/elastic/agent/server/api.py:900] worker group FAILED
+TORCHRUN = """epoch 1
+W1121 17:28:22.365000 1 torch/distributed/elastic/api.py:1028] Sending 2 closing signal SIGTERM
+E1121 17:28:22.544000 1 torch/distributed/elastic/api.py:1002] failed (exitcode: -9)
+------------------------------------------------------------
+Failures:
+[1]:
+  time      : 2026-11-21_17:28:22
+  host      : localhost
+  rank      : 0 (local_rank: 0)
+  exitcode  : {first} (pid: 14433)
+------------------------------------------------------------
 Root Cause (first observed failure):
 [0]:
-  time      : 2026-11-21_16:00:00
+  time      : 2026-11-21_17:28:22
+  host      : localhost
   rank      : 1 (local_rank: 1)
-  exitcode  : -9 (pid: 4711)
+  exitcode  : {root} (pid: 14434)
 ============================================================
 """
-    error = torchrun.died(1, tail)
+
+
+@pytest.mark.parametrize(("first", "root", "rank"), [(-15, -9, 1), (1, -9, 1), (-9, 1, 0)])
+def test_a_process_that_was_killed(first, root, rank):
+    error = torchrun.killed(TORCHRUN.format(first=first, root=root))
     assert error.headline == (
-        "process 1 of the training was killed by SIGKILL (the machine may be out of memory)"
+        f"process {rank} of the training was killed by SIGKILL (the machine may be out of memory)"
     )
-    assert "epoch 1" in error.cause
-    assert "elastic" not in error.cause
+    assert error.cause == "epoch 1"
+
+
+@pytest.mark.parametrize(("first", "root"), [(-15, 1), (1, 1), (-15, 143)])
+def test_none_was_killed(first, root):
+    assert torchrun.killed(TORCHRUN.format(first=first, root=root)) is None
+
+
+def test_a_crash_of_a_library():
+    assert "killed by SIGSEGV" in str(torchrun.killed(TORCHRUN.format(first=-15, root=-11)))
 
 
 def test_a_process_that_exited():
-    error = torchrun.died(1, "Traceback\nValueError: odd\n")
+    error = torchrun.exited(1, "Traceback\nValueError: odd\n")
     assert error.headline == "the training exited with 1"
     assert error.cause == "Traceback\nValueError: odd"
 

@@ -26,8 +26,8 @@ GRACE_SECONDS = 60.0
 READER_SECONDS = 10.0
 TAIL_BYTES = 1 << 16
 SHOWN_LINES = 12
-_EXIT = re.compile(r"rank\s*:\s*(\d+) .*?exitcode\s*:\s*(-?\d+)", re.DOTALL)
-_NOISE = re.compile(r"torch/distributed|elastic|^\s*\^+\s*$|^[=\-]{5,}$|^\W*$")
+_EXIT = re.compile(r"\brank\s*: (\d+) .*\n\s*exitcode\s*: (-?\d+)")
+_ACCOUNT = re.compile(r"^(E\d{4} .*torch/distributed/|W\d{4} .*closing signal)", re.MULTILINE)
 
 
 def run(job: Job, processes: int) -> None:
@@ -54,7 +54,8 @@ def run(job: Job, processes: int) -> None:
         if ended.signal:
             raise leave(ended.signal)
         if ended.code:
-            raise read_error(logs) or died(ended.code, ended.tail)
+            # Who was killed left no word; what the others left is that they lost it.
+            raise killed(ended.tail) or read_error(logs) or exited(ended.code, ended.tail)
 
 
 def command(
@@ -74,25 +75,37 @@ def command(
     return [python, *launcher, "--max-restarts=0", *run_worker]
 
 
-def died(code: int, tail: str) -> StepError:
+def killed(tail: str) -> StepError | None:
+    """Returns the error for a process that a signal killed, by torchrun's account, or None.
+
+    SIGTERM is what torchrun itself sends the others.
+
+    Args:
+        tail: The last of what was printed.
+    """
+    for rank, code in _EXIT.findall(tail):
+        number = -int(code)
+        if number > 0 and number != signal.SIGTERM:
+            memory = " (the machine may be out of memory)" if number == signal.SIGKILL else ""
+            return StepError(
+                f"process {rank} of the training was killed by {_signal_name(number)}{memory}",
+                cause=last_lines(tail),
+                hint="run again: it goes on from its last checkpoint",
+            )
+    return None
+
+
+def exited(code: int, tail: str) -> StepError:
     """Returns the error for a training whose processes left no word of why they ended."""
-    found = _EXIT.search(tail)
-    if found and int(found[2]) < 0:
-        name = _signal_name(-int(found[2]))
-        memory = " (the machine may be out of memory)" if int(found[2]) == -signal.SIGKILL else ""
-        return StepError(
-            f"process {found[1]} of the training was killed by {name}{memory}",
-            cause=last_lines(tail),
-            hint="run again: it goes on from its last checkpoint",
-        )
     return StepError(f"the training exited with {code}", cause=last_lines(tail))
 
 
 def last_lines(text: str) -> str:
-    """Returns the last lines of what was printed, without those of torchrun's own."""
-    lines = [line.rstrip() for line in text.replace("\r", "\n").splitlines()]
-    kept = [line for line in lines if not _NOISE.search(line)]
-    return "\n".join(kept[-SHOWN_LINES:])
+    """Returns the last lines of what was printed before torchrun's own account of the end."""
+    before = text.replace("\r", "\n")
+    account = _ACCOUNT.search(before)
+    lines = before[: account.start() if account else None].rstrip().splitlines()
+    return "\n".join(line.rstrip() for line in lines[-SHOWN_LINES:])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
