@@ -35,8 +35,16 @@ def saved(folder, **fields):
         {"task": "multiclass", "outputs": 5},
         {"task": "regression", "outputs": 1, "target_mean": 5.0, "target_std": 2.0},
         {"hidden": ()},
+        {"family": "linear", "hidden": ()},
+        {"family": "tabm", "members": 3},
+        {"family": "tabm", "members": 3, "hidden": (), "task": "regression", "outputs": 1},
+        {"family": "dcn", "crosses": 2},
+        {"family": "dcn", "crosses": 1, "rank": 2, "hidden": ()},
+        {"numbers": "periodic", "frequencies": 3, "number_width": 2},
+        {"numbers": "bins", "bins": (3, 0)},
+        {"numbers": "bins", "bins": (2, 2), "family": "tabm", "members": 2},
     ],
-    ids=["binary", "multiclass", "regression", "linear"],
+    ids=str,
 )
 def test_what_is_read_back_answers_the_same(tmp_path, fields):
     module = saved(tmp_path / "model", **fields)
@@ -104,6 +112,12 @@ def test_damage_is_refused(tmp_path):
         {"embeddings": ()},
         {"dropout": 1.0},
         {"target_std": 0.0},
+        {"family": "forest"},
+        {"family": "linear"},
+        {"numbers": "bins", "bins": (3,)},
+        {"numbers": "periodic", "frequencies": 3},
+        {"widths": (1, 1)},
+        {"members": 0},
     ],
     ids=str,
 )
@@ -141,3 +155,81 @@ def test_bins_are_saved_and_number_rises_through_them(tmp_path):
 
     numbers = torch.tensor([[-9.0, 0.0], [0.5, 1.0], [2.0, 2.0], [9.0, 3.0]])
     assert spread(numbers).tolist() == [[0, 0], [0.5, 0], [1, 0.5], [1, 1]]
+
+
+def test_bins_answer_the_same_however_columns_are_worked_on_together():
+    random = np.random.default_rng(0)
+    counts = (3, 1, 3, 0, 2)
+    edges = [np.sort(random.normal(size=count + 1)).astype(np.float32) for count in counts]
+    spread = network_layers.PiecewiseLinear(counts)
+    spread.fit(edges)
+    numbers = torch.from_numpy(random.normal(size=(50, 5)).astype(np.float32))
+    wanted = torch.cat(
+        [
+            (
+                (numbers[:, [place]] - torch.from_numpy(ends[:-1]))
+                / torch.from_numpy(np.diff(ends))
+            ).clamp(0, 1)
+            for place in (1, 4, 0, 2)
+            for ends in [edges[place]]
+        ],
+        dim=1,
+    )
+    assert torch.allclose(spread(numbers), wanted, atol=1e-6)
+
+
+def test_of_several_indices_the_mean_of_those_that_are_there():
+    torch.manual_seed(0)
+    embedded = network_layers.Categories((4, 9, 4), (1, 3, 1), (2, 2, 2))
+    shared, wide = embedded.tables
+    rows = torch.tensor([[1, 5, 7, 0, 3], [0, 8, 0, 0, 2], [2, 0, 0, 0, 0]])
+    found = embedded(rows)
+    assert torch.allclose(found[:, :2], shared[rows[:, 0]])
+    assert torch.allclose(found[:, 2:4], shared[4 + rows[:, 4]])
+    assert torch.allclose(found[0, 4:], (wide[5] + wide[7]) / 2)
+    assert torch.allclose(found[1, 4:], wide[8])
+    assert torch.allclose(found[2, 4:], wide[0])
+
+
+def test_unknown_stands_only_where_something_was():
+    config = network.NetworkConfig(
+        task="binary",
+        outputs=2,
+        numeric=1,
+        categories=(4, 9),
+        widths=(1, 3),
+        embeddings=(2, 2),
+        hidden=(),
+        unknown_rate=0.999,
+    )
+    module = network.build(config).train()
+    seen = []
+    module.categories.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    module(torch.zeros(1, 1), torch.tensor([[3, 5, 7, 0]]))
+    assert seen[0].tolist() == [[1, 1, 1, 0]]
+
+
+def test_an_ensemble_answers_the_mean_of_its_members_probabilities(tmp_path):
+    module = saved(tmp_path / "model", family="tabm", members=3)
+    rows = Rows(7)
+    raw = module(torch.from_numpy(rows.numeric), torch.from_numpy(rows.categorical))
+    assert raw.shape == (7, 3, 2)
+    wanted = torch.softmax(raw.double(), dim=2).mean(dim=1).detach().numpy()
+    assert network.predict(module, module.config, rows) == pytest.approx(wanted)
+
+
+def test_members_begin_with_signs_of_their_own_and_one_matrix():
+    torch.manual_seed(0)
+    body = network_layers.Ensemble(40, members=4, hidden=(8, 8), dropout=0, outputs=2)
+    first, second = body.layers
+    assert set(first.before.flatten().tolist()) == {-1.0, 1.0}
+    assert len({tuple(row) for row in first.before.tolist()}) == 4
+    assert (second.before == 1).all()
+    assert first.weight.shape == (8, 40)
+
+
+def test_many_classes_and_members_are_answered_in_bounded_pieces(tmp_path, monkeypatch):
+    module = saved(tmp_path / "model", family="tabm", members=3, task="multiclass", outputs=50)
+    whole = network.predict(module, module.config, Rows(40))
+    monkeypatch.setattr(network, "NUMBERS_AT_ONCE", 3 * 50 * 4)
+    assert network.predict(module, module.config, Rows(40)) == pytest.approx(whole)
