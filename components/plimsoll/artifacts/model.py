@@ -19,7 +19,7 @@ class Model(Protocol):
 
     @property
     def family(self) -> str:
-        """``linear``, ``mlp``, ``tabm``, ``dcn``, ``module`` or ``boosting``."""
+        """``linear``, ``mlp``, ``tabm``, ``dcn``, ``module``, ``boosting`` or ``blend``."""
 
     @property
     def task(self) -> str:
@@ -82,7 +82,12 @@ def open_model(folder: Path, *, threads: int = 0) -> Model:
         ArtifactError: if a file is missing or damaged.
         ConfigError: if the user's own network cannot be built here.
     """
-    if model_files.files_of(folder)[0] == model_files.BOOSTING:
+    kind = model_files.files_of(folder)[0]
+    if kind == model_files.BLEND:
+        from plimsoll.artifacts.blend import BlendModel
+
+        return BlendModel(folder, lambda member: open_model(member, threads=threads))
+    if kind == model_files.BOOSTING:
         from plimsoll.artifacts.boosting import load_boosting
 
         return load_boosting(folder, threads=threads)

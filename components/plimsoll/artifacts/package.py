@@ -48,7 +48,7 @@ class Contents:
     problem: Mapping[str, Any]
     """The resolved problem."""
     model: Path
-    """The model's folder: a network's or boosting's."""
+    """The model's folder: a network's, boosting's or a blend's."""
     transform: Path
     """The transform artifact."""
     schema: Path
@@ -95,7 +95,7 @@ class Package:
 
     @property
     def model(self) -> Path:
-        """The model's folder: a network's or boosting's."""
+        """The model's folder: a network's, boosting's or a blend's."""
         return self.folder / "model"
 
     @property

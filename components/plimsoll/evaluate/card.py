@@ -25,6 +25,7 @@ _FAMILIES = {
     "dcn": "A network with crosses of its inputs (DCN-v2)",
     "module": "A network of its authors' own code",
     "boosting": "Gradient boosting (LightGBM)",
+    "blend": "A blend of several models",
 }
 
 
@@ -75,9 +76,10 @@ _LIMITS = (
 def _code(found: Evaluation) -> list[str]:
     if not found.code:
         return []
+    files = ", ".join(f"`{name}` (SHA-256 `{digest}`)" for name, digest in found.code.items())
     said = (
-        f"**This package holds code**, `model/module.py` (SHA-256 `{found.code}`), which runs "
-        "wherever the model is loaded: read it before you serve it."
+        f"**This package holds code**, {files}, which runs wherever the model is loaded: read it "
+        "before you serve it."
     )
     return ["", said]
 

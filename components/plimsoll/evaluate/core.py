@@ -52,9 +52,9 @@ class Evaluation:
     """All that was found out about a model."""
 
     family: str
-    """``linear``, ``mlp``, ``tabm``, ``dcn``, ``module`` or ``boosting``."""
-    code: str
-    """SHA-256 of the code that the model holds, if it is a network of one's own; else empty."""
+    """``linear``, ``mlp``, ``tabm``, ``dcn``, ``module``, ``boosting`` or ``blend``."""
+    code: Mapping[str, str]
+    """File of the package that holds code -> SHA-256; of a network of one's own."""
     dataset: Dataset
     examples: Examples
     transform: Transform
@@ -152,9 +152,8 @@ def examine(inputs: Inputs, model: Model) -> Evaluation:
     )
 
 
-def _code(model: Path) -> str:
-    own = model_files.MODULE in model_files.files_of(model)
-    return digest_file(model / model_files.MODULE) if own else ""
+def _code(model: Path) -> dict[str, str]:
+    return {f"model/{name}": digest_file(model / name) for name in model_files.code_of(model)}
 
 
 @dataclass(frozen=True)
@@ -268,7 +267,7 @@ def _contents(inputs: Inputs, found: Evaluation, model: Model) -> Contents:
         },
         lineage={
             **lineage.lineage(dataset, inputs.transform, inputs.model, plan),
-            "model": {"family": found.family, "code": found.code},
+            "model": {"family": found.family, "code": dict(found.code)},
         },
         model_card=card.model_card(found, plan),
         features=dataset.feature_plan,
@@ -302,8 +301,10 @@ def _notes(found: Evaluation, package: Package, reason: str) -> list[str]:
         if math.isnan(value)
     ]
     lines = [f"test {metric} {ours:.4f} ({found.family}); gradient boosting {theirs:.4f}"]
-    if found.code:
-        lines.append(f"the package HOLDS CODE, model/module.py, SHA-256 {found.code[:16]}")
+    lines += [
+        f"the package HOLDS CODE: {name}, SHA-256 {digest[:16]}"
+        for name, digest in found.code.items()
+    ]
     if found.inferred:
         lines.append("no thresholds given: no worse than a constant guess, beyond chance")
         if any(verdict.bound == "min" and verdict.allowed == 0 for verdict in found.verdicts):

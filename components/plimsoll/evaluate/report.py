@@ -42,6 +42,7 @@ _FAMILIES = {
     "dcn": "a network with crosses (DCN-v2)",
     "module": "a network of your own",
     "boosting": "gradient boosting",
+    "blend": "a blend of several models",
 }
 
 
