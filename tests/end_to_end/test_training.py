@@ -3,14 +3,13 @@
 import json
 import signal
 import subprocess
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
 from end_to_end import made_data
-from local.commands import START, VARIABLES, command, started
+from local.commands import START, VARIABLES, command
 
 pytestmark = pytest.mark.slow
 STEPS = ["ingest", "validate", "transform", "train", "evaluate", "infra-validate", "push"]
@@ -93,26 +92,6 @@ def test_another_place_gives_the_same_version(first, tmp_path):
     _, again = train(moved / data.name, "late", tmp_path / "runs")
 
     assert again["model_version"] == record["model_version"]
-
-
-def test_killed_in_each_step_and_typed_again_ends_in_the_same_version(first, tmp_path):
-    _, data, record = first
-    words = ("run", "training", "--data", str(data), "--label", "late", "--out", str(tmp_path))
-
-    for step in STEPS:
-        process = started(*words)
-        while not any(tmp_path.glob(f"training-*/logs/{step}.log")):
-            assert process.poll() is None, f"ended before {step}: {process.communicate()}"
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        for log in tmp_path.glob(f"training-*/logs/{step}.log"):
-            log.unlink()
-    ran, again = train(data, "late", tmp_path)
-
-    assert ran.returncode == 0, ran.stderr
-    assert again["model_version"] == record["model_version"]
-    assert again["steps"]["evaluate"]["cached"]
 
 
 def test_three_classes_from_a_semicolon_file(tmp_path):
