@@ -109,9 +109,8 @@ def test_none_is_asked_for(job):
     assert tracking.trackers_for(job) == ()
 
 
-@pytest.mark.parametrize("scheme", [pytest.param("sqlite", marks=pytest.mark.slow), "file"])
-def test_a_real_store_of_mlflow(job, monkeypatch, tmp_path, scheme):
-    uri = f"sqlite:///{tmp_path}/runs.db" if scheme == "sqlite" else f"file://{tmp_path}/store"
+def test_a_real_store_of_mlflow(job, monkeypatch, tmp_path):
+    uri = f"file://{tmp_path}/store"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     train(tracking.trackers_for(job))
     client, (run,) = mlflow_runs(uri)

@@ -113,7 +113,10 @@ def fails(left=None, message="Job failed"):
             logs = job_of(cluster, name).logs
             logs.mkdir(parents=True)
             (logs / "error.json").write_text(json.dumps(left))
-        cluster.pods[second]["status"] = {"phase": "Failed"}
+        ended = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+        container = {"name": "node", "image": "x", "imageID": "", "ready": False}
+        statuses = [{**container, "restartCount": 0, "state": ended}]
+        cluster.pods[second]["status"] = {"phase": "Failed", "containerStatuses": statuses}
         cluster.set_condition(name, "Failed", message, "JobFailed")
         yield
 
@@ -295,7 +298,10 @@ class TestFailed:
             trainjob.run(job, config)
         error = caught.value
         assert error.hint == "do this"
-        assert error.cause.splitlines()[:2] == ["why", "node 1 said last:"]
+        assert error.cause.splitlines()[:2] == [
+            "why",
+            "node 1 (OOMKilled, exit code 137) said last:",
+        ]
         assert error.cause.splitlines()[-1] == "  line 29"
         assert "line 9\n" not in error.cause
 
@@ -308,7 +314,7 @@ class TestFailed:
         cluster.plan = fails(message="pod was evicted")
         with pytest.raises(StepError, match="failed") as caught:
             trainjob.run(job, config)
-        assert caught.value.cause.startswith("JobFailed: pod was evicted\nnode 1 said last:")
+        assert caught.value.cause.startswith("JobFailed: pod was evicted\nnode 1 (OOM")
         assert "line 29" in caught.value.cause
         assert "kubectl logs -n team" in caught.value.hint
         assert len(cluster.jobs) == 1

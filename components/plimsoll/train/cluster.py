@@ -34,6 +34,8 @@ class Pod:
     """``Pending``, ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``."""
     waits_for: str
     """Why it does not run yet, in the cluster's words; empty: it does not say."""
+    ended: str = ""
+    """Why its container ended, in the cluster's words: ``OOMKilled``; empty: it did not fail."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,7 +304,18 @@ def _pod(index: int, pod: Any) -> Pod:
         index=index,
         phase=pod.status.phase or "Unknown",
         waits_for=_waits_for(pod.status),
+        ended=_ended(pod.status),
     )
+
+
+def _ended(status: Any) -> str:
+    ends = [
+        item.state.terminated
+        for item in status.container_statuses or ()
+        if item.state is not None and item.state.terminated is not None
+    ]
+    failed = [end for end in ends if end.exit_code]
+    return f"{failed[0].reason or 'Error'}, exit code {failed[0].exit_code}" if failed else ""
 
 
 def _waits_for(status: Any) -> str:

@@ -18,6 +18,7 @@ from plimsoll.train.launcher_config import LauncherConfig
 from plimsoll.train.node_log import NodeLog, plain
 from plimsoll.train.shared_storage import LOGS, OUT, Storage, staged, storage_for
 from plimsoll.train.stopping import leave, on_signals
+from plimsoll.train.torchrun import killed, last_lines
 from plimsoll.train.trainjob_form import ANNOTATION, Fingerprints, fingerprints, form
 from plimsoll.train.words import duration
 
@@ -27,7 +28,8 @@ CANCEL_SECONDS = 20.0
 """Longest time for telling the cluster to delete a job, once this process shall end."""
 CREATE_TRIES = 3
 FAILED_PODS = 2
-TAIL_LINES = 20
+TAIL_LINES = 300
+"""torchrun's own account of an end takes dozens, and is left out."""
 
 
 class _AskedToStopError(BaseException):
@@ -215,10 +217,13 @@ class _Following:
         parts = []
         for pod in failed[:FAILED_PODS]:
             try:
-                lines = plain(self.cluster.log(pod.name, last_lines=TAIL_LINES))
+                text = "\n".join(plain(self.cluster.log(pod.name, last_lines=TAIL_LINES)))
+                dead = killed(text)
+                lines = [*([dead.headline] if dead else []), *last_lines(text).splitlines()]
             except StepError as error:
                 lines = [f"its log cannot be read: {error.headline}"]
-            parts += [f"node {pod.index} said last:", *(f"  {line}" for line in lines)]
+            ended = f" ({pod.ended})" if pod.ended else ""
+            parts += [f"node {pod.index}{ended} said last:", *(f"  {line}" for line in lines)]
         return "\n".join(parts)
 
     def _ask(self) -> Found | None:
