@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plimsoll import __version__
+from plimsoll.artifacts.code import code_digest
 from plimsoll.artifacts.examples import MANIFEST, Examples, open_examples
 from plimsoll.artifacts.files import (
     canonical_json,
@@ -151,6 +153,8 @@ def fingerprint(source: Examples, asked: Asked) -> str:
             "base": asked.space.base.to_dict(),
             "search": [config.sampler, config.pruner, config.random_trials, config.seed],
             "module": asked.module,
+            # What is kept for a restart is of this code; what someone keeps, of this version.
+            "code": __version__ if asked.storage else code_digest(("artifacts", "train")),
         }
     )
 
