@@ -217,6 +217,8 @@ def test_no_worker_outlives_its_parent(dataset, sent):
         """
         import sys, time
         from pathlib import Path
+        from functools import partial
+        from plimsoll.artifacts import workers as processes
         from plimsoll.artifacts.dataset import open_dataset
         from plimsoll.validate import parallel
         from plimsoll.validate.arrays import shape_of
@@ -224,7 +226,8 @@ def test_no_worker_outlives_its_parent(dataset, sent):
 
         dataset = open_dataset(Path(sys.argv[1]))
         plan = Plan(shapes={c.name: shape_of(c.type) for c in dataset.columns})
-        workers = parallel._Workers(dataset, "train", plan, 2)
+        work = partial(parallel.fold_block, dataset, "train", plan)
+        workers = processes._Workers(work, 2, "measured train")
         print(*[process.pid for process in workers._processes.values()], flush=True)
         try:
             time.sleep(60)

@@ -86,10 +86,10 @@ def rows_between(
     columns: Collection[str],
     bounds: tuple[int, int],
     opened: Opener | None = None,
+    *,
+    in_dictionaries: bool = False,
 ) -> Iterator[pa.RecordBatch]:
     """Yields rows of a split, in order.
-
-    Texts that a file keeps in a dictionary come as dictionary arrays.
 
     Args:
         dataset: The data set.
@@ -97,16 +97,18 @@ def rows_between(
         columns: The columns that are read, in this order.
         bounds: The number of the first row, and the number after the last row's.
         opened: Opens a shard, named by its path in the data set; None: from the folder.
+        in_dictionaries: Whether texts come as dictionary arrays.
     """
     first, last = bounds
     names = list(columns)
-    texts = [item.name for item in dataset.columns if item.type == "string" and item.name in names]
+    texts = {item.name for item in dataset.columns if item.type == "string"} & set(names)
+    coded = sorted(texts) if in_dictionaries else None
     start = 0
     for shard in dataset.splits[split]:
         if start < last and start + shard.rows > first:
             path = str(dataset.folder / shard.path)
             with opened(shard.path) if opened else pa.OSFile(path) as source:
-                file = pq.ParquetFile(source, read_dictionary=texts)
+                file = pq.ParquetFile(source, read_dictionary=coded)
                 yield from _rows_of(file, names, first - start, last - start)
         start += shard.rows
 

@@ -322,7 +322,7 @@ def measured_block(
     part_rows = part_rows_of(plan)
     first = block.first * part_rows
     bounds = first, min(first + (part_rows << block.level), plan.rows)
-    batches = rows_between(dataset, SPLIT, plan.reads, bounds, opened)
+    batches = rows_between(dataset, SPLIT, plan.reads, bounds, opened, in_dictionaries=True)
     forest = forest_of(plan)
     fold = None
     for batch in in_steps(batches, plan.batch_rows):

@@ -136,7 +136,8 @@ def _write_range(dataset: Dataset, fit: Fit, header: Header, folder: Path, block
     keys = dataset.problem.keys
     first = block.first
     bounds = block.first, block.last
-    for batch in rows_between(dataset, block.split, reads_of(fit, keys), bounds):
+    reads = reads_of(fit, keys)
+    for batch in rows_between(dataset, block.split, reads, bounds, in_dictionaries=True):
         numbers = np.arange(first, first + batch.num_rows)
         rows = transformed(fit, block.split, batch, numbers, keys)
         write_range(folder, header, block.split, first, rows)

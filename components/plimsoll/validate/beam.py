@@ -23,7 +23,7 @@ from apache_beam.runners.runner import PipelineState
 
 from plimsoll.artifacts.dataset import Dataset
 from plimsoll.errors import ConfigError, PlimsollError, StepError, nearest
-from plimsoll.validate.folding import Fold, Folded, Forest, Plan
+from plimsoll.validate.folding import Fold, Folded, Plan, forest_of, whole
 from plimsoll.validate.parallel import Block, blocks_of, fold_block
 from plimsoll.validate.tally import Tally
 
@@ -107,16 +107,16 @@ class MergeFolds(beam.CombineFn):
 
     def merge_accumulators(self, accumulators: Iterable[Nodes]) -> Nodes:
         """Returns the nodes of several, halves made whole."""
-        forest = Forest(self._plan)
+        forest = forest_of(self._plan)
         for nodes in accumulators:
             forest.add_all(nodes)
         return forest.nodes
 
     def extract_output(self, accumulator: Nodes) -> bytes:
         """Returns what was measured, as ``to_bytes`` writes it."""
-        forest = Forest(self._plan)
+        forest = forest_of(self._plan)
         forest.add_all(accumulator)
-        return to_bytes(forest.whole().finish(self._plan))
+        return to_bytes(whole(self._plan, forest).finish(self._plan))
 
 
 def address_of(folder: Path) -> str:

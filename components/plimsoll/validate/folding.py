@@ -7,13 +7,14 @@ process, several processes and Beam give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import pyarrow as pa
 
+from plimsoll.artifacts.parts import Forest, in_steps
 from plimsoll.validate.arrays import Shape, lists_of
 from plimsoll.validate.sampling import ALL, Sampler, chosen
 from plimsoll.validate.slicing import Slices, check_weights, sliced
@@ -136,41 +137,17 @@ class Folded:
     """Rows, uniformly chosen."""
 
 
-class Forest:
-    """Merges folds of parts, in an order that depends on the parts' numbers alone.
-
-    A node of level L and number N stands for the parts from N * 2**L on, 2**L of them. Two
-    nodes that are the halves of another become that one as soon as both are there.
-    """
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self.nodes: dict[tuple[int, int], Fold] = {}
-        """(level, number) -> what was measured of its parts."""
-
-    def add(self, level: int, number: int, fold: Fold) -> None:
-        """Adds a node, of level 0 for one part."""
-        while (neighbour := self.nodes.pop((level, number ^ 1), None)) is not None:
-            first, second = (neighbour, fold) if number & 1 else (fold, neighbour)
-            first.merge(self._plan, second)
-            level, number, fold = level + 1, number >> 1, first
-        self.nodes[level, number] = fold
-
-    def add_all(self, nodes: Mapping[tuple[int, int], Fold]) -> None:
-        """Adds the nodes of another forest."""
-        for (level, number), fold in nodes.items():
-            self.add(level, number, fold)
-
-    def whole(self) -> Fold:
-        """Returns what was measured of all parts."""
-        in_order = sorted(self.nodes, key=lambda node: node[1] << node[0])
-        folds = [self.nodes[node] for node in in_order] or [Fold(self._plan)]
-        for fold in folds[1:]:
-            folds[0].merge(self._plan, fold)
-        return folds[0]
+def forest_of(plan: Plan) -> Forest[Fold]:
+    """Returns a forest that merges folds."""
+    return Forest(partial(_merged, plan))
 
 
-def folded(plan: Plan, batches: Iterable[pa.RecordBatch], first_part: int = 0) -> Forest:
+def whole(plan: Plan, forest: Forest[Fold]) -> Fold:
+    """Returns what was measured of all parts."""
+    return forest.whole() or Fold(plan)
+
+
+def folded(plan: Plan, batches: Iterable[pa.RecordBatch], first_part: int = 0) -> Forest[Fold]:
     """Folds rows that follow each other.
 
     Args:
@@ -178,7 +155,7 @@ def folded(plan: Plan, batches: Iterable[pa.RecordBatch], first_part: int = 0) -
         batches: The rows, cut anyhow, from the first row of a part on.
         first_part: The number of that part.
     """
-    forest = Forest(plan)
+    forest = forest_of(plan)
     fold, part = None, first_part
     first = first_part * plan.part_rows
     for batch in in_steps(batches, plan.batch_rows):
@@ -195,27 +172,9 @@ def folded(plan: Plan, batches: Iterable[pa.RecordBatch], first_part: int = 0) -
     return forest
 
 
-def in_steps(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    """Cuts batches anew: each has ``rows`` rows, the last fewer."""
-    held: list[pa.RecordBatch] = []
-    count = 0
-    for batch in batches:
-        while batch.num_rows:
-            part = batch.slice(0, rows - count)
-            batch = batch.slice(part.num_rows)
-            held.append(part)
-            count += part.num_rows
-            if count == rows:
-                yield from _joined(held)
-                held, count = [], 0
-    yield from _joined(held)
-
-
-def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
-    if len(batches) < 2:
-        return batches
-    joined: list[pa.RecordBatch] = pa.Table.from_batches(batches).combine_chunks().to_batches()
-    return joined
+def _merged(plan: Plan, first: Fold, second: Fold) -> Fold:
+    first.merge(plan, second)
+    return first
 
 
 def _listed(batch: pa.RecordBatch, shapes: Mapping[str, Shape]) -> pa.RecordBatch:

@@ -12,7 +12,7 @@ from plimsoll.artifacts.dataset import Dataset
 from plimsoll.configs import check_whole
 from plimsoll.errors import ArtifactError, ConfigError
 from plimsoll.validate.arrays import Shape
-from plimsoll.validate.folding import Folded, Plan, folded
+from plimsoll.validate.folding import Folded, Plan, folded, whole
 from plimsoll.validate.parallel import folded_dataset
 from plimsoll.validate.sampling import highest_hash, rows_chosen, sample_rows
 from plimsoll.validate.slicing import check_column, slices_of
@@ -148,7 +148,7 @@ def measure_batches(
         weight=weight,
         sample_rate=sample_rate,
     )
-    done = folded(plan, batches).whole().finish(plan)
+    done = whole(plan, folded(plan, batches)).finish(plan)
     return _measured(split, plan, done, done.rows if rows is None else rows)
 
 
