@@ -10,6 +10,8 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +25,15 @@ from plimsoll.artifacts.transform import CategoricalOutput
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.train import devices, loop
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.events import Stepped
+from plimsoll.train.events import Epoch
 from plimsoll.train.job import Job
 from plimsoll.train.ranks import World
 from plimsoll.train.shape import fresh_network, shape_for
 from plimsoll.train.tensors import Rows, rows_on
 
-ROWS = {"train": 65_536, "eval": 8_192, "test": 8_192}
-ROWS_ON_GPU = {"train": 4_194_304, "eval": 65_536, "test": 8_192}
+ROWS = {"train": 65_536, "eval": 512, "test": 512}
+ROWS_ON_GPU = {"train": 4_194_304, "eval": 512, "test": 512}
+"""Rows of eval are few: steps are timed, with all that goes on between them."""
 NUMBERS, CATEGORIES, SIZE = 18, 8, 50
 EPOCHS = 3
 BATCH = 2_048
@@ -47,30 +50,26 @@ def main() -> None:
         epochs=EPOCHS, patience=EPOCHS + 1, batch_size=BATCH_ON_GPU if gpu else BATCH
     )
     if sys.argv[3:] == ["alone"]:
-        rate = ours(folder, TrainConfig(**{**config.to_dict(), "threads": 1}))
-        if rate:
-            print(json.dumps({"ours": rate}), flush=True)
+        took_alone = ours(folder, TrainConfig(**{**config.to_dict(), "threads": 1}))
+        if took_alone.seconds:
+            print(json.dumps({"ours": 1 / took_alone.seconds}), flush=True)
         return
     device = devices.settle(config, World())
     rows = rows_on(device, examples, "train")
-    rates: dict[str, list[float]] = {"bare": [], "ours": [], "streamed": [], "loader": []}
+    streamed = TrainConfig(**{**config.to_dict(), "data": "streamed"})
+    took: dict[str, list[Took]] = {"bare": [], "ours": [], "streamed": [], "loader": []}
     for _ in range(rounds):
-        rates["bare"].append(bare(examples, config, rows, device))
-        rates["ours"].append(ours(folder, config))
-        rates["streamed"].append(
-            ours(folder, TrainConfig(**{**config.to_dict(), "data": "streamed"}))
-        )
-        rates["loader"].append(loader(examples, config, rows, device))
-    shares = {
-        f"ours_of_{name}": [a / b for a, b in zip(rates["ours"], rates[name], strict=True)]
-        for name in ("bare", "loader")
-    }
-    shares["streamed_of_bare"] = [
-        a / b for a, b in zip(rates["streamed"], rates["bare"], strict=True)
-    ]
+        took["bare"].append(bare(examples, config, rows, device))
+        took["ours"].append(ours(folder, config))
+        took["streamed"].append(ours(folder, streamed))
+        took["loader"].append(loader(examples, config, rows, device))
     told: dict[str, Any] = {
-        name: statistics.median(values) for name, values in {**rates, **shares}.items()
+        name: statistics.median(1 / one.seconds for one in each) for name, each in took.items()
     }
+    for name, other in (("ours", "bare"), ("streamed", "bare"), ("ours", "loader")):
+        pairs = list(zip(took[name], took[other], strict=True))
+        told[f"{name}_of_{other}"] = statistics.median(b.seconds / a.seconds for a, b in pairs)
+        told[f"{name}_of_{other}_busy"] = statistics.median(b.busy / a.busy for a, b in pairs)
     told |= {
         "place": devices.words_for(device, World()),
         "batch": config.batch_size,
@@ -84,35 +83,39 @@ def main() -> None:
     print(json.dumps(told))
 
 
-class Rates:
-    """Adds up what the loop says of its speed: without evaluating and saving."""
+@dataclass(frozen=True)
+class Took:
+    """Seconds a row, on the clock and of the processor."""
 
-    def __init__(self, batch: int) -> None:
-        self._batch, self._step = batch, 0
-        self.steps, self.seconds = 0, 0.0
+    seconds: float
+    busy: float
+
+
+class Clock:
+    """Times the epochs after the first, which warms caches up, as the others are warmed up."""
+
+    def __init__(self) -> None:
+        self.marks: list[tuple[float, float]] = []
 
     def told(self, event: object) -> None:
-        if not isinstance(event, Stepped):
-            return
-        steps, self._step = event.step - self._step, event.step
-        # The first steps warm caches up, as they do in the others.
-        if event.epoch > 1 and steps:
-            self.steps += steps
-            self.seconds += steps * self._batch / event.samples_a_second
+        if isinstance(event, Epoch):
+            self.marks.append((time.perf_counter(), time.process_time()))
 
-    @property
-    def rate(self) -> float:
-        return self.steps * self._batch / self.seconds
+    def took(self, rows: int) -> Took:
+        (begun, begun_busy), (ended, ended_busy) = self.marks[0], self.marks[-1]
+        rows *= len(self.marks) - 1
+        return Took((ended - begun) / rows, (ended_busy - begun_busy) / rows)
 
 
-def ours(folder: Path, config: TrainConfig) -> float:
-    rates = Rates(config.batch_size)
-    loop.run(Job(examples=folder / "examples", out=folder / "out", config=config), [rates])
+def ours(folder: Path, config: TrainConfig) -> Took:
+    clock = Clock()
+    loop.run(Job(examples=folder / "examples", out=folder / "out", config=config), [clock])
     # Only the first process of several is told.
-    return rates.rate if rates.steps else 0.0
+    rows = open_examples(folder / "examples").rows["train"]
+    return clock.took(rows) if clock.marks else Took(0.0, 0.0)
 
 
-def bare(examples: Examples, config: TrainConfig, rows: Rows, device: torch.device) -> float:
+def bare(examples: Examples, config: TrainConfig, rows: Rows, device: torch.device) -> Took:
     """The same batch again and again: forward, backward, clip and a fused optimiser's step."""
     network = network_of(examples, config, device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
@@ -130,10 +133,10 @@ def bare(examples: Examples, config: TrainConfig, rows: Rows, device: torch.devi
         optimizer.step()
 
     steps = len(rows) // config.batch_size
-    return timed(step, steps, (EPOCHS - 1) * steps, device) * config.batch_size
+    return timed(step, 3, (EPOCHS - 1) * steps, device, config.batch_size)
 
 
-def loader(examples: Examples, config: TrainConfig, rows: Rows, device: torch.device) -> float:
+def loader(examples: Examples, config: TrainConfig, rows: Rows, device: torch.device) -> Took:
     """What is usually written: a DataLoader of rows, batches moved to the device, the loss read."""
     network = network_of(examples, config, device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01)
@@ -156,19 +159,22 @@ def loader(examples: Examples, config: TrainConfig, rows: Rows, device: torch.de
         optimizer.step()
         total += loss.item()
 
-    steps = max(4, len(rows) // config.batch_size // 4)
-    return timed(step, 2, steps, device) * config.batch_size
+    steps = min(32, (EPOCHS - 1) * len(rows) // config.batch_size)
+    return timed(step, 3, steps, device, config.batch_size)
 
 
-def timed(step: Any, before: int, steps: int, device: torch.device) -> float:
+def timed(
+    step: Callable[[], None], before: int, steps: int, device: torch.device, batch_size: int
+) -> Took:
     for _ in range(before):
         step()
     wait(device)
-    begun = time.perf_counter()
+    begun, begun_busy = time.perf_counter(), time.process_time()
     for _ in range(steps):
         step()
     wait(device)
-    return steps / (time.perf_counter() - begun)
+    rows = steps * batch_size
+    return Took((time.perf_counter() - begun) / rows, (time.process_time() - begun_busy) / rows)
 
 
 def wait(device: torch.device) -> None:
