@@ -42,6 +42,7 @@ def saved(folder, **fields):
         {"family": "dcn", "crosses": 1, "rank": 2, "hidden": ()},
         {"numbers": "periodic", "frequencies": 3, "number_width": 2},
         {"numbers": "bins", "bins": (3, 0)},
+        {"numbers": "embedded", "bins": (3, 0), "number_width": 4},
         {"numbers": "bins", "bins": (2, 2), "family": "tabm", "members": 2},
     ],
     ids=str,

@@ -11,7 +11,9 @@ from plimsoll.artifacts.statistics import write_statistics
 from plimsoll.evaluate.core import Inputs
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.train import config as training
-from plimsoll.train.core import Outputs, train_examples
+from plimsoll.train.candidates import Asked
+from plimsoll.train.config import TrainConfig
+from plimsoll.train.core import NOTHING_ELSE, Outputs, train_examples
 from plimsoll.transform import config as transforming
 from plimsoll.transform.core import transform_dataset
 
@@ -26,6 +28,8 @@ def make(
     *,
     learnable: bool = True,
     plan: Path | None = None,
+    config: TrainConfig = QUICK,
+    asked: Asked = NOTHING_ELSE,
     **problem,
 ) -> Inputs:
     """Writes dataset, transform, examples, model, schema and statistics below a folder."""
@@ -56,7 +60,7 @@ def make(
     outputs = Outputs(
         model=folder / "model", report=folder / "train.html", logs=folder / "train-logs"
     )
-    train_examples(folder / "examples", outputs, QUICK)
+    train_examples(folder / "examples", outputs, config, asked)
     return at(folder)
 
 

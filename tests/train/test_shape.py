@@ -64,7 +64,7 @@ def examples(request, tmp_path_factory):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_learns_from_every_shape_and_answers(family, examples):
-    for numbers in ("bins", "periodic", "plain") if family == "mlp" else ("bins",):
+    for numbers in ("bins", "embedded", "periodic", "plain") if family == "mlp" else ("bins",):
         config = TrainConfig(model=family, numbers=numbers, **SMALL)
         module = shape.fresh_network(shape.shape_for(examples, config), 0)
         losses = [stepped(module, examples) for _ in range(6)]

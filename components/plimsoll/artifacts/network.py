@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from plimsoll.artifacts import network_layers as layers
+from plimsoll.artifacts.embedded_bins import EmbeddedBins
 from plimsoll.artifacts.files import checked_manifest, write_json, write_text
 from plimsoll.artifacts.user_module import NetworkInputs, build_module
 from plimsoll.errors import ArtifactError, ConfigError
@@ -27,7 +28,8 @@ CONFIG_FILE = "network.json"
 WEIGHTS_FILE = "weights.safetensors"
 MODULE_FILE = "module.py"
 FAMILIES = ("linear", "mlp", "tabm", "dcn", "module")
-NUMBERS = ("bins", "periodic", "plain")
+NUMBERS = ("bins", "embedded", "periodic", "plain")
+BINNED = ("bins", "embedded")
 UNKNOWN = 1
 ROWS_AT_ONCE = 16384
 NUMBERS_AT_ONCE = 1 << 23
@@ -66,13 +68,13 @@ class NetworkConfig:
     embeddings: tuple[int, ...] = ()
     """Width of each categorical output's embedding; none for the user's own network."""
     numbers: str = "plain"
-    """How numbers go in: ``bins``, ``periodic`` or ``plain``."""
+    """How numbers go in: ``bins``, ``embedded``, ``periodic`` or ``plain``."""
     bins: tuple[int, ...] = ()
-    """Bins: piecewise-linear bins of each numeric column."""
+    """Bins and embedded: piecewise-linear bins of each numeric column."""
     frequencies: int = 0
     """Periodic: frequencies a numeric column."""
     number_width: int = 0
-    """Periodic: numbers that are made of each numeric column."""
+    """Embedded and periodic: numbers that are made of each numeric column."""
     hidden: tuple[int, ...] = (512, 256)
     """Width of each hidden layer; linear has none."""
     dropout: float = 0.0
@@ -127,13 +129,15 @@ class NetworkConfig:
                     f"network: {name} must be one a categorical output",
                     cause=f"{len(getattr(self, name))} for {columns} outputs",
                 )
-        if self.numbers == "bins" and len(self.bins) != self.numeric:
+        if self.numbers in BINNED and len(self.bins) != self.numeric:
             raise ConfigError(
                 "network: bins must be one count a numeric column",
                 cause=f"{len(self.bins)} for {self.numeric} columns",
             )
-        if self.numbers == "periodic" and min(self.frequencies, self.number_width) < 1:
-            raise ConfigError("network: periodic numbers need frequencies and a width")
+        if self.numbers in ("embedded", "periodic") and self.number_width < 1:
+            raise ConfigError(f"network: {self.numbers} numbers need a width")
+        if self.numbers == "periodic" and self.frequencies < 1:
+            raise ConfigError("network: periodic numbers need frequencies")
         if self.family == "linear" and self.hidden:
             raise ConfigError("network: a linear one has no hidden layers")
 
@@ -200,9 +204,14 @@ class Network(nn.Module):
         return result
 
 
-def _numbers(config: NetworkConfig) -> layers.Plain | layers.PiecewiseLinear | layers.Periodic:
+Numbers = layers.Plain | layers.PiecewiseLinear | layers.Periodic | EmbeddedBins
+
+
+def _numbers(config: NetworkConfig) -> Numbers:
     if config.numbers == "bins":
         return layers.PiecewiseLinear(config.bins)
+    if config.numbers == "embedded":
+        return EmbeddedBins(config.bins, config.number_width)
     if config.numbers == "periodic":
         return layers.Periodic(config.numeric, config.frequencies, config.number_width)
     return layers.Plain(config.numeric)

@@ -14,7 +14,7 @@ NAME = "train config"
 NETWORKS = ("linear", "mlp", "tabm", "dcn", "module")
 """Families of networks; ``module`` is the user's own."""
 MODELS = ("auto", *NETWORKS, "boosting")
-NUMBERS = ("bins", "periodic", "plain")
+NUMBERS = ("bins", "embedded", "periodic", "plain")
 CLASS_WEIGHTS = ("none", "balanced")
 PRECISIONS = ("auto", "float32", "bfloat16")
 COMPILE = ("auto", "always", "never")
@@ -30,7 +30,8 @@ class TrainConfig:
     """``auto`` tries several and keeps the best on eval; or ``linear``, ``mlp``, ``tabm`` (a
     parameter-efficient ensemble), ``dcn`` (crosses), ``module`` (your own), or ``boosting``."""
     numbers: str = "bins"
-    """How numbers go in: ``bins`` (piecewise-linear), ``periodic``, or ``plain``."""
+    """How numbers go in: ``bins`` (piecewise-linear), ``embedded`` (bins, then a layer of each
+    column's own), ``periodic``, or ``plain``."""
     hidden: tuple[int, ...] = (512, 256)
     """Width of each hidden layer; none makes a linear model of bins and embeddings."""
     dropout: float = 0.4
@@ -39,6 +40,8 @@ class TrainConfig:
     """Most piecewise-linear bins a numeric column; 0: numbers go in as they are."""
     frequencies: int = 16
     """Periodic: sines and cosines a numeric column."""
+    number_width: int = 8
+    """Embedded and periodic: numbers that are made of each numeric column."""
     frequency_spread: float = 0.1
     """Periodic: standard deviation of the first frequencies, in periods a unit; above 0."""
     embedding: int = 16
@@ -147,6 +150,7 @@ _LEAST = {
     "batch_size": 0,
     "bins": 0,
     "frequencies": 1,
+    "number_width": 1,
     "embedding": 1,
     "members": 1,
     "crosses": 1,

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from plimsoll.artifacts.embedded_bins import EmbeddedBins
 from plimsoll.artifacts.examples import Examples
-from plimsoll.artifacts.network import FAMILIES, Network, NetworkConfig, build
+from plimsoll.artifacts.network import BINNED, FAMILIES, Network, NetworkConfig, build
 from plimsoll.artifacts.network_layers import Periodic, PiecewiseLinear, bin_edges
 from plimsoll.errors import ConfigError
 from plimsoll.train.config import TrainConfig
@@ -65,7 +66,7 @@ def shape_for(examples: Examples, config: TrainConfig, module: str = "") -> Shap
         check_own(network, module, examples)
         return Shape(network=network, module=module)
     edges = _edges(examples, config)
-    numbers = config.numbers if config.numbers != "bins" or edges else "plain"
+    numbers = config.numbers if config.numbers not in BINNED or edges else "plain"
     sizes = tuple(item.size for item in examples.categorical_outputs)
     knobs: dict[str, Any] = {
         "embeddings": tuple(_width(size, config.embedding) for size in sizes),
@@ -73,9 +74,15 @@ def shape_for(examples: Examples, config: TrainConfig, module: str = "") -> Shap
         "bins": tuple(len(ends) - 1 for ends in edges),
         "hidden": () if config.model == "linear" else config.hidden,
     }
+    if knobs["numbers"] in ("embedded", "periodic"):
+        knobs["number_width"] = config.number_width
     if knobs["numbers"] == "periodic":
-        knobs |= {"frequencies": config.frequencies, "number_width": config.embedding}
-    network = NetworkConfig(**_common(examples, config), **knobs, **_of_family(config, knobs))
+        knobs["frequencies"] = config.frequencies
+    network = NetworkConfig(
+        **_common(examples, config),
+        **knobs,
+        **_of_family(config, knobs, len(examples.numeric_names)),
+    )
     return Shape(network=network, edges=edges, frequency_spread=config.frequency_spread)
 
 
@@ -84,7 +91,7 @@ def fresh_network(shape: Shape, seed: int) -> Network:
     torch.manual_seed(seed)
     network = build(shape.network, shape.module)
     numbers = getattr(network, "numbers", None)
-    if isinstance(numbers, PiecewiseLinear):
+    if isinstance(numbers, PiecewiseLinear | EmbeddedBins):
         numbers.fit(shape.edges)
     if isinstance(numbers, Periodic):
         numbers.spread(shape.frequency_spread)
@@ -110,18 +117,21 @@ def _common(examples: Examples, config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def _of_family(config: TrainConfig, knobs: dict[str, Any]) -> dict[str, Any]:
+def _of_family(config: TrainConfig, knobs: dict[str, Any], numeric: int) -> dict[str, Any]:
     if config.model == "tabm":
         return {"members": config.members}
     if config.model != "dcn":
         return {}
-    wide = sum(knobs["bins"]) + sum(knobs["embeddings"]) > WIDEST_FULL_CROSS
+    width = (
+        sum(knobs["bins"]) if knobs["numbers"] == "bins" else numeric * knobs.get("number_width", 1)
+    )
+    wide = width + sum(knobs["embeddings"]) > WIDEST_FULL_CROSS
     return {"crosses": config.crosses, "rank": CROSS_RANK if wide else 0}
 
 
 def _edges(examples: Examples, config: TrainConfig) -> tuple[NDArray[np.float32], ...]:
     rows, columns = examples.rows["train"], len(examples.numeric_names)
-    bins = _bins(config, rows, columns) if config.numbers == "bins" else 0
+    bins = _bins(config, rows, columns) if config.numbers in BINNED else 0
     if not bins:
         return ()
     places = np.unique(np.linspace(0, rows - 1, min(rows, ROWS_FOR_EDGES)).astype(np.int64))
@@ -135,6 +145,7 @@ def _width(size: int, greatest: int) -> int:
 
 def _bins(config: TrainConfig, rows: int, columns: int) -> int:
     """Returns bins a column: few rows cannot fill many, and wide data cannot carry many."""
-    most = MOST_BINNED_ENSEMBLE if config.model == "tabm" else MOST_BINNED
+    ensemble = config.model == "tabm" and config.numbers == "bins"
+    most = MOST_BINNED_ENSEMBLE if ensemble else MOST_BINNED
     bins = min(config.bins, rows // ROWS_A_BIN, most // max(1, columns))
     return bins if columns and bins >= min(config.bins, FEWEST_BINS) else 0
