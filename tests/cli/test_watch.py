@@ -3,7 +3,6 @@
 import json
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
@@ -122,7 +121,14 @@ def test_a_run_is_followed_and_ctrl_c_leaves_it_alone(tmp_path):
     assert {"name": "naps", "state": "running"}.items() <= dict(states[0]["steps"][-1]).items()
 
 
-def test_help_needs_nothing_heavy(tmp_path):
+def test_help_names_watch_and_fork():
+    helped = command("--help").stdout
+
+    assert "\n    watch " in helped
+    assert "\n    fork " in helped
+
+
+def test_help_needs_nothing_heavy():
     import subprocess
     import sys
 
@@ -135,4 +141,3 @@ def test_help_needs_nothing_heavy(tmp_path):
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ran.stdout.strip() == "[]", ran.stderr
-    assert Path(PIPELINES).is_file()
