@@ -23,7 +23,7 @@ from plimsoll.train.events import Ended, Event, Listener
 from plimsoll.train.history import Epoch, History
 from plimsoll.train.job import Job, read_job
 from plimsoll.train.listeners import listeners_for
-from plimsoll.train.ranks import LostProcessError, World, joined
+from plimsoll.train.ranks import LostProcessError, World, joined, told_apart
 from plimsoll.train.setting import Setting, setting_for
 from plimsoll.train.training import Interrupted, Training
 
@@ -105,16 +105,17 @@ def _trained(job: Job, world: World, tell: _Teller, asked: list[int]) -> History
     training: Training | None = None
     setting: Setting | None = None
     try:
-        setting = setting_for(job, world, device)
-        training = Training(setting, tell, lambda: bool(asked))
-        history = training.run()
-        weights = training.best_weights()
-        if world.first:
-            _write(job.out, setting, history, weights)
-            stopped = len(history.epochs) < history.planned
-            tell(training.ended("stopped early" if stopped else "all epochs"))
-        # The others wait until it is written: their end would be taken for the training's.
-        world.summed(0.0)
+        with told_apart(world):
+            setting = setting_for(job, world, device)
+            training = Training(setting, tell, lambda: bool(asked))
+            history = training.run()
+            weights = training.best_weights()
+            if world.first:
+                _write(job.out, setting, history, weights)
+                stopped = len(history.epochs) < history.planned
+                tell(training.ended("stopped early" if stopped else "all epochs"))
+            # The others wait until it is written: their end would be taken for the training's.
+            world.summed(0.0)
     except Interrupted:
         if world.first and training is not None:
             tell(training.ended("interrupted"))

@@ -74,7 +74,7 @@ def joined() -> Iterator[World]:
     """Joins the other processes, if the environment's variables of torchrun say that there are.
 
     Raises:
-        StepError: if another process ends or does not answer while this one needs it.
+        StepError: if they are not there in time.
     """
     world = _declared()
     if world.size == 1:
@@ -82,19 +82,31 @@ def joined() -> Iterator[World]:
         return
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
-        distributed.init_process_group(backend, timeout=LONGEST_WAIT)
+        with told_apart(world):
+            distributed.init_process_group(backend, timeout=LONGEST_WAIT)
         yield world
+    finally:
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+@contextmanager
+def told_apart(world: World) -> Iterator[None]:
+    """Says of what torch raises within the block if it is another process's end.
+
+    Raises:
+        StepError: if another process ended, or does not answer while this one needs it.
+    """
+    try:
+        yield
     except RuntimeError as error:
-        if not _lost(error):
+        if world.size == 1 or not _lost(error):
             raise
         raise LostProcessError(
             "another process of the training ended, or does not answer",
             cause=f"process {world.rank} of {world.size}: {str(error).splitlines()[0]}",
             hint="see what the other processes printed; the newest checkpoint is gone on from",
         ) from error
-    finally:
-        if distributed.is_initialized():
-            distributed.destroy_process_group()
 
 
 class LostProcessError(StepError):
