@@ -10,6 +10,7 @@ from plimsoll.artifacts.transform import (
     Cross,
     Hashed,
     Tokens,
+    Vocabulary,
 )
 from plimsoll.errors import RequestError
 from plimsoll.transform.apply import apply, columns_from_rows
@@ -162,6 +163,24 @@ def test_ngrams_share_what_texts_share():
     assert indices("note", "note.w", None) == indices("note", "note.w", " . ") == [0] * 4
     assert indices("note", "note.c", "x y") == indices("note", "note.c", "\tX\n Y ")
     assert 0 in indices("note", "note.c", "x")
+
+
+def test_case_does_not_count_in_ngrams_and_odd_characters_do():
+    assert indices("note", "note.w", "STRASSE") == indices("note", "note.w", "straße")
+    hashed = [indices("dest", "dest.hashed", text) for text in ("\ud800", "\ud801", "?", "\ufffd")]
+    assert len({tuple(some) for some in hashed}) > 1
+
+
+@pytest.mark.parametrize("known", [(7, 0, -3), (7, 10**15, -3)])
+def test_a_number_that_is_not_whole_is_unknown_in_any_batch(known):
+    part = Vocabulary(output="v", values=known)
+    transform = replace(labelled(), columns=(column("n", "int", part),))
+    values = np.array([7.5, 6.999, -3.0001, -0.0, 7.0, 1e300, -1e300, math.inf, math.nan])
+    values[3:5] = 7.0
+    expected = [1, 1, 1, 2, 2, 1, 1, 0, 0]
+    few = apply(transform, {"n": values}).categorical[:, 0].tolist()
+    many = apply(transform, {"n": np.tile(values, 20)}).categorical[:, 0].tolist()
+    assert (few, many) == (expected, expected * 20)
 
 
 def test_the_first_ngrams_of_a_long_text_stay_however_long_it_is():
