@@ -274,7 +274,7 @@ def _last(low: np.float32, scale: np.float32) -> np.float32:
 def _parts(kept: NetworkConfig) -> list[tuple[str, str]]:
     """Returns the parts of the shape that mean something in this model, each with its knob."""
     if kept.family == "module":
-        return [("family", "model")]
+        return [("family", "model"), ("hidden", "hidden")]
     parts = dict(_KNOBS)
     if kept.family == "linear":
         del parts["hidden"]

@@ -22,8 +22,9 @@ FIXED = {
 _LAYERED = ("mlp", "tabm", "dcn")
 _OURS = tuple(name for name in NETWORKS if name != "module")
 _MODELS = {
-    "hidden": _LAYERED,
-    "dropout": _LAYERED,
+    # A network of one's own is told both, and may use them.
+    "hidden": (*_LAYERED, "module"),
+    "dropout": (*_LAYERED, "module"),
     "members": ("tabm",),
     "crosses": ("dcn",),
     "numbers": _OURS,

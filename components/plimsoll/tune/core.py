@@ -24,6 +24,7 @@ from plimsoll.artifacts.files import (
     write_json,
     write_text,
 )
+from plimsoll.artifacts.user_module import source_of
 from plimsoll.errors import ConfigError, StepError
 from plimsoll.train import config as train_configs
 from plimsoll.tune import config as configs
@@ -45,7 +46,7 @@ class Asked:
     space: Space
     config: TuneConfig
     module: str = ""
-    """Source of the user's own network, or where it is."""
+    """Source of the user's own network."""
     storage: str = ""
     """Folder in which the search is kept; empty: where the engine says, or nowhere."""
 
@@ -57,7 +58,8 @@ class Asked:
             ConfigError: if a part of it does not hold.
         """
         read = spaces.read(space, train_configs.parse(train_config))
-        asked = cls(space=read, config=configs.parse(config), module=module, storage=storage)
+        source = source_of(module) if module else ""
+        asked = cls(space=read, config=configs.parse(config), module=source, storage=storage)
         models = [knob.choices for knob in read.knobs if knob.name == "model"] or [
             (read.base.model,)
         ]

@@ -120,6 +120,8 @@ def default(base: TrainConfig) -> dict[str, Any]:
     families = (*NETWORKS[:-1], "boosting") if base.model == "auto" else (base.model,)
     found: dict[str, Any] = {"model": {CHOICES: list(families)}} if len(families) > 1 else {}
     for name, asked in _USUAL.items():
+        if base.model == "module" and name in ("hidden", "dropout"):
+            continue  # one's own may not use them
         if any(applies(name, family, form) for family in families for form in NUMBERS):
             found[name] = asked
     return found

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.artifacts.examples import Examples, open_examples
+from plimsoll.artifacts.user_module import source_of
 from plimsoll.errors import PlimsollError, UsageError
 from plimsoll.train import config as configs
 from plimsoll.train.config import TrainConfig
@@ -133,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 examples=_local(options.examples, Path(place) / "examples"),
                 out=Path(place) / "model",
                 config=config,
-                module=options.module,
+                module=source_of(options.module) if options.module else "",
             )
             result = run(job, lambda _, loss: _print(METRIC, loss))
     except PlimsollError as error:
