@@ -48,7 +48,7 @@ def page(source: Examples, found: Found, asked: Asked) -> Page:
         "How the search went",
         _history(found, name),
         "Each dot is a trial; the line is the best so far. A pruned trial stands where it was "
-        "stopped, which is not where it would have ended.",
+        "stopped, which is not where it would have ended; far worse ones are drawn at the edge.",
     )
     curves = _curves(found)
     if curves:
@@ -151,14 +151,15 @@ def _add_importances(made: Page, found: Found, asked: Asked, name: str) -> None:
 
 
 def _slice(found: Found, knob: Knob, name: str) -> Html:
+    # All models in each of the charts, so that each has one colour.
     groups: dict[str, list[Point]] = {}
     for item in found.trials:
-        if item.state == "complete" and item.eval_loss is not None and knob.name in item.values:
-            value = float(item.values[knob.name])
-            place = math.log10(value) if knob.log else value
-            model = str(item.values.get("model", ""))
-            groups.setdefault(model, []).append((place, item.eval_loss))
-    if not groups:
+        if item.state == "complete" and item.eval_loss is not None:
+            group = groups.setdefault(str(item.values.get("model", "")), [])
+            if knob.name in item.values:
+                value = float(item.values[knob.name])
+                group.append((math.log10(value) if knob.log else value, item.eval_loss))
+    if not any(groups.values()):
         return Html()
     label = f"{knob.name}, power of ten" if knob.log else knob.name
     return scatter_chart(groups, x_label=label, y_label=f"eval {name}", title=knob.name)
