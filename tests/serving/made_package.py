@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import torch
+import numpy as np
 
-from plimsoll.artifacts import network
+from plimsoll.artifacts.examples import Batch, Header, open_examples, write_examples
 from plimsoll.artifacts.files import write_json, write_text
 from plimsoll.artifacts.package import Contents, Package, open_package, write_package
 from plimsoll.artifacts.transform import (
@@ -18,6 +18,9 @@ from plimsoll.artifacts.transform import (
     read_transform,
     write_transform,
 )
+from plimsoll.problem import SPLITS, Problem
+from plimsoll.train.boosting import boost
+from plimsoll.train.config import TrainConfig
 
 CLASSES = {
     "binary": (False, True),
@@ -94,29 +97,22 @@ def make_package(
     seed: int = 0,
     features: Path | None = None,
     keys: tuple[str, ...] = (),
+    boosting: bool = False,
 ) -> Package:
     """Writes a package below ``folder`` whose answers are its own model's.
 
-    With a feature plan, requests may give the text columns ``keys`` too.
+    With a feature plan, requests may give the text columns ``keys`` too. The model is a network,
+    or gradient boosting.
     """
-    parts = folder / f"{name}-{task}-{seed}-parts"
+    parts = folder / f"{name}-{task}-{seed}{'-boosting' * boosting}-parts"
     for part in ("model", "schema", "statistics"):
         (parts / part).mkdir(parents=True, exist_ok=True)
     transform = transform_of(task)
     write_transform(parts / "transform", transform)
-    torch.manual_seed(seed)
-    sizes = tuple(item.size for item in transform.categorical)
-    config = network.NetworkConfig(
-        task=task,
-        outputs=max(1, len(CLASSES[task])),
-        numeric=len(transform.numeric),
-        categories=sizes,
-        embeddings=(4,) * len(sizes),
-        hidden=(16,),
-        target_mean=12.0 if task == "regression" else 0.0,
-        target_std=30.0 if task == "regression" else 1.0,
-    )
-    network.save_network(parts / "model", network.build(config))
+    if boosting:
+        _save_boosting(parts, transform)
+    else:
+        _save_network(parts / "model", transform, seed)
     write_text(parts / "schema" / "schema.pbtxt", "# no features\n")
     write_json(parts / "statistics" / "anomalies.json", {})
     contents = {
@@ -144,8 +140,53 @@ def make_package(
 
     instances = [{**row, **dict.fromkeys(keys, "N1")} for row in INSTANCES]
     answers = Predictor(draft).predict_rows(instances)
-    whole = folder / f"{name}-{task}-{seed}"
+    whole = folder / f"{name}-{task}-{seed}{'-boosting' * boosting}"
     return write_package(whole, Contents(**contents, instances=instances, answers=answers))
+
+
+def _save_network(folder: Path, transform: Transform, seed: int) -> None:
+    import torch
+
+    from plimsoll.artifacts import network
+
+    torch.manual_seed(seed)
+    task = transform.label.task
+    sizes = tuple(item.size for item in transform.categorical)
+    config = network.NetworkConfig(
+        task=task,
+        outputs=max(1, len(CLASSES[task])),
+        numeric=len(transform.numeric),
+        categories=sizes,
+        embeddings=(4,) * len(sizes),
+        hidden=(16,),
+        target_mean=12.0 if task == "regression" else 0.0,
+        target_std=30.0 if task == "regression" else 1.0,
+    )
+    network.save_network(folder, network.build(config))
+
+
+def _save_boosting(parts: Path, transform: Transform) -> None:
+    random = np.random.default_rng(0)
+    label = transform.label
+    header = Header(
+        dataset_id="0" * 64,
+        problem=Problem(label=label.name, task=label.task),
+        numeric_names=tuple(transform.numeric),
+        categorical_outputs=tuple(transform.categorical),
+        task=label.task,
+        classes=tuple(label.classes),
+        positive=label.positive,
+    )
+    numeric = random.normal(size=(200, len(transform.numeric))).astype(np.float32)
+    columns = [random.integers(0, item.size, 200) for item in transform.categorical]
+    places = (numeric[:, 0] > 0).astype(np.int64) + (columns[0] > 9)
+    values = places.astype(np.float32) if label.task == "regression" else places
+    given = np.minimum(values, max(1, len(label.classes) - 1))
+    batch = Batch(numeric, np.stack(columns, axis=1).astype(np.int32), given)
+    rows = dict.fromkeys(SPLITS, 200)
+    write_examples(parts / "examples", header, rows, {split: [batch] for split in SPLITS})
+    config = TrainConfig(model="boosting", trees=5, threads=1)
+    boost(open_examples(parts / "examples"), config, ()).write(parts / "model")
 
 
 __all__ = ["INSTANCES", "make_package", "open_package", "read_transform"]
