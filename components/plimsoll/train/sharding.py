@@ -31,8 +31,8 @@ def shared(
     return DistributedDataParallel(
         network,
         device_ids=[device] if device.type == "cuda" else None,
-        # Only a network of the user's own may change its buffers, or leave weights unused.
-        broadcast_buffers=unknown,
+        # Only a network of the user's own may change buffers in a step, or leave weights unused.
+        forward_sync_buffers=unknown,
         find_unused_parameters=unknown,
         gradient_as_bucket_view=True,
     )
