@@ -10,14 +10,22 @@ from plimsoll.artifacts.files import write_json
 from plimsoll.artifacts.model import open_model
 from plimsoll.errors import ArtifactError
 
-OWN = "from torch import nn\n\n\ndef build(inputs):\n    return Own(inputs)\n\n\n" + (
-    "class Own(nn.Module):\n"
-    "    def __init__(self, inputs):\n"
-    "        super().__init__()\n"
-    "        self.layer = nn.Linear(inputs.numeric, inputs.outputs)\n\n"
-    "    def forward(self, numeric, categorical):\n"
-    "        return self.layer(numeric)\n"
-)
+OWN = """
+from torch import nn
+
+
+class Own(nn.Module):
+    def __init__(self, inputs):
+        super().__init__()
+        self.layer = nn.Linear(inputs.numeric, inputs.outputs)
+
+    def forward(self, numeric, categorical):
+        return self.layer(numeric)
+
+
+def build(inputs):
+    return Own(inputs)
+"""
 
 
 class Rows:
