@@ -7,6 +7,7 @@ from benchmarks import (
     online_features,
     spine,
     training_speed,
+    transform,
 )
 
 if __name__ == "__main__":
@@ -17,6 +18,7 @@ if __name__ == "__main__":
         online_features,
         materialization,
         training_speed,
+        transform,
     ):
         benchmark.main()
         print()

@@ -21,9 +21,9 @@ POINTS = 2000
 """Intervals into which a sketch is read out."""
 THINNED_TO = 2048
 """So many values of a batch go into a sketch, each for those around it."""
-PRECISION = 0.001
+PRECISION = 0.002
 """Of the sketch: the share of the rows by which a rank may be off; far less in practice."""
-SKETCHED_AT_MOST = 1 << 20
+SKETCHED_AT_MOST = 1 << 16
 Numbers: TypeAlias = NDArray[np.float64]
 
 
