@@ -231,6 +231,20 @@ def test_boosting_is_refused_clearly(tmp_path):
         start.find(tmp_path)
 
 
+def test_of_a_blend_a_network_is_to_be_named(tmp_path):
+    examples, folder = model(tmp_path)
+    blend = tmp_path / "blend"
+    blend.mkdir()
+    folder.rename(blend / "member-1")
+    write_json(blend / "blend.json", {})
+
+    with pytest.raises(ConfigError, match="blend of models cannot be gone on with") as raised:
+        start.find(blend)
+
+    assert str(blend / "member-1") in raised.value.hint
+    start.check_columns(examples, blend / "member-1")
+
+
 def test_a_damaged_model_is_refused(tmp_path):
     examples, folder = model(tmp_path)
     content = read_json(folder / "network.json")

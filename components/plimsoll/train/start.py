@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.artifacts.files import read_json
+from plimsoll.artifacts.model_files import BLEND, BOOSTING, NETWORK
 from plimsoll.artifacts.package import MANIFEST, Package, open_package
 from plimsoll.errors import ArtifactError, ConfigError, DataError
 from plimsoll.train.config import TrainConfig
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from plimsoll.train.shape import Shape
 
 CHAMPION = "champion.json"
-NETWORK_FILE = "network.json"
-BOOSTING_FILE = "boosting.json"
 SAFE_VERSION = re.compile(r"[0-9a-f]{16}")
 FAR_OFF = 8
 """Rounding leaves an edge that is found again within so many units in the last place."""
@@ -74,22 +73,29 @@ def find(folder: Path) -> Start:
 
     Raises:
         ArtifactError: if there is none, or the package is damaged.
-        ConfigError: if it is a model of boosting.
+        ConfigError: if it is a model of boosting, or a blend of several.
     """
     if (folder / CHAMPION).is_file():
         folder = _champion(folder)
     package = open_package(folder) if (folder / MANIFEST).is_file() else None
     model = package.model if package else folder
-    if (model / BOOSTING_FILE).is_file():
+    if (model / BOOSTING).is_file():
         raise ConfigError(
             f"a model of boosting cannot be gone on with: {folder}",
             cause="its trees are fitted anew in seconds; weights are what a network starts from",
             hint="leave start_from out, or start from a network",
         )
-    if not (model / NETWORK_FILE).is_file():
+    if (model / BLEND).is_file():
+        networks = sorted(path.parent.name for path in model.glob(f"*/{NETWORK}"))
+        raise ConfigError(
+            f"a blend of models cannot be gone on with: {folder}",
+            cause=f"its networks are {', '.join(networks)}" if networks else "it has no network",
+            hint=f"name one of them: {model / networks[0]}" if networks else "name a network",
+        )
+    if not (model / NETWORK).is_file():
         raise ArtifactError(
             f"there is no model to start from in {folder}",
-            cause=f"it has neither {MANIFEST}, nor {CHAMPION}, nor {NETWORK_FILE}",
+            cause=f"it has neither {MANIFEST}, nor {CHAMPION}, nor {NETWORK}",
             hint="name a pushed model's folder, a package, or the model artifact of a run",
         )
     return Start(model=model, package=package)
