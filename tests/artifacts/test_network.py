@@ -234,3 +234,13 @@ def test_many_classes_and_members_are_answered_in_bounded_pieces(tmp_path, monke
     whole = network.predict(module, module.config, Rows(40))
     monkeypatch.setattr(network, "NUMBERS_AT_ONCE", 3 * 50 * 4)
     assert network.predict(module, module.config, Rows(40)) == pytest.approx(whole)
+
+
+def test_many_rows_answer_as_few_do():
+    torch.manual_seed(0)
+    shared = network_layers.SharedLinear(3, 5, 4, signs=True)
+    shared.after.data.normal_()
+    rows = torch.randn(20, 1, 5)
+    wanted = torch.cat([shared(rows[place : place + 2]) for place in range(0, 20, 2)])
+    assert torch.allclose(shared(rows), wanted, atol=1e-6)
+    assert shared(rows).shape == (20, 3, 4)

@@ -274,6 +274,11 @@ class SharedLinear(nn.Module):
 
     def forward(self, entered: torch.Tensor) -> torch.Tensor:
         """Returns shape (rows, members, outputs) of shape (rows, members or 1, width)."""
+        if entered.shape[1] == 1 and len(entered) >= len(self.weight):
+            # The members' matrices are then fewer numbers than rows scaled for each member.
+            matrices = self.after.unsqueeze(2) * self.weight * self.before.unsqueeze(1)
+            bias, matrix = self.bias.flatten(), matrices.flatten(0, 1).t()
+            return torch.addmm(bias, entered[:, 0], matrix).view(-1, *self.bias.shape)
         made = functional.linear(entered * self.before, self.weight)
         return torch.addcmul(self.bias, made, self.after)
 

@@ -14,6 +14,7 @@ from plimsoll.artifacts.embedded_bins import EmbeddedBins
 from plimsoll.artifacts.examples import Examples
 from plimsoll.artifacts.network import BINNED, FAMILIES, Network, NetworkConfig, build
 from plimsoll.artifacts.network_layers import Periodic, PiecewiseLinear, bin_edges
+from plimsoll.artifacts.user_module import source_of
 from plimsoll.errors import ConfigError
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.learnable import check_learnable
@@ -51,8 +52,8 @@ def shape_for(examples: Examples, config: TrainConfig, module: str = "") -> Shap
     Args:
         examples: What it is to learn from.
         config: The knobs; ``model`` is a family of networks.
-        module: Source of the user's own network, for the family ``module``; it is tried on a
-            few rows.
+        module: Source of the user's own network or where to import it from, for the family
+            ``module``; it is tried on a few rows.
 
     Raises:
         ConfigError: if ``model`` is no family of networks, or the user's own does not answer.
@@ -63,8 +64,9 @@ def shape_for(examples: Examples, config: TrainConfig, module: str = "") -> Shap
     check_learnable(examples)
     if config.model == "module":
         network = NetworkConfig(**_common(examples, config), hidden=config.hidden)
-        check_own(network, module, examples)
-        return Shape(network=network, module=module)
+        source = source_of(module)
+        check_own(network, source, examples)
+        return Shape(network=network, module=source)
     edges = _edges(examples, config)
     numbers = config.numbers if config.numbers not in BINNED or edges else "plain"
     sizes = tuple(item.size for item in examples.categorical_outputs)
