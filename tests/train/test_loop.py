@@ -457,9 +457,13 @@ def test_an_error_is_left_where_the_launcher_finds_it(tmp_path, capsys):
     assert "error: training diverged" in capsys.readouterr().err
 
 
-def test_a_job_is_trained_by_its_file(tmp_path):
-    path = job(tmp_path, logs=tmp_path / "logs").write(tmp_path / "job")
+def test_a_job_is_trained_by_its_file(tmp_path, capsys):
+    folders = {"logs": tmp_path / "logs", "checkpoints": tmp_path / "checkpoints"}
+    path = job(tmp_path, changed(checkpoint_steps=15), **folders).write(tmp_path / "job")
     assert loop.main([str(path)]) == 0
+    assert "note:" not in capsys.readouterr().out
+    assert loop.main([str(path)]) == 0
+    assert "note: went on from step 15" in capsys.readouterr().out
     assert load_network(tmp_path / "out").config.outputs == 2
     assert (tmp_path / "logs" / "progress.jsonl").exists()
 

@@ -75,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         job = read_job(Path(given[0]))
         logs = job.logs
-        run(job, listeners_for(job))
+        history = run(job, listeners_for(job))
+        for note in history.notes:
+            sys.stdout.write(f"note: {note}\n")
     except PlimsollError as error:
         sys.stderr.write(f"error: {error}\n")
         _leave_word(logs, error)
