@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,8 @@ class Coded:
         return len(self.codes)
 
 
-Column = NDArray[Any] | Coded
-Columns = Mapping[str, Column]
+Column: TypeAlias = NDArray[Any] | Coded
+Columns: TypeAlias = Mapping[str, Column]
 """Column name -> values, shape (rows,). int and float columns: float64, NaN for missing; bool:
 float64 0 or 1, NaN for missing; string: object array of str, None for missing, or ``Coded``;
 timestamp: datetime64[us] in UTC, NaT for missing. An infinity counts as missing."""
