@@ -7,11 +7,11 @@ at most of the search, ``threads``, or ``parameters`` that an earlier search fou
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +20,16 @@ import quality_data
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from plimsoll.artifacts.blend import blended
 from plimsoll.artifacts.examples import Examples, open_examples
-from plimsoll.artifacts.model import open_model
-from plimsoll.train import auto, loop
-from plimsoll.train.blending import loss_of, weights_for
-from plimsoll.train.boosting import boost
+from plimsoll.train.blending import loss_of
+from plimsoll.train.candidates import Asked, Places, try_all
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.job import Job
 
 SPLITS = ("eval", "test")
 MOST_TREES = 3000
 STALE_TREES = 50
 
-Answers = dict[str, NDArray[np.float64]]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Rows:
-    numeric: NDArray[np.float32]
-    categorical: NDArray[np.int32]
+Answers = Mapping[str, NDArray[np.float64]]
 
 
 def main(data: str, seed: int, way: str, settings: dict[str, Any]) -> None:
@@ -60,30 +50,18 @@ def main(data: str, seed: int, way: str, settings: dict[str, Any]) -> None:
 
 
 def by_auto(examples: Examples, config: TrainConfig, folder: Path) -> dict[str, Any]:
-    """Trains every candidate that the budget has time for; tells of each, and of the best."""
-    begun, tried = time.perf_counter(), []
-    answers: list[Answers] = []
-    for place, candidate in enumerate(auto.candidates(examples, config)):
-        started = time.perf_counter()
-        if tried and config.time_budget and started - begun > config.time_budget:
-            break
-        answers.append(_answers(examples, candidate, folder / str(place)))
-        seconds = time.perf_counter() - started
-        tried.append({"model": candidate.model, "seconds": seconds, **told(examples, answers[-1])})
-        sys.stderr.write(f"{json.dumps(tried[-1])}\n")
-    label = np.asarray(examples.label("eval"))
-    weights = weights_for(examples.task, label, [answer["eval"] for answer in answers])
-    best = {split: blended([answer[split] for answer in answers], weights) for split in SPLITS}
-    return {"weights": weights, "tried": tried, **told(examples, best)}
-
-
-def _answers(examples: Examples, config: TrainConfig, out: Path) -> Answers:
-    if config.model == "boosting":
-        return dict(boost(examples, config, SPLITS).predictions)
-    job = Job(examples=examples.folder, out=out, config=config.for_rows(examples.rows["train"]))
-    loop.run(job)
-    model = open_model(out)
-    return {split: model.predict(_rows(examples, split)) for split in SPLITS}
+    """Trains as the component does; tells of each model, and of the one that is best on eval."""
+    places = Places(scratch=folder / "models", logs=folder / "logs", checkpoints=None)
+    trials = try_all(examples, config, Asked(), places, lambda line: print(line, file=sys.stderr))
+    best = trials.best("auto")
+    tried = [{"model": item.family, **told(examples, item.answers)} for item in trials.tried]
+    return {
+        "chosen": best.family,
+        "shares": best.shares,
+        "left_out": trials.left_out,
+        "tried": tried,
+        **told(examples, best.answers),
+    }
 
 
 def by_search(
@@ -202,10 +180,6 @@ def told(examples: Examples, answers: Answers) -> dict[str, float]:
 def _full(answer: Any) -> NDArray[np.float64]:
     array = np.asarray(answer, np.float64)
     return np.stack([1 - array, array], axis=1) if array.ndim == 1 else array
-
-
-def _rows(examples: Examples, split: str) -> _Rows:
-    return _Rows(examples.numeric(split), examples.categorical(split))
 
 
 def _matrix(examples: Examples, split: str) -> NDArray[np.float32]:

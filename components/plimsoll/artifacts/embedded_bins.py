@@ -38,6 +38,7 @@ class EmbeddedBins(nn.Module):
     def __init__(self, bins: Sequence[int], width: int) -> None:
         super().__init__()
         columns, most = len(bins), max(1, *bins) if bins else 1
+        self.bins = tuple(bins)
         self.width = columns * width
         self.register_buffer("low", torch.zeros(columns, most))
         # Bins that a column lacks have no steepness, so that they are 0.

@@ -1,4 +1,4 @@
-"""Which models ``auto`` tries, and in which order, by the number of rows and columns.
+"""Which models ``auto`` tries, and in which order, by the number of rows.
 
 Every candidate keeps what the config sets: only fields that are left at their defaults are chosen.
 """
@@ -13,8 +13,6 @@ from plimsoll.train.config import TrainConfig
 
 SMALL = 5_000
 """Training rows up to which a training takes seconds, so that more of them are tried."""
-WIDE = 200
-"""Columns from which a network's bins are fewer, so that a step does not take many times longer."""
 
 
 def candidates(examples: Examples, config: TrainConfig) -> tuple[TrainConfig, ...]:
@@ -24,32 +22,33 @@ def candidates(examples: Examples, config: TrainConfig) -> tuple[TrainConfig, ..
         examples: The transformed rows.
         config: The knobs, with ``model`` ``auto``.
     """
-    rows, columns = examples.rows["train"], len(examples.numeric_names)
-    tried = _of_few_rows(columns) if rows <= SMALL else _of_many_rows()
+    tried = _of_few_rows() if examples.rows["train"] <= SMALL else _of_many_rows()
     return tuple(_chosen(config, settings) for settings in tried)
 
 
-def _of_few_rows(columns: int) -> tuple[dict[str, Any], ...]:
-    plain = {"numbers": "plain", "hidden": (256, 256), "dropout": 0.2, "members": 8}
+def _of_few_rows() -> tuple[dict[str, Any], ...]:
+    plain = {"numbers": "plain", "learning_rate": 1e-3}
     return (
         {"model": "boosting"},
-        {"model": "tabm", **plain},
-        {"model": "linear", "numbers": "plain"},
+        {"model": "tabm", "members": 8, **plain},
+        {"model": "linear", **plain},
+        {"model": "boosting", "leaves": 7, "tree_columns": 0.5},
         {"model": "mlp", **plain},
-        {"model": "boosting", "leaves": 7},
-        *(
-            ({"model": "tabm", "hidden": (256, 256), "dropout": 0.2, "members": 8},)
-            if columns < WIDE
-            else ()
-        ),
     )
 
 
 def _of_many_rows() -> tuple[dict[str, Any], ...]:
     return (
         {"model": "boosting"},
-        {"model": "tabm", "hidden": (256, 256), "dropout": 0.2, "members": 8},
-        {"model": "mlp"},
+        {"model": "mlp", "numbers": "embedded"},
+        {"model": "boosting", "leaves": 15, "leaf_rows": 200, "tree_columns": 0.5},
+        {
+            "model": "tabm",
+            "numbers": "embedded",
+            "members": 8,
+            "hidden": (128, 128),
+            "dropout": 0.1,
+        },
     )
 
 

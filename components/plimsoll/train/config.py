@@ -32,11 +32,11 @@ class TrainConfig:
     numbers: str = "bins"
     """How numbers go in: ``bins`` (piecewise-linear), ``embedded`` (bins, then a layer of each
     column's own), ``periodic``, or ``plain``."""
-    hidden: tuple[int, ...] = (512, 256)
+    hidden: tuple[int, ...] = (256, 256)
     """Width of each hidden layer; none makes a linear model of bins and embeddings."""
-    dropout: float = 0.4
+    dropout: float = 0.3
     """Share of the hidden units left out in each step, at least 0 and below 1."""
-    bins: int = 16
+    bins: int = 32
     """Most piecewise-linear bins a numeric column; 0: numbers go in as they are."""
     frequencies: int = 16
     """Periodic: sines and cosines a numeric column."""
@@ -53,12 +53,13 @@ class TrainConfig:
     unknown_rate: float = 0.05
     """Share of the categories shown as unknown in each step, so that unknown means something."""
     epochs: int = 0
-    """Most passes over the training split; 0: enough for 2,000 steps, from 12 to 200."""
+    """Most passes over the training split; 0: enough for 2,000 steps, from 4 to 200."""
     patience: int = 0
     """Epochs without a lower eval loss after which to stop; 0: a fifth of epochs, at least 3."""
     batch_size: int = 0
-    """Rows a step, all processes together; 0: a sixteenth of the rows, from 16 to 2,048."""
-    learning_rate: float = 1e-3
+    """Rows a step, all processes together; 0: a sixteenth of the rows, from 16 to 256,
+    or one in 500 of very many, at most 2,048."""
+    learning_rate: float = 3e-3
     """The highest learning rate; it warms up to this and falls along a cosine."""
     warm_up: float = 0.1
     """Share of the steps in which the learning rate rises, at least 0 and below 1; the weights of
@@ -99,6 +100,10 @@ class TrainConfig:
     """Learning rate of gradient boosting; 0: 0.05, and more where fewer than 100 trees may be."""
     leaves: int = 31
     """Most leaves a tree of gradient boosting."""
+    leaf_rows: int = 20
+    """Fewest rows of a leaf of gradient boosting; fewer where there are few rows."""
+    tree_columns: float = 1.0
+    """Share of the columns that a tree of gradient boosting may split, above 0 and at most 1."""
     seed: int = 0
     """Seed of weights, batches and dropout."""
     threads: int = 0
@@ -118,15 +123,16 @@ class TrainConfig:
             _check_choice(name, getattr(self, name), choices)
         for name in ("frequency_spread", "tree_rate"):
             _check_number(name, getattr(self, name), 0)
-        for name in ("learning_rate", "frequency_spread"):
+        _check_number("tree_columns", self.tree_columns, 0, below=math.nextafter(1, 2))
+        for name in ("learning_rate", "frequency_spread", "tree_columns"):
             if getattr(self, name) == 0:
                 raise ConfigError(f"train config: {name} must be above 0")
 
     def for_rows(self, rows: int) -> TrainConfig:
         """Returns this config with what was left open chosen for so many training rows."""
-        batch_size = self.batch_size or min(2048, max(16, rows // 16))
+        batch_size = self.batch_size or max(16, min(256, rows // 16), min(2048, rows // 500))
         steps = math.ceil(rows / batch_size)
-        epochs = self.epochs or min(200, max(12, math.ceil(2000 / steps)))
+        epochs = self.epochs or min(200, max(4, math.ceil(2000 / steps)))
         patience = self.patience or max(3, epochs // 5)
         return dataclasses.replace(self, batch_size=batch_size, epochs=epochs, patience=patience)
 
@@ -158,6 +164,7 @@ _LEAST = {
     "checkpoint_steps": 0,
     "checkpoints_kept": 2,
     "trees": 1,
+    "leaf_rows": 1,
     "leaves": 2,
     "seed": 0,
     "threads": 0,
