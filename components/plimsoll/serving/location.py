@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from plimsoll.artifacts.files import read_json
+from plimsoll.artifacts.champion import CHAMPION, champion_in
 from plimsoll.artifacts.package import MANIFEST
-from plimsoll.errors import ArtifactError, UsageError
-
-CHAMPION = "champion.json"
-SAFE_VERSION = re.compile(r"[0-9a-f]{16}")
+from plimsoll.errors import UsageError
 
 
 def package_folder(model_dir: Path) -> Path:
@@ -53,24 +49,7 @@ def package_folder(model_dir: Path) -> Path:
 
 
 def _model_in(folder: Path) -> Path | None:
-    if (folder / CHAMPION).is_file():
-        return _champion(folder)
+    champion = champion_in(folder)
+    if champion is not None:
+        return champion
     return folder if (folder / MANIFEST).is_file() else None
-
-
-def _champion(folder: Path) -> Path:
-    pointer = read_json(folder / CHAMPION)
-    version = pointer.get("version") if isinstance(pointer, dict) else None
-    if not isinstance(version, str) or not SAFE_VERSION.fullmatch(version):
-        raise ArtifactError(
-            f"{folder / CHAMPION} names no version",
-            cause=f"version is {version!r}, not 16 hexadecimal digits",
-            hint="push again",
-        )
-    if not (folder / version).is_dir():
-        raise ArtifactError(
-            f"{folder} has a champion that is not there",
-            cause=f"{CHAMPION} names {version}",
-            hint="push again",
-        )
-    return folder / version

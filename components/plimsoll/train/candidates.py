@@ -44,6 +44,8 @@ class Asked:
     """A folder that outlives this step; None: no checkpoints are taken."""
     start_from: Path | None = None
     """A pushed model to go on from."""
+    seen: Mapping[str, Any] = field(default_factory=dict)
+    """A witness of that model."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,6 @@ def train(
     from plimsoll.train import core
 
     outputs = core.Outputs(model=Path(model.path), report=Path(report.path), logs=Path(logs.path))
-    asked = core.asked_of(module, launcher, launcher_config, checkpoints, start_from)
-    model.metadata.update(core.train_examples(
-        Path(examples.path), outputs, configs.parse(config), asked
-    ))  # fmt: skip
+    settled = configs.parse(config)
+    with core.asking(module, launcher, launcher_config, checkpoints, start_from) as asked:
+        model.metadata.update(core.train_examples(Path(examples.path), outputs, settled, asked))

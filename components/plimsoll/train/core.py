@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from plimsoll.artifacts.code import code_digest
+from plimsoll.artifacts.elsewhere import at_hand
 from plimsoll.artifacts.examples import Examples, open_examples
 from plimsoll.artifacts.files import (
     digest_file,
@@ -23,7 +26,8 @@ from plimsoll.artifacts.files import (
     write_json,
     write_text,
 )
-from plimsoll.artifacts.witness import METADATA_KEY, observe
+from plimsoll.artifacts.user_module import source_of
+from plimsoll.artifacts.witness import METADATA_KEY
 from plimsoll.train import launcher_config as launchers
 from plimsoll.train import pictures, report
 from plimsoll.train.candidates import Asked, Places, Trained, Trials, try_all
@@ -87,27 +91,33 @@ def train_examples(
         "model": best.family,
         "parameters": best.parameters,
         "eval_loss": best.eval_loss,
-        **({METADATA_KEY: [observe(str(asked.start_from))]} if asked.start_from else {}),
+        **({METADATA_KEY: [asked.seen]} if asked.seen else {}),
     }
 
 
-def asked_of(
+@contextmanager
+def asking(
     module: str, launcher: str, launcher_config: str, checkpoints: str, start_from: str
-) -> Asked:
-    """Returns what the component's inputs ask; empty text asks for nothing.
+) -> Iterator[Asked]:
+    """Gives what the component's inputs ask; empty text asks for nothing.
 
     Raises:
-        ConfigError: if there is no such launcher, or its config does not hold.
+        ConfigError: if there is no such launcher, its config does not hold, or the user's own
+            network is not found.
     """
     launchers.check_launcher(launcher)
     place = checkpoints or os.environ.get(CHECKPOINTS, "")
-    return Asked(
-        module=module,
+    asked = Asked(
+        module=source_of(module) if module else "",
         launcher=launcher,
         launcher_config=launchers.parse(launcher_config),
         checkpoints=Path(place) if place else None,
-        start_from=Path(start_from) if start_from else None,
     )
+    if not start_from:
+        yield asked
+        return
+    with at_hand(start_from) as (folder, seen):
+        yield replace(asked, start_from=folder, seen=seen)
 
 
 def write_model(folder: Path, trials: Trials, best: Trained) -> None:

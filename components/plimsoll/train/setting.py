@@ -62,6 +62,8 @@ def setting_for(job: Job, world: World, device: torch.device) -> Setting:
     config = job.config.for_rows(examples.rows["train"])
     job = dataclasses.replace(job, config=config)
     shape = shape_for(examples, config, job.module)
+    if job.start_from is not None:
+        shape = start.shape_from(job.start_from, shape)
     unit: dict[str, Any] = {
         "mean": shape.network.target_mean,
         "std": shape.network.target_std,

@@ -9,7 +9,6 @@ else now than what it learnt.
 from __future__ import annotations
 
 import dataclasses
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.artifacts.files import read_json
+from plimsoll.artifacts.champion import CHAMPION, champion_in
 from plimsoll.artifacts.model_files import BLEND, BOOSTING, NETWORK
 from plimsoll.artifacts.package import MANIFEST, Package, open_package
 from plimsoll.errors import ArtifactError, ConfigError, DataError
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from plimsoll.artifacts.network_layers import PiecewiseLinear
     from plimsoll.train.shape import Shape
 
-CHAMPION = "champion.json"
-SAFE_VERSION = re.compile(r"[0-9a-f]{16}")
 FAR_OFF = 8
 """Rounding leaves an edge that is found again within so many units in the last place."""
 SLOWER = 0.1
@@ -75,8 +72,7 @@ def find(folder: Path) -> Start:
         ArtifactError: if there is none, or the package is damaged.
         ConfigError: if it is a model of boosting, or a blend of several.
     """
-    if (folder / CHAMPION).is_file():
-        folder = _champion(folder)
+    folder = champion_in(folder) or folder
     package = open_package(folder) if (folder / MANIFEST).is_file() else None
     model = package.model if package else folder
     if (model / BOOSTING).is_file():
@@ -230,18 +226,6 @@ def load_weights(network: Network, folder: Path) -> None:
             "and leave the knobs of the network's shape out of train_config",
         )
     network.load_state_dict(found.state_dict())
-
-
-def _champion(folder: Path) -> Path:
-    pointer = read_json(folder / CHAMPION)
-    version = pointer.get("version") if isinstance(pointer, dict) else None
-    if not isinstance(version, str) or not SAFE_VERSION.fullmatch(version):
-        raise ArtifactError(
-            f"{folder / CHAMPION} names no version",
-            cause=f"version is {version!r}, not 16 hexadecimal digits",
-            hint="push again, or name the version's folder",
-        )
-    return folder / version
 
 
 def _read_config(model: Path) -> NetworkConfig:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from plimsoll.artifacts import witness
+from plimsoll.artifacts.champion import CHAMPION, champion_in
 from plimsoll.artifacts.dataset import Dataset
-from plimsoll.artifacts.files import read_json
+from plimsoll.artifacts.elsewhere import at_hand
 from plimsoll.artifacts.transform import MANIFEST, Label, Transform, read_transform
 from plimsoll.errors import ArtifactError, DataError, nearest
 
-REMOTE = "gs://"
-CHAMPION = "champion.json"
 BELOW = "transform"
 """Where a package has its transform."""
-_VERSION = re.compile(r"[0-9a-f]{16}")
 
 
 def taken(start_from: str, dataset: Dataset) -> tuple[Transform, dict[str, Any]]:
@@ -37,36 +30,15 @@ def taken(start_from: str, dataset: Dataset) -> tuple[Transform, dict[str, Any]]
         ArtifactError: if there is no transform, or it is damaged.
         DataError: if the dataset lacks a column, has it with another type, or is of another task.
     """
-    with _at_hand(start_from) as (folder, seen):
+    with at_hand(start_from) as (folder, seen):
         transform = read_transform(_transform_in(folder, start_from))
     _check_columns(transform, dataset, start_from)
     _check_label(transform.label, dataset, start_from)
     return transform, seen
 
 
-@contextmanager
-def _at_hand(start_from: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    if not start_from.startswith(REMOTE):
-        yield Path(start_from), witness.observe(start_from)
-        return
-    from plimsoll.artifacts import gcs, gcs_listing
-
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "start"
-        objects = gcs.fetch_folder(start_from, folder)
-        found = gcs_listing.by_generation(objects)
-        yield folder, {"uri": start_from, "folders": False, "objects": found}
-
-
 def _transform_in(folder: Path, start_from: str) -> Path:
-    if (folder / CHAMPION).is_file():
-        pointer = read_json(folder / CHAMPION)
-        version = pointer.get("version") if isinstance(pointer, dict) else None
-        if not isinstance(version, str) or not _VERSION.fullmatch(version):
-            raise ArtifactError(
-                f"{CHAMPION} of {start_from} names no version", cause=f"version is {version!r}"
-            )
-        folder /= version
+    folder = champion_in(folder) or folder
     for place in (folder, folder / BELOW):
         if (place / MANIFEST).is_file():
             return place
