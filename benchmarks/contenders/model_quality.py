@@ -98,9 +98,9 @@ def by_search(
             valid_sets=[rows.create_valid(matrices["eval"], label["eval"])],
             callbacks=[library.early_stopping(STALE_TREES, verbose=False)],
         )
-        answers = {split: _full(fitted.predict(matrices[split])) for split in SPLITS}
-        if examples.task == "regression":
-            answers = {split: answer.reshape(-1) for split, answer in answers.items()}
+        answers = {
+            split: _answer(examples.task, fitted.predict(matrices[split])) for split in SPLITS
+        }
         loss = loss_of(examples.task, label["eval"], answers["eval"])
         if loss < best["loss"]:
             best.update(loss=loss, answers=answers, parameters=chosen, trees=fitted.best_iteration)
@@ -177,9 +177,9 @@ def told(examples: Examples, answers: Answers) -> dict[str, float]:
     return found
 
 
-def _full(answer: Any) -> NDArray[np.float64]:
+def _answer(task: str, answer: Any) -> NDArray[np.float64]:
     array = np.asarray(answer, np.float64)
-    return np.stack([1 - array, array], axis=1) if array.ndim == 1 else array
+    return np.stack([1 - array, array], axis=1) if task == "binary" else array
 
 
 def _matrix(examples: Examples, split: str) -> NDArray[np.float32]:
