@@ -101,9 +101,9 @@ def test_a_linear_model_has_no_hidden_layer_and_drops_nothing(tmp_path):
 
 def test_wide_examples_have_fewer_bins_and_narrow_crosses(tmp_path):
     examples = odd_examples.write(tmp_path / "x", numeric=300, outputs=(), rows=640)
-    mlp = shape.shape_for(examples, TrainConfig(model="mlp", bins=16)).network
+    mlp = shape.shape_for(examples, TrainConfig(model="mlp", bins=16, numbers="bins")).network
     assert max(mlp.bins) == shape.MOST_BINNED // 300
-    tabm = shape.shape_for(examples, TrainConfig(model="tabm", bins=16)).network
+    tabm = shape.shape_for(examples, TrainConfig(model="tabm", bins=16, numbers="bins")).network
     assert tabm.numbers == "plain"
     dcn = shape.shape_for(examples, TrainConfig(model="dcn", bins=16)).network
     assert dcn.rank == shape.CROSS_RANK

@@ -141,7 +141,7 @@ def test_what_is_left_open_is_the_models_and_the_learning_rate_is_gentle(tmp_pat
         ('{"hidden": [32]}', "hidden: train_config says 32, the model has 16, 8"),
         ('{"model": "dcn"}', "model: train_config says dcn, the model has mlp"),
         ('{"model": "boosting"}', "model: train_config says boosting"),
-        ('{"numbers": "periodic"}', "numbers: train_config says periodic, the model has bins"),
+        ('{"numbers": "periodic"}', "numbers: train_config says periodic, the model has embedded"),
     ],
 )
 def test_another_network_than_the_models_is_refused(tmp_path, text, said):

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-EMBEDDING_SPREAD = 0.1
+EMBEDDING_SPREAD = 1.0
+"""As wide as the numbers are: categories that begin small are hardly learnt to be combined."""
 FARTHEST = 10.0
 """Numbers further from 0 than this count as this, where there are no bins to end them."""
 NARROWEST = 1e-6

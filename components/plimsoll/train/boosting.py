@@ -69,7 +69,8 @@ def boost(examples: Examples, config: TrainConfig, splits: tuple[str, ...]) -> B
 
     Args:
         examples: The transformed rows.
-        config: The knobs: ``trees``, ``tree_rate``, ``leaves``, ``class_weights``, ``seed``.
+        config: The knobs: ``trees``, ``tree_rate``, ``leaves``, ``leaf_rows``, ``tree_columns``,
+            ``class_weights``, ``seed``.
         splits: What to answer.
 
     Raises:
@@ -142,7 +143,8 @@ def _parameters(
         "metric": metric,
         "learning_rate": config.tree_rate or min(FASTEST, max(SLOWEST, PATH / inputs.trees)),
         "num_leaves": config.leaves,
-        "min_data_in_leaf": min(ROWS_A_LEAF, share),
+        "min_data_in_leaf": min(config.leaf_rows, share),
+        "feature_fraction": config.tree_columns,
         "min_data_per_group": min(ROWS_A_SET, share),
         "seed": config.seed,
         "num_threads": threads,

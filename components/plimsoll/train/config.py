@@ -29,7 +29,7 @@ class TrainConfig:
     model: str = "mlp"
     """``auto`` tries several and keeps the best on eval; or ``linear``, ``mlp``, ``tabm`` (a
     parameter-efficient ensemble), ``dcn`` (crosses), ``module`` (your own), or ``boosting``."""
-    numbers: str = "bins"
+    numbers: str = "embedded"
     """How numbers go in: ``bins`` (piecewise-linear), ``embedded`` (bins, then a layer of each
     column's own), ``periodic``, or ``plain``."""
     hidden: tuple[int, ...] = (256, 256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,7 +141,7 @@ def _edges(examples: Examples, config: TrainConfig) -> tuple[NDArray[np.float32]
 
 
 def _width(size: int, greatest: int) -> int:
-    return min(greatest, max(2, round(1.6 * math.pow(size, 0.4))))
+    return min(greatest, max(2, size))
 
 
 def _bins(config: TrainConfig, rows: int, columns: int) -> int:

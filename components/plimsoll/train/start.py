@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.artifacts.champion import CHAMPION, champion_in
+from plimsoll.artifacts.embedded_bins import EmbeddedBins
 from plimsoll.artifacts.model_files import BLEND, BOOSTING, NETWORK
 from plimsoll.artifacts.package import MANIFEST, Package, open_package
 from plimsoll.errors import ArtifactError, ConfigError, DataError
@@ -191,7 +192,7 @@ def shape_from(folder: Path, shape: Shape) -> Shape:
     return dataclasses.replace(
         shape,
         network=dataclasses.replace(shape.network, **kept),
-        edges=_edges(numbers) if isinstance(numbers, PiecewiseLinear) else (),
+        edges=_edges(numbers) if isinstance(numbers, PiecewiseLinear | EmbeddedBins) else (),
     )
 
 
@@ -235,10 +236,16 @@ def _read_config(model: Path) -> NetworkConfig:
     return NetworkConfig.from_dict(checked_manifest(model, CONFIG_FILE, FORMAT))
 
 
-def _edges(numbers: PiecewiseLinear) -> tuple[NDArray[np.float32], ...]:
+def _edges(numbers: PiecewiseLinear | EmbeddedBins) -> tuple[NDArray[np.float32], ...]:
     """Returns the edges that bins were fitted to, to the bit, in the order of the columns."""
     low, scale = numbers.low.numpy(), numbers.scale.numpy()
     edges: dict[int, NDArray[np.float32]] = {}
+    if isinstance(numbers, EmbeddedBins):
+        for place, count in enumerate(numbers.bins):
+            if count:
+                own, last = low[place, :count], scale[place, count - 1]
+                edges[place] = np.append(own, _last(own[-1], last))
+        return tuple(edges.get(place, np.zeros(1, np.float32)) for place in range(len(low)))
     start = 0
     for place in sorted(range(len(numbers.bins)), key=lambda place: (numbers.bins[place], place)):
         stop = start + numbers.bins[place]

@@ -35,6 +35,8 @@ _MODELS = {
     "trees": ("boosting",),
     "tree_rate": ("boosting",),
     "leaves": ("boosting",),
+    "leaf_rows": ("boosting",),
+    "tree_columns": ("boosting",),
     "class_weights": (*NETWORKS, "boosting"),
 }
 """Knob -> the models that it has an effect on; the others: every network."""
