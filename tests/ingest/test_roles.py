@@ -34,6 +34,8 @@ def test_a_column_that_is_not_there_is_refused_with_the_nearest(write, run, role
         ("x", "", "no values"),
         ("x", "{bit}", "THE LABEL ITSELF under another name"),
         ("x", "k{n}", "text that differs in almost every row"),
+        ("x", "f{n}-ac-b-cc-d", "text that differs in almost every row"),
+        ("x", "Ann Lee {n}", "text that differs in almost every row"),
         ("id", "{n}", "numbers of rows"),
         ("Unnamed: 0", "{n}", "numbers of rows"),
         ("customer_id", "{n}", "numbers of rows"),
@@ -63,11 +65,22 @@ def test_what_no_model_can_learn_from_is_dropped_and_told(write, run, name, cell
         ("id", "{letter}"),
         ("store_id", "{bit}{bit}{letter}"),
         ("x", "{half}"),
+        ("x", "it came broken (again) on day {n}"),
     ],
 )
 def test_what_a_model_can_learn_from_is_kept(write, run, name, cell):
     result = run(write(forty(f"{name},b,n,y", cell + ",{letter},{half},{bit}")))
     assert name in features(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "kept"),
+    [("x", "k{n}", True), ("id", "{n}", True), ("x", "7", True), ("x", "", False)],
+)
+def test_a_column_that_the_problem_says_how_to_treat_is_kept(write, run, name, cell, kept):
+    problem = f"{{label: y, columns: {{{name}: categorical}}}}"
+    result = run(write(forty(f"{name},b,y", cell + ",{letter},{bit}")), problem=problem)
+    assert (name in features(result)) == kept
 
 
 def test_a_label_in_other_words_is_told_and_kept(write, run):

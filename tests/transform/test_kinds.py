@@ -256,6 +256,9 @@ def test_sentences_are_read_word_by_word(tmp_path):
     assert "hardly repeat" in column.why
     off = fitted(tmp_path / "b", {"said": texts, "x": SKEWED}, sentence_words=0)
     assert off.columns[0].kind == "dropped"
+    visits = [f"f47ac10b-58cc-4{place // 2:03d}-a567-0e02b2c3d479" for place in range(ROWS)]
+    names = fitted(tmp_path / "d", {"said": visits, "x": SKEWED})
+    assert names.columns[0].kind != "text"
     often = fitted(tmp_path / "c", {"said": SENTENCES[:40] * 10, "x": SKEWED})
     assert isinstance(often.columns[0].parts[0], Vocabulary)
 

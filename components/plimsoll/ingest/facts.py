@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +21,8 @@ SAMPLED = 1 << 14
 NUMBERS_SAMPLED = 1 << 20
 MOST_PAIRS = 1000
 GLANCE = 1 << 10
+NEXT_WORD = r"\s\pP*\pL"
+"""How each word but the first begins; what stands between an identifier's hyphens is none."""
 
 
 @dataclass
@@ -40,6 +42,8 @@ class ColumnFacts:
     """Of texts and of whole numbers that are looked at for it."""
     labels: dict[Any, Any] | None = field(default_factory=dict)
     """Value -> the one label that goes with it; None once that is not so, or they are many."""
+    words: float | None = None
+    """Of texts: words of letters, on average over the first rows that have any text."""
     _first: Any = None
 
     def see(self, values: pa.Array, label: pa.Array) -> None:
@@ -53,6 +57,8 @@ class ColumnFacts:
             self.labels = self._with_labels(values, label)
         if self.distinct is not None:
             self.distinct.see(*hashes_and_counts(values))
+        if self.words is None and values.type == TEXT:
+            self.words = _words(values.slice(0, GLANCE))
         if values.type == FLOAT and values.null_count < len(values):
             ends = pc.min_max(values).as_py()
             self.farthest = max(self.farthest, *ends.values(), key=abs)
@@ -109,6 +115,11 @@ def _empty(kind: pa.DataType, counted: bool) -> ColumnFacts:
     most = SAMPLED if kind == TEXT else NUMBERS_SAMPLED
     is_counted = kind == TEXT or (kind == INT and counted)
     return ColumnFacts(kind, distinct=Distinct(most) if is_counted else None)
+
+
+def _words(texts: pa.Array) -> float | None:
+    further = pc.mean(pc.count_substring_regex(texts, pattern=NEXT_WORD)).as_py()
+    return None if further is None else 1 + cast(float, further)
 
 
 def _equal(values: pa.Array, label: pa.Array) -> bool:

@@ -13,6 +13,8 @@ from plimsoll.problem import Problem
 IDENTIFIER_SHARE = 0.95
 """A text column with at least this share of different values names rows rather than tells of them.
 """
+WORDS_OF_SENTENCES = 4
+"""A text of so many words on average says something, however different it is in each row."""
 LONGEST_LIST = 6
 MAY_BE_FEATURES = ("drop", "slices")
 LIKE_AN_INDEX = re.compile(
@@ -74,6 +76,9 @@ def _where_it_is_said(role: str) -> str:
 def not_features(facts: Facts, problem: Problem, notes: list[str]) -> tuple[str, ...]:
     """Returns the columns that the problem does not drop but that no model can learn from.
 
+    A column that the problem says how to treat is kept, whatever stands in it; only one without
+    values, or the label under another name, is not.
+
     Args:
         facts: Of the rows that have a label.
         problem: The problem; its time column is left alone.
@@ -81,7 +86,7 @@ def not_features(facts: Facts, problem: Problem, notes: list[str]) -> tuple[str,
     """
     dropped: dict[str, list[str]] = {}
     for name, column in facts.columns.items():
-        reason = _reason(name, column) if name != problem.time else ""
+        reason = _reason(name, column, name in problem.columns) if name != problem.time else ""
         if reason:
             dropped.setdefault(reason, []).append(name)
     for reason, names in dropped.items():
@@ -108,17 +113,20 @@ def like_an_index(name: str) -> bool:
     return bool(LIKE_AN_INDEX.search(name) or CAMEL_ID.search(name))
 
 
-def _reason(name: str, column: ColumnFacts) -> str:
+def _reason(name: str, column: ColumnFacts, asked_for: bool) -> str:
     if column.missing == column.rows:
         return "no values"
     if column.is_label:
         return "THE LABEL ITSELF under another name, which a model must not see"
+    if asked_for:
+        return ""
     if column.constant:
         return "one value in all rows"
     distinct = column.distinct
     if distinct is None:
         return ""
-    if column.type == TEXT and distinct.share >= IDENTIFIER_SHARE and distinct.count > 1:
+    named = (column.words or 0) < WORDS_OF_SENTENCES
+    if named and column.type == TEXT and distinct.share >= IDENTIFIER_SHARE and distinct.count > 1:
         return "text that differs in almost every row"
     unique = distinct.share == 1 and not column.missing
     if column.type == INT and unique and like_an_index(name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from plimsoll.artifacts.dataset import Column, Dataset
@@ -67,11 +67,11 @@ def asked_of(dataset: Dataset, config: TransformConfig, declared: frozenset[str]
     }
     for where, wanted in said.items():
         for name, treatment in wanted.items():
-            _check_feature(where, name, types, dataset.column_names())
+            _check_feature(where, name, types, dataset)
             _check_kind(where, name, treatment.kind, types[name])
     for cross in config.crosses:
         for name in cross.columns:
-            _check_feature(f"{NAME}: crosses", name, types, dataset.column_names())
+            _check_feature(f"{NAME}: crosses", name, types, dataset)
             _check_crossed(name, types[name])
     return Asked(
         config=config,
@@ -85,18 +85,24 @@ def asked_of(dataset: Dataset, config: TransformConfig, declared: frozenset[str]
     )
 
 
-def _check_feature(where: str, name: str, types: Mapping[str, str], known: Sequence[str]) -> None:
+def _check_feature(where: str, name: str, types: Mapping[str, str], dataset: Dataset) -> None:
     if name in types:
         return
-    is_column = name in known
+    if name not in dataset.column_names():
+        raise ConfigError(
+            f"{where}: there is no column {name!r}",
+            cause=nearest(name, types),
+            choices=tuple(types),
+        )
+    is_label = name == dataset.problem.label
     raise ConfigError(
-        f"{where}: {name!r} is not a feature"
-        if is_column
-        else f"{where}: there is no column {name!r}",
-        cause="it is the label, or the problem leaves it out"
-        if is_column
-        else nearest(name, types),
+        f"{where}: {name!r} is not a feature",
+        cause="it is the label" if is_label else "the problem leaves it out, or ingest did",
         choices=tuple(types),
+        hint=""
+        if is_label
+        else "take it out of drop: in the problem file; what ingest left out is kept "
+        "where the problem file says under columns: how to treat it",
     )
 
 

@@ -12,7 +12,8 @@ LOOKED_AT = 2000
 """Texts of the sample that are read, at most."""
 REPEATED = 0.5
 """Share of the words that must occur in other texts too: else they tell of one row alone."""
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"\b[^\W\d_]+\b")
+"""Letters alone: those between the digits of an identifier are no word."""
 
 
 @dataclass(frozen=True)
