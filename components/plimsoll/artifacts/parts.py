@@ -167,7 +167,8 @@ def _rows_of(
     for group in range(file.metadata.num_row_groups):
         end = start + file.metadata.row_group(group).num_rows
         if start < last and end > first:
-            for batch in file.iter_batches(row_groups=[group], columns=names):
+            # Threads would take more of the processor, and several processes read already.
+            for batch in file.iter_batches(row_groups=[group], columns=names, use_threads=False):
                 low, high = max(first - start, 0), min(last - start, batch.num_rows)
                 if low < high:
                     yield _in_order(batch.slice(low, high - low), names)

@@ -1,8 +1,8 @@
 """What is measured of a column of numbers as its rows pass, in bounded memory.
 
 While the distinct values are few each is counted, and all that is said of them is exact. Beyond
-that a sketch stands for them: ``tfx_bsl.sketches.QuantilesSketch``, told of every row's value or,
-of a full batch, of each 32nd in order: of ten million rows a rank was off by 0.04% at most.
+that a sketch stands for them: ``tfx_bsl.sketches.QuantilesSketch``, told of a batch's values, or
+of some 2048 of them at even steps of rank: of ten million rows a rank was off by 0.04% at most.
 """
 
 from __future__ import annotations
@@ -113,9 +113,12 @@ class NumberTally:
         self._low = min(self._low, float(ordered[0]))
         self._high = max(self._high, float(ordered[-1]))
         if self._sketch is None:
-            self._count(*_counted(ordered))
-        else:
-            self._sketch_ordered(np.clip(ordered, -LARGEST, LARGEST))
+            values, counts = _counted(ordered)
+            if not self._many_with(values):
+                self._count(values, counts)
+                return
+            self._begin_sketch()
+        self._sketch_ordered(np.clip(ordered, -LARGEST, LARGEST))
 
     def merge(self, other: NumberTally) -> None:
         """Adds what was measured of later rows; ``other`` is used up."""
@@ -176,12 +179,18 @@ class NumberTally:
         from tfx_bsl import sketches
 
         self._sketch = sketches.QuantilesSketch(PRECISION, SKETCHED_AT_MOST, 1)
-        values = np.clip(self._values, -LARGEST, LARGEST)
+        values, counts = np.clip(self._values, -LARGEST, LARGEST), self._counts
         if len(values):
-            self._sketch.AddValues(pa.array(values), pa.array(self._counts.astype(np.float64)))
-            self._mean = float((values * self._counts).sum()) / self._known
-            self._squares = float((np.square(values - self._mean) * self._counts).sum())
+            held = int(counts.sum())
+            self._mean = float((values * counts).sum()) / held
+            self._squares = float((np.square(values - self._mean) * counts).sum())
+            self._sketch.AddValues(*map(pa.array, _thinned(values, counts.astype(np.float64))))
         self._values, self._counts = np.empty(0), np.empty(0, np.int64)
+
+    def _many_with(self, values: Numbers) -> bool:
+        """Says if another batch's distinct values make it likely that they exceed the limit."""
+        fewest = self._limit - self._limit // 4
+        return min(len(self._values), len(values)) > fewest
 
     def _sketch_ordered(self, ordered: Numbers) -> None:
         mean = float(ordered.mean())
@@ -204,6 +213,16 @@ class NumberTally:
             share = count / (mine + count)
             self._mean += apart * share
             self._squares += squares + apart * apart * share * mine
+
+
+def _thinned(values: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
+    """Returns the values at even steps of rank, each for those around it, if there are many."""
+    if len(values) <= THINNED_TO:
+        return values, counts
+    ends = np.cumsum(counts)
+    middles = (np.arange(THINNED_TO) + 0.5) * (ends[-1] / THINNED_TO)
+    weights = np.full(THINNED_TO, ends[-1] / THINNED_TO)
+    return values[np.searchsorted(ends, middles, side="right")], weights
 
 
 def _counted(ordered: Numbers) -> tuple[Numbers, NDArray[np.int64]]:
