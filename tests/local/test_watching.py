@@ -15,6 +15,7 @@ from plimsoll.errors import ArtifactError, UsageError
 from plimsoll.local import terminal_chart, watch_view
 from plimsoll.local.progress import Progress
 from plimsoll.local.record import FAILED, RUNNING, SUCCEEDED, Step, new_run
+from plimsoll.local.summary import print_runs
 from plimsoll.local.watching import Logs, LogsWatch, RunWatch, brief, watch_of
 from plimsoll.train.events import Ended, Epoch, Started, Stepped
 from plimsoll.train.progress_file import ProgressFile, read
@@ -313,3 +314,11 @@ def test_a_chart_draws_high_values_high():
     assert high.plain[2] != "\u2800"
     assert high.plain[-1] == "\u2800"
     assert low.plain[-1] != "\u2800"
+
+
+def test_runs_are_listed_with_their_whole_ids(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    records = [new_run("training", {}, tmp_path).to_dict() for _ in range(2)]
+    print_runs(records, tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["run", *(record["id"] for record in records)]

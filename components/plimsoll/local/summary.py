@@ -18,6 +18,7 @@ from plimsoll.local.record import FAILED, STOPPED, SUCCEEDED, Failure, Run, Step
 from plimsoll.printable import printable
 
 MOST_METRICS = 5
+WIDE = 1000
 _STYLE = {SUCCEEDED: "green bold", STOPPED: "yellow bold", FAILED: "red bold"}
 
 
@@ -87,6 +88,8 @@ def print_runs(records: Sequence[Mapping[str, Any]], out: Path) -> None:
             record["model_version"] or "-",
             "  ".join(f"{name} {value:.4f}" for name, value in list(metrics.items())[:2]),
         )
+    # An id that is cut to the terminal's width cannot be typed.
+    console.width = WIDE
     console.print(table)
 
 
