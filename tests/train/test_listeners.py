@@ -1,5 +1,6 @@
 """What is told of a training, and who hears it."""
 
+import dataclasses
 import io
 import itertools
 import json
@@ -18,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from plimsoll.errors import ArtifactError
+from plimsoll.errors import ArtifactError, StepError
 from plimsoll.train import alerts, progress_file, words
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.console import Console
@@ -69,6 +70,10 @@ def epoch(number, eval_loss=0.4, train_loss=0.5):
         learning_rate=1e-3,
         seconds=2.0,
     )
+
+
+def again(number, eval_loss=0.4):
+    return dataclasses.replace(epoch(number, eval_loss), seconds=0.0, again=True)
 
 
 ENDED = Ended(best_epoch=2, eval_loss=0.3, reason="all epochs")
@@ -269,7 +274,7 @@ def test_the_curves_are_there_before_the_training_ends(tmp_path):
 def test_a_resume_draws_no_point_twice(tmp_path):
     tell(TensorBoard(tmp_path), started(), epoch(1, 0.4), epoch(2, 0.9))
     time.sleep(1.1)  # Event files are named by the second, and read in the order of names.
-    tell(TensorBoard(tmp_path), started(resumed_at=10), epoch(2, 0.3), ENDED)
+    tell(TensorBoard(tmp_path), started(resumed_at=10), again(1, 0.4), epoch(2, 0.3), ENDED)
 
     assert scalars(tmp_path / "eval", "loss") == [(10, 0.4), (20, 0.3)]
 
@@ -574,7 +579,7 @@ def test_a_file_is_told_of_few_steps_of_a_long_training_and_of_all_else():
 
 
 def job(tmp_path, **fields):
-    config = TrainConfig(epochs=1, patience=1, batch_size=8)
+    config = TrainConfig(model="mlp", epochs=1, patience=1, batch_size=8)
     return Job(examples=tmp_path / "none", out=tmp_path / "out", config=config, **fields)
 
 
@@ -617,3 +622,82 @@ def test_a_full_disk_ends_no_training(tmp_path, capsys):
     tell(Dispensable(ProgressFile(tmp_path), "the progress file"), *WHOLE)
 
     assert "No space left on device" in capsys.readouterr().err
+
+
+# A training that goes on tells its epochs again
+
+
+def test_epochs_told_again_begin_the_curves_of_a_new_folder(tmp_path):
+    resumed = (started(resumed_at=20), again(1, 0.5), again(2, 0.3), epoch(3, 0.35))
+    tell(ProgressFile(tmp_path), *resumed)
+    tell(TensorBoard(tmp_path), *resumed)
+
+    (training,) = progress_file.read(tmp_path)
+    assert [item.number for item in training.epochs] == [1, 2, 3]
+    assert training.best.number == 2
+    assert [step for step, _ in scalars(tmp_path / "eval", "loss")] == [10, 20, 30]
+
+
+def test_epochs_told_again_stand_once_in_the_same_file(tmp_path):
+    tell(ProgressFile(tmp_path), started(), epoch(1, 0.5), epoch(2, 0.3), epoch(3, 0.2))
+    resumed = (started(resumed_at=20), again(1, 0.5), again(2, 0.3), epoch(3, 0.35))
+    tell(ProgressFile(tmp_path), *resumed)
+
+    (training,) = progress_file.read(tmp_path)
+    assert [item.number for item in training.epochs] == [1, 2, 3]
+    assert training.epochs[2].eval_loss == 0.35
+
+
+def test_a_log_says_nothing_of_epochs_told_again_but_knows_the_lowest():
+    stream = io.StringIO()
+    tell(Console(stream), started(resumed_at=10), again(1, 0.3), epoch(2, 0.4))
+
+    assert "epoch 1/" not in stream.getvalue()
+    assert "lowest" not in stream.getvalue()
+
+
+# Who waits for a training that was killed
+
+
+def failing(logs):
+    with alerts.of_other_processes("flights", logs):
+        raise StepError("process 0 of the training was killed by SIGKILL")
+
+
+def test_who_waits_tells_of_a_training_that_could_not(tmp_path, monkeypatch):
+    with hook() as (url, seen):
+        monkeypatch.setenv("PLIMSOLL_ALERT_URL", url)
+        with pytest.raises(StepError):
+            failing(tmp_path)
+
+    ((_, message),) = seen
+    assert message["reason"] == "failed"
+    assert "killed by SIGKILL" in message["error"]
+    assert message["training"] == "flights"
+
+
+def test_who_waits_does_not_tell_again_what_the_training_told(tmp_path, monkeypatch):
+    with hook() as (url, seen):
+        monkeypatch.setenv("PLIMSOLL_ALERT_URL", url)
+        tell(alerts.from_environment("flights", tmp_path), started(), FAILED)
+        with pytest.raises(StepError):
+            failing(tmp_path)
+
+    assert len(seen) == 1
+
+
+def test_who_waits_tells_what_the_webhook_refused_to_take(tmp_path, monkeypatch):
+    with hook(500) as (url, seen):
+        monkeypatch.setenv("PLIMSOLL_ALERT_URL", url)
+        tell(alerts.from_environment("flights", tmp_path), started(), FAILED)
+        with pytest.raises(StepError):
+            failing(tmp_path)
+
+    assert len(seen) == 2
+
+
+def test_who_waits_tells_nobody_where_no_address_is_set(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("PLIMSOLL_ALERT_URL", raising=False)
+    with pytest.raises(StepError):
+        failing(tmp_path)
+    assert capsys.readouterr().err == ""

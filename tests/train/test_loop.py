@@ -23,7 +23,7 @@ from plimsoll.train.steps import Steps
 from train import made_examples
 from train.test_streams import with_labels
 
-SMALL = TrainConfig(epochs=4, patience=9, batch_size=32, hidden=(8,), threads=1)
+SMALL = TrainConfig(model="mlp", epochs=4, patience=9, batch_size=32, hidden=(8,), threads=1)
 
 
 class Heard:
@@ -190,6 +190,9 @@ def test_killed_at_any_step_and_gone_on_it_gives_the_same_bytes(
 
     assert heard.events[0].resumed_at == step - step % every
     assert bool(history.notes) == (step >= every)
+    booked = (step - step % every) // 5
+    assert [event.number for event in heard.of(Epoch)] == [1, 2, 3, 4]
+    assert [event.again for event in heard.of(Epoch)] == [place < booked for place in range(4)]
     assert digest_tree(tmp_path / "out") == digest_tree(unbroken.out)
     assert len(list((tmp_path / "checkpoints").iterdir())) == min(2, 20 // every)
 

@@ -1,5 +1,7 @@
 """Tells a webhook that a training failed or was interrupted.
 
+The training's first process does; where it cannot, as it was killed, who waits for it does.
+
 ``PLIMSOLL_ALERT_URL`` names an https address, which is a secret as those of Slack and others are:
 it is never printed. It is sent one JSON object, whose ``text`` is what such services show.
 """
@@ -14,11 +16,15 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 from plimsoll.artifacts.files import finite
+from plimsoll.errors import PlimsollError
 from plimsoll.train.events import Ended, Epoch, Event, Started, Stepped
+from plimsoll.train.failure_file import was_alerted, write_alerted
 
 VARIABLE = "PLIMSOLL_ALERT_URL"
 TIMEOUT_SECONDS = 5.0
@@ -35,10 +41,12 @@ class Alerts:
     Args:
         url: The webhook.
         subject: What is trained, as a person knows it.
+        logs: Folder in which it is left that the webhook was told; None: nobody asks.
     """
 
-    def __init__(self, url: str, subject: str) -> None:
+    def __init__(self, url: str, subject: str, logs: Path | None = None) -> None:
         self._url = url
+        self._logs = logs
         self._facts: dict[str, Any] = {"training": subject}
 
     def told(self, event: Event) -> None:
@@ -50,21 +58,58 @@ class Alerts:
         elif isinstance(event, Epoch):
             self._facts |= {"epoch": event.number, "eval_loss": event.eval_loss}
         elif isinstance(event, Ended) and event.reason in ALARMING:
-            tell(self._url, event.reason, event.error, self._facts)
+            taken = tell(self._url, event.reason, event.error, self._facts)
+            if taken:
+                self._leave_word(event.reason)
+
+    def _leave_word(self, reason: str) -> None:
+        if self._logs is None:
+            return
+        try:
+            write_alerted(self._logs, reason)
+        except OSError as error:
+            _say(f"{self._logs} cannot be written, an alert may come twice: {error.strerror}")
 
 
-def from_environment(subject: str) -> Alerts | None:
+def from_environment(subject: str, logs: Path | None = None) -> Alerts | None:
     """Returns the listener that the environment asks for, or None.
 
     An address that cannot be told is said on standard error, and is no reason not to train.
+
+    Args:
+        subject: What is trained, as a person knows it.
+        logs: Folder in which it is left that the webhook was told; None: nobody asks.
     """
-    url = os.environ.get(VARIABLE, "").strip()
+    url = _address()
     if not url:
         return None
     if not usable(url):
         _say(f"{VARIABLE} is no https:// address: nobody will be told if the training fails")
         return None
-    return Alerts(url, subject)
+    return Alerts(url, subject, logs)
+
+
+@contextmanager
+def of_other_processes(subject: str, logs: Path) -> Iterator[None]:
+    """Tells the webhook of an error that leaves the block, unless the training's process did.
+
+    A process that was killed tells nothing, and one on a cluster may not know the address.
+
+    Args:
+        subject: What is trained, as a person knows it.
+        logs: Where the training's processes leave word.
+    """
+    try:
+        yield
+    except PlimsollError as error:
+        url = _address()
+        if usable(url) and not was_alerted(logs):
+            tell(url, "failed", error.headline, {"training": subject})
+        raise
+
+
+def _address() -> str:
+    return os.environ.get(VARIABLE, "").strip()
 
 
 def usable(url: str) -> bool:

@@ -47,7 +47,7 @@ class Console:
         elif isinstance(event, Stepped):
             self._step(event)
         elif isinstance(event, Epoch):
-            self._say(self._epoch(event))
+            self._book(event)
         elif isinstance(event, Saved):
             if not self._live:
                 self._say(f"checkpoint of step {event.step:,} ({event.seconds:.1f} s)")
@@ -82,9 +82,13 @@ class Console:
             ]
             self._say("  ".join(part for part in parts if part))
 
-    def _epoch(self, event: Epoch) -> str:
-        best = event.eval_loss < self._best
+    def _book(self, event: Epoch) -> None:
+        lowest = event.eval_loss < self._best
         self._best = min(self._best, event.eval_loss)
+        if not event.again:
+            self._say(self._epoch(event, lowest=lowest))
+
+    def _epoch(self, event: Epoch, *, lowest: bool) -> str:
         speed = self._latest
         parts = [
             f"epoch {event.number}{self._of_epochs()}",
@@ -92,7 +96,7 @@ class Console:
             f"eval loss {words.loss_text(event.eval_loss)}",
             f"{event.seconds:.1f} s",
             words.rate(speed.samples_a_second) if speed else "",
-            "lowest" if best else "",
+            "lowest" if lowest else "",
         ]
         return "  ".join(part for part in parts if part)
 

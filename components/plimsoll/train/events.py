@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """A training began, or went on."""
+    """A training began, or went on: then the epochs before are told again."""
 
     model: str
     """The family of networks."""
@@ -42,7 +42,7 @@ class Stepped:
     """Mean over the epoch so far."""
     learning_rate: float
     samples_a_second: float
-    """Since the last time this was told, all processes together."""
+    """Over the last seconds, all processes together."""
     seconds_left: float
     """To the last epoch allowed, at this speed; early stopping may end it sooner."""
     gpu_memory: int = 0
@@ -65,6 +65,8 @@ class Epoch:
     """At the end of the epoch."""
     seconds: float = 0.0
     """How long it took; never written into an artifact, which must not differ by it."""
+    again: bool = False
+    """Whether it is told once more, after ``Started``, by a training that goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)

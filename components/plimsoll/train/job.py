@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plimsoll.artifacts.files import checked_manifest, write_json
+from plimsoll.artifacts.examples import MANIFEST
+from plimsoll.artifacts.files import checked_manifest, read_json, write_json
+from plimsoll.errors import ArtifactError
 from plimsoll.train.config import TrainConfig
 
 FORMAT = "plimsoll.train-job/1"
@@ -32,6 +34,16 @@ class Job:
     """A model's folder whose weights are the first ones (fine-tuning); None: fresh weights."""
     module: str = ""
     """Source of the user's own network; empty unless ``config.model`` is ``module``."""
+
+    @property
+    def subject(self) -> str:
+        """What is trained, as a person knows it: the problem's name, or its label."""
+        try:
+            problem = read_json(self.examples / MANIFEST)["problem"]
+            return str(problem.get("name") or problem["label"])
+        except (ArtifactError, AttributeError, KeyError, OSError, TypeError):
+            # Damaged examples are refused where they are read.
+            return self.examples.name
 
     def write(self, folder: Path) -> Path:
         """Writes the job into a folder, and returns its file."""

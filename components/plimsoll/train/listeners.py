@@ -8,8 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 
-from plimsoll.artifacts.files import read_json
-from plimsoll.errors import ArtifactError
 from plimsoll.train import alerts
 from plimsoll.train.console import Console
 from plimsoll.train.events import Event, Listener, Stepped
@@ -92,20 +90,10 @@ def listeners_for(job: Job) -> tuple[Listener, ...]:
             listeners.append(Dispensable(Thinned(TensorBoard(job.logs)), "TensorBoard's files"))
         else:
             _say("no files for TensorBoard: the package tensorboard is not installed")
-    told = alerts.from_environment(_subject(job))
-    if told is not None:
-        listeners.append(told)
+    alerted = alerts.from_environment(job.subject, job.logs)
+    if alerted is not None:
+        listeners.append(alerted)
     return (*listeners, *trackers_for(job))
-
-
-def _subject(job: Job) -> str:
-    """Returns what is trained, as a person knows it: the problem's name, or its label."""
-    try:
-        problem = read_json(job.examples / "manifest.json")["problem"]
-        return str(problem["name"] or problem["label"])
-    except (ArtifactError, KeyError, OSError, TypeError):
-        # Damaged examples are refused where they are read.
-        return job.examples.name
 
 
 def _say(line: str) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import torch
 
-from plimsoll import errors
 from plimsoll.artifacts.files import folder_written_whole, write_json
 from plimsoll.artifacts.network import save_network
 from plimsoll.errors import PlimsollError
@@ -103,6 +102,8 @@ class _Teller:
 
 
 def _trained(job: Job, world: World, tell: _Teller, asked: list[int]) -> History:
+    if world.first and job.logs is not None:
+        failure_file.clear(job.logs)
     device = devices.settle(job.config, world)
     training: Training | None = None
     setting: Setting | None = None
@@ -150,17 +151,7 @@ def _leave_word(logs: Path | None, error: PlimsollError) -> None:
     # What ended this process because another one had ended says less than that one's error.
     if logs is None or (isinstance(error, LostProcessError) and failure_file.read_error(logs)):
         return
-    kinds = [kind.__name__ for kind in type(error).__mro__ if hasattr(errors, kind.__name__)]
-    write_json(
-        logs / failure_file.ERROR_FILE,
-        {
-            "kind": kinds[0],
-            "headline": error.headline,
-            "cause": error.cause,
-            "choices": list(error.choices),
-            "hint": error.hint,
-        },
-    )
+    failure_file.write_error(logs, error)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,17 @@ gradients. Which step is looked up at is the first process's word, so that all d
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from plimsoll.train.ranks import World
 
 SECONDS = 1.0
+SPEED_SECONDS = 10.0
+"""The speed is that of at least so many seconds, as soon as there are as many."""
+SHORTEST = 1e-9
+"""Seconds that no two looks are nearer to each other, for a clock of few digits."""
 MOST_TIMES = 8
 """A look is at most so many times further away than the last one: first steps are slow."""
 
@@ -28,7 +33,7 @@ class Look:
     save: bool
     """Whether it is time for a checkpoint."""
     samples_a_second: float
-    """Since the last look, in the first process's time."""
+    """Over the last ``SPEED_SECONDS`` or a little more, in the first process's time."""
 
 
 class Pulse:
@@ -48,14 +53,15 @@ class Pulse:
         self._stopping = stopping
         self._save_seconds = save_seconds
         self._batch_size = batch_size
-        self._seen_step, self._seen_at = 0, time.monotonic()
-        self._saved_at = self._seen_at
-        self._next, self._gap = 1, 1
+        self._looks: deque[tuple[int, float]] = deque()
+        """Step and second of the looks that the speed is taken from; pauses are left out."""
+        self._pauses = 0.0
+        self.begin(0)
 
     def begin(self, step: int) -> None:
         """Begins at a step: the one after it is looked at."""
-        self._seen_step, self._seen_at = step, time.monotonic()
-        self._saved_at = self._seen_at
+        self._saved_at = time.monotonic()
+        self._looks = deque([(step, self._saved_at - self._pauses)])
         self._next, self._gap = step + 1, 1
 
     def due(self, step: int) -> bool:
@@ -71,16 +77,17 @@ class Pulse:
         """
         total, stops = self._world.summed(losses, float(self._stopping()))
         now = time.monotonic()
-        seconds, steps = max(now - self._seen_at, 1e-9), step - self._seen_step
+        last_step, last_at = self._looks[-1]
+        seconds, steps = max(now - self._pauses - last_at, SHORTEST), step - last_step
         save = bool(self._save_seconds) and now - self._saved_at >= self._save_seconds
         gap = max(1, min(int(SECONDS * steps / seconds), MOST_TIMES * self._gap))
         save, self._gap = self._world.from_first([save, gap])
-        self._seen_step, self._seen_at, self._next = step, now, step + self._gap
+        self._next = step + self._gap
         return Look(
             losses=total,
             stop=stops > 0,
             save=save,
-            samples_a_second=steps * self._batch_size / seconds,
+            samples_a_second=self._speed(step, now - self._pauses),
         )
 
     def saved(self) -> None:
@@ -89,4 +96,11 @@ class Pulse:
 
     def paused(self, seconds: float) -> None:
         """Leaves seconds out of the speed: those of evaluating and saving."""
-        self._seen_at += seconds
+        self._pauses += seconds
+
+    def _speed(self, step: int, at: float) -> float:
+        self._looks.append((step, at))
+        while at - self._looks[1][1] >= SPEED_SECONDS:
+            self._looks.popleft()
+        first_step, first_at = self._looks[0]
+        return (step - first_step) * self._batch_size / max(at - first_at, SHORTEST)

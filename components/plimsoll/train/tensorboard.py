@@ -34,6 +34,7 @@ class TensorBoard:
         self._writers: dict[str, EventFileWriter] = {}
         self._steps_an_epoch = 1
         self._epoch_ended = 0
+        self._appends = False
 
     def told(self, event: Event) -> None:
         """Writes what an event says, and hands it to the system at once."""
@@ -45,7 +46,7 @@ class TensorBoard:
                 # Its epoch told the loss already.
                 values = {tag: values[tag] for tag in values if tag not in _OF_EPOCH}
             self._write("train", event.step, values)
-        elif isinstance(event, Epoch):
+        elif isinstance(event, Epoch) and not (event.again and self._appends):
             step = event.number * self._steps_an_epoch
             self._epoch_ended = step
             train = dict(zip(_OF_EPOCH, (event.train_loss, event.learning_rate), strict=True))
@@ -60,6 +61,8 @@ class TensorBoard:
 
         self._close()
         self._steps_an_epoch = event.steps_an_epoch
+        # What was told here before is drawn already.
+        self._appends = any(self._folder.glob("eval/events.out.tfevents.*"))
         for split in SPLITS:
             self._writers[split] = EventFileWriter(str(self._folder / split))
         if event.resumed_at:

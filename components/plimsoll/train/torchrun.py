@@ -17,6 +17,7 @@ from typing import IO
 
 import plimsoll
 from plimsoll.errors import StepError
+from plimsoll.train import alerts
 from plimsoll.train.failure_file import clear, read_error
 from plimsoll.train.job import Job
 from plimsoll.train.stopping import die_with_parent, leave, on_signals
@@ -54,8 +55,9 @@ def run(job: Job, processes: int) -> None:
         if ended.signal:
             raise leave(ended.signal)
         if ended.code:
-            # Who was killed left no word; what the others left is that they lost it.
-            raise killed(ended.tail) or read_error(logs) or exited(ended.code, ended.tail)
+            with alerts.of_other_processes(job.subject, logs):
+                # Who was killed left no word; what the others left is that they lost it.
+                raise killed(ended.tail) or read_error(logs) or exited(ended.code, ended.tail)
 
 
 def command(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from plimsoll import __version__
+from plimsoll.artifacts.examples import MANIFEST
 from plimsoll.artifacts.files import read_json, write_json
 from plimsoll.errors import ArtifactError, EnvironmentBuildError
 from plimsoll.train.events import Ended, Epoch, Event, Listener, Saved, Started, Stepped
@@ -107,6 +108,7 @@ class Beside:
         self._thread: threading.Thread | None = None
         self._failed = threading.Event()
         self._warned = threading.Lock()
+        self._appends = False
 
     def told(self, event: Event) -> None:
         """Takes an event, and waits for nothing but the end."""
@@ -143,12 +145,13 @@ class Beside:
     def _tell(self, tracker: Tracker, event: Event, epochs: list[Epoch]) -> None:
         if isinstance(event, Started):
             ids = RunIds(self._job.checkpoints)
-            run = tracker.start(
-                subject(self._job, event), event, ids.get(self._name) if event.resumed_at else ""
-            )
+            known = ids.get(self._name) if event.resumed_at else ""
+            run = tracker.start(subject(self._job, event), event, known)
             ids.put(self._name, run)
+            self._appends = bool(run) and run == known
         elif isinstance(event, Epoch):
-            tracker.epoch(event)
+            if not (event.again and self._appends):
+                tracker.epoch(event)
         elif isinstance(event, Stepped):
             tracker.speed(event)
         elif isinstance(event, Ended):
@@ -197,14 +200,12 @@ _WRITING = threading.Lock()
 def subject(job: Job, started: Started) -> Subject:
     """Returns what trackers tell of a training."""
     try:
-        manifest = read_json(job.examples / "manifest.json")
-        problem = manifest.get("problem") or {}
+        manifest = read_json(job.examples / MANIFEST)
     except (ArtifactError, OSError):
         # Damaged examples are refused where they are read.
-        manifest, problem = {}, {}
-    name = str(problem.get("name") or problem.get("label") or job.examples.name)
+        manifest = {}
     return Subject(
-        name=name,
+        name=job.subject,
         facts={
             "plimsoll.model": started.model,
             "plimsoll.task": started.task,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -54,6 +55,8 @@ class Training:
         """
         self._resume()
         self._tell(self._started())
+        for epoch in self._progress.epochs:
+            self._tell(EpochTold(**dataclasses.asdict(epoch), again=True))
         self._pulse.begin(self._progress.step)
         while not self._over:
             self._epoch()
@@ -214,15 +217,8 @@ class Training:
         )
         progress.epochs.append(epoch)
         check_moves(progress.epochs, self._config)
-        self._tell(
-            EpochTold(
-                number=number,
-                train_loss=epoch.train_loss,
-                eval_loss=epoch.eval_loss,
-                learning_rate=epoch.learning_rate,
-                seconds=time.monotonic() - self._begun,
-            )
-        )
+        seconds = time.monotonic() - self._begun
+        self._tell(EpochTold(**dataclasses.asdict(epoch), seconds=seconds))
         every = self._config.checkpoint_steps
         look = self._pulse.look(progress.step, float(self._steps.total))
         self._tell(self._stepped(look, number, epoch.train_loss))

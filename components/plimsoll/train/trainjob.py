@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from plimsoll.errors import PlimsollError, StepError
+from plimsoll.train import alerts
 from plimsoll.train.cluster import Cluster, Found
 from plimsoll.train.cluster_answers import UnreachableError
 from plimsoll.train.failure_file import clear, read_error
@@ -59,7 +60,9 @@ def run(job: Job, config: LauncherConfig) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="plimsoll-trainjob-") as folder:
         # What ended the nodes' training comes among its logs, whoever wants these.
-        _run(dataclasses.replace(job, logs=job.logs or Path(folder)), config)
+        logs = job.logs or Path(folder)
+        with alerts.of_other_processes(job.subject, logs):
+            _run(dataclasses.replace(job, logs=logs), config)
 
 
 def _run(job: Job, config: LauncherConfig) -> None:
@@ -98,6 +101,8 @@ class _Following:
         if not self._found_again():
             self._make()
         last = self._wait()
+        # An earlier training's word may have been brought here before this one removed it.
+        clear(self.logs)
         self.storage.mirror(LOGS, self.logs, ended=True)
         if last.condition == "Failed":
             self._failed(last)
