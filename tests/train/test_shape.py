@@ -1,6 +1,7 @@
 """Networks of every family, chosen for examples of every shape, learn and answer."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -183,6 +184,15 @@ def test_a_network_of_ones_own_learns_and_comes_back_the_same(plain_examples, tm
     assert np.array_equal(network.predict(again, again.config, rows), first)
 
 
+def test_the_network_of_the_documentation_learns(plain_examples):
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text("utf-8")
+    source = page.split("```python\n")[1].split("```")[0]
+    chosen = shape.shape_for(plain_examples, TrainConfig(model="module"), source)
+    module = shape.fresh_network(chosen, 0)
+    before = stepped(module, plain_examples)
+    assert stepped(module, plain_examples) < before
+
+
 BODY = "import torch\nfrom torch import nn\n\n\n"
 MODULE = BODY + "class M(nn.Module):\n{own}\n\n\ndef build(inputs):\n    return M(inputs)\n"
 INIT = (
@@ -212,6 +222,11 @@ def own(answer, init=INIT):
         (own("self.layer(numeric) / 0"), "NaN or infinity before any training"),
         (own("self.layer(numeric).long()"), "not floats"),
         (own("self.layer(categorical)"), r"forward raised RuntimeError in line 10: return"),
+        (
+            own("self.layer(categorical[:, 7])"),
+            r"given numeric of shape \(8, 2\) and categorical of shape \(8, 5\)"
+            r"(.|\n)*several indices a row: categorical.split",
+        ),
         (own("self.layer(numeric - numeric.mean(0))"), "by the rows that stand beside it"),
         (
             own(

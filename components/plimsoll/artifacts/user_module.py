@@ -76,6 +76,16 @@ def source_of(module: str) -> str:
     return source
 
 
+def check_source(module: str) -> None:
+    """Reads a network's text without running it; an import path is left to who can import it.
+
+    Raises:
+        ConfigError: if the text is not Python.
+    """
+    if module.strip() and not _PATH.fullmatch(module.strip()):
+        _called(lambda: ast.parse(module), "the network's file", "")
+
+
 def build_module(source: str, inputs: NetworkInputs) -> nn.Module:
     """Runs a network's source in a namespace of its own, and returns what ``build`` makes.
 

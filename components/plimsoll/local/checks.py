@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll import problem
+from plimsoll.artifacts import user_module
 from plimsoll.errors import UsageError
 from plimsoll.ingest import config as ingest_config
 from plimsoll.train import config as train_config
@@ -25,6 +26,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "gate_config": gate_config.parse,
     "transform_config": transform_config.parse,
     "train_config": train_config.parse,
+    "module": user_module.check_source,
     "launcher": launcher_config.check_launcher,
     "launcher_config": launcher_config.parse,
     "tune_config": tune_config.parse,

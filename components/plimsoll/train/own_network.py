@@ -79,10 +79,24 @@ def _answered(
     network: Network, source: str, numeric: torch.Tensor, categorical: torch.Tensor
 ) -> torch.Tensor:
     with torch.no_grad():
-        answers = run_forward(network, source, numeric, categorical)
+        try:
+            answers = run_forward(network, source, numeric, categorical)
+        except ConfigError as error:
+            raise ConfigError(
+                error.headline,
+                cause=f"{error.cause}\nit was given numeric of shape {tuple(numeric.shape)} and "
+                f"categorical of shape {tuple(categorical.shape)}",
+                hint=_hint(network.config),
+            ) from error
     if not isinstance(answers, torch.Tensor):
         raise ConfigError(f"the network of your own answers {type(answers).__name__}, not a tensor")
     return answers
+
+
+def _hint(config: NetworkConfig) -> str:
+    if set(config.widths) <= {1}:
+        return ""
+    return "some columns take several indices a row: categorical.split(inputs.widths, dim=1)"
 
 
 def _check_answers(answers: torch.Tensor, config: NetworkConfig, rows: int) -> None:
