@@ -118,6 +118,21 @@ def test_a_gate_exits_with_1(tmp_path):
         (["run", "training", "stray"], "unexpected argument 'stray'"),
         (["run", "training", "--data", "a", "--force", "perhaps"], "not true or false"),
         (["run", "training", "--data", "a", "--problem", "none.yaml"], "cannot be read"),
+        (
+            ["run", "training", "--data", "a", "--problem", "{label: y, columns: {a: categorial}}"],
+            "did you mean 'categorical'?",
+        ),
+        (
+            [
+                "run",
+                "data",
+                "--data",
+                "a",
+                "--problem",
+                "{label: y, columns: {a: {kind: bins, bin: 8}}}",
+            ],
+            "did you mean 'bins'?",
+        ),
         (["run", f"{PIPELINES}:two_step"], "did you mean 'two_steps'?"),
         (["run", f"{PIPELINES}:two_steps", "--times", "1.5"], "not a whole number"),
         (["run", f"{PIPELINES}:letters", "--x", "nan"], "finite numbers only"),

@@ -47,6 +47,7 @@ def check_texts(arguments: Mapping[str, Any]) -> None:
     """
     if any({"label", "problem", *names} <= arguments.keys() for names in _OURS):
         asked = problem.parse(arguments["problem"], label=arguments["label"])
+        transform_config.treatments("problem", asked.columns)
         if asked.features and "features_config" in arguments:
             _check_repository(asked.features.repo)
         for name, read in _READERS.items():
