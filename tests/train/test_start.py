@@ -81,7 +81,7 @@ def gone_on(folder, shape):
     return network
 
 
-@pytest.mark.parametrize("numbers", ["bins", "periodic", "plain"])
+@pytest.mark.parametrize("numbers", ["bins", "embedded", "periodic", "plain"])
 @pytest.mark.parametrize("family", ["linear", "mlp", "tabm", "dcn"])
 def test_it_answers_as_the_model_did_before_a_step_is_taken(tmp_path, family, numbers):
     text = f'{SMALL}, "model": "{family}", "numbers": "{numbers}", "members": 4}}'
@@ -149,6 +149,14 @@ def test_another_network_than_the_models_is_refused(tmp_path, text, said):
     with pytest.raises(ConfigError, match="another network") as raised:
         start.config_for(configs.parse(text), folder)
     assert said in raised.value.cause
+
+
+def test_how_many_numbers_are_made_of_a_column_is_the_models(tmp_path):
+    _, folder = model(tmp_path, SMALL + ', "number_width": 3}')
+    assert start.config_for(configs.parse(""), folder).number_width == 3
+    with pytest.raises(ConfigError, match="another network") as raised:
+        start.config_for(configs.parse('{"number_width": 5}'), folder)
+    assert "number_width: train_config says 5, the model has 3" in raised.value.cause
 
 
 def test_knobs_of_other_families_are_not_looked_at(tmp_path):

@@ -108,9 +108,16 @@ def test_one_process_at_a_time(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("model", ["linear", "mlp", "tabm", "dcn", "module"])
+def test_what_ships_lies_within_the_space_that_ships_and_is_tried_first(tmp_path, model):
+    base = TrainConfig(model=model)
+    drawn = Search(tmp_path, spaces.read("", base), TuneConfig()).next()
+    assert drawn.config == base
+
+
 def test_what_the_config_says_is_tried_first(tmp_path):
     base = TrainConfig(model="mlp", dropout=0.25)
-    text = "{dropout: {low: 0, high: 0.5}, hidden: [[512, 256], [64]], bins: {low: 8, high: 32}}"
+    text = "{dropout: {low: 0, high: 0.5}, hidden: [[256, 256], [64]], bins: {low: 8, high: 32}}"
     search = Search(tmp_path, spaces.read(text, base), TuneConfig())
 
     drawn = search.next()

@@ -61,6 +61,7 @@ def test_only_what_has_an_effect_on_a_model_is_drawn():
     boosting = drawn(space, {"model": "boosting"})
     periodic = drawn(space, {"model": "mlp", "numbers": "periodic"})
     bins = drawn(space, {"model": "dcn", "numbers": "bins"})
+    embedded = drawn(space, {"model": "mlp", "numbers": "embedded"})
 
     assert set(boosting) == {"model", "tree_rate", "leaves"}
     assert "frequencies" in periodic
@@ -68,6 +69,7 @@ def test_only_what_has_an_effect_on_a_model_is_drawn():
     assert "members" not in periodic
     assert {"bins", "crosses"} <= set(bins)
     assert "frequencies" not in bins
+    assert "bins" in embedded
     assert space.config(bins).model == "dcn"
 
 
@@ -102,7 +104,7 @@ def test_only_what_has_an_effect_on_a_model_is_drawn():
         ("{model: [mlp, auto]}", "auto is not a model"),
         ("{members: [4, 8]}", "no effect on mlp"),
         ("{model: [boosting], dropout: [0.1]}", "no effect on boosting"),
-        ("{numbers: [plain], bins: [4]}", "with numbers 'bins'"),
+        ("{numbers: [plain], bins: [4]}", "with numbers bins or embedded"),
     ],
 )
 def test_a_space_that_does_not_hold_is_refused(text, said):

@@ -26,7 +26,7 @@ def evaluate(
         dataset: The raw rows, for slices and for the requests that warm a server up.
         examples: The transformed rows.
         transform: What makes examples of raw rows.
-        model: Weights, network, and what the baseline answers.
+        model: A model of any family, and what gradient boosting answers.
         schema: The schema, which goes into the package.
         statistics: The reference for drift, which goes into the package.
         package: The model package: what is deployed, and nothing else.

@@ -44,13 +44,18 @@ _KNOBS = {
     "numbers": "numbers",
     "hidden": "hidden",
     "frequencies": "frequencies",
+    "number_width": "number_width",
     "members": "members",
     "crosses": "crosses",
 }
 """Parts of the shape that train_config chooses -> its knob."""
-_ONLY = {"frequencies": ("numbers", "periodic"), "members": ("family", "tabm")}
-_ONLY |= {"crosses": ("family", "dcn")}
-"""Parts of the shape that mean something only where another part is so."""
+_ONLY = {
+    "frequencies": ("numbers", ("periodic",)),
+    "number_width": ("numbers", ("embedded", "periodic")),
+    "members": ("family", ("tabm",)),
+    "crosses": ("family", ("dcn",)),
+}
+"""Parts of the shape that mean something only where another part is one of these."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,7 +281,7 @@ def _parts(kept: NetworkConfig) -> list[tuple[str, str]]:
     if kept.family == "linear":
         del parts["hidden"]
     for part, (other, wanted) in _ONLY.items():
-        if getattr(kept, other) != wanted:
+        if getattr(kept, other) not in wanted:
             del parts[part]
     return list(parts.items())
 

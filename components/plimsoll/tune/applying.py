@@ -29,6 +29,7 @@ _MODELS = {
     "crosses": ("dcn",),
     "numbers": _OURS,
     "bins": _OURS,
+    "number_width": _OURS,
     "frequencies": _OURS,
     "frequency_spread": _OURS,
     "embedding": _OURS,
@@ -40,8 +41,13 @@ _MODELS = {
     "class_weights": (*NETWORKS, "boosting"),
 }
 """Knob -> the models that it has an effect on; the others: every network."""
-_FORMS = {"bins": "bins", "frequencies": "periodic", "frequency_spread": "periodic"}
-"""Knob -> what ``numbers`` must be for it to have an effect."""
+_FORMS = {
+    "bins": ("bins", "embedded"),
+    "number_width": ("embedded", "periodic"),
+    "frequencies": ("periodic",),
+    "frequency_spread": ("periodic",),
+}
+"""Knob -> what ``numbers`` must be, one of these, for it to have an effect."""
 
 
 def applies(name: str, model: str, numbers: str) -> bool:
@@ -54,10 +60,10 @@ def applies(name: str, model: str, numbers: str) -> bool:
     """
     if name == "model":
         return True
-    return model in _MODELS.get(name, NETWORKS) and _FORMS.get(name, numbers) == numbers
+    return model in _MODELS.get(name, NETWORKS) and numbers in _FORMS.get(name, (numbers,))
 
 
 def why_not(name: str) -> str:
     """Says what a knob has an effect on."""
-    form = f" with numbers {_FORMS[name]!r}" if name in _FORMS else ""
+    form = f" with numbers {' or '.join(_FORMS[name])}" if name in _FORMS else ""
     return f"it has one on {', '.join(_MODELS.get(name, NETWORKS))}{form}"

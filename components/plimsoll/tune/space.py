@@ -128,8 +128,8 @@ def default(base: TrainConfig) -> dict[str, Any]:
 
 
 _USUAL: dict[str, Any] = {
-    "numbers": {CHOICES: ["bins", "periodic"]},
-    "hidden": {CHOICES: [[128], [256, 128], [512, 256], [512, 256, 128]]},
+    "numbers": {CHOICES: ["embedded", "bins", "periodic"]},
+    "hidden": {CHOICES: [[128], [256, 256], [512, 256], [512, 256, 128]]},
     "dropout": {"low": 0.0, "high": 0.6},
     "bins": {"low": 8, "high": 48, "step": 8},
     "frequencies": {"low": 8, "high": 48, "step": 8},
