@@ -113,10 +113,6 @@ def test_a_gate_exits_with_1(tmp_path):
             ["run", "training", "--data", "a", "--label", "y", "--module", "def build(x)\n  3"],
             "the network's file is not Python: line 1",
         ),
-        (
-            ["run", "training", "--data", "a", "--label", "y", "--module", "a.b:build"],
-            "the train config does not ask for it",
-        ),
         (["run", "training", "--data"], "--data needs a value"),
         (["run", "training", "--data", "a", "--data", "b"], "given twice"),
         (["run", "training", "stray"], "unexpected argument 'stray'"),

@@ -5,7 +5,6 @@ An environment takes seconds to start; a misspelt field of the problem file is k
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -54,18 +53,6 @@ def check_texts(arguments: Mapping[str, Any]) -> None:
         for name, read in _READERS.items():
             if name in arguments:
                 read(arguments[name])
-        if arguments.get("module"):
-            _check_module_is_used(arguments.get("train_config", ""))
-
-
-def _check_module_is_used(text: str) -> None:
-    model = train_config.TrainConfig().model
-    if model not in ("auto", "module") and "model" not in json.loads(text or "{}"):
-        raise UsageError(
-            "--module gives a network of your own, and the train config does not ask for it",
-            cause=f"where it names no model, that is {model}",
-            hint="""--train-config '{"model": "module"}'""",
-        )
 
 
 def _check_repository(repo: str) -> None:
