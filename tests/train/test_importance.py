@@ -3,7 +3,11 @@ import pytest
 
 from plimsoll.artifacts.examples import Batch
 from plimsoll.artifacts.transform import CategoricalOutput
-from plimsoll.train.importance import Places, columns_of, importance, loss
+from plimsoll.errors import ConfigError
+from plimsoll.train import core
+from plimsoll.train.config import TrainConfig
+from plimsoll.train.importance import Positions, columns_of, measured
+from train import made_examples
 
 RANDOM = np.random.default_rng(5)
 ROWS = 400
@@ -22,16 +26,20 @@ def predict(batch):
 
 
 COLUMNS = {
-    "used": Places(numeric=(0,)),
-    "idle": Places(numeric=(1, 2), categorical=(0,)),
-    "little": Places(categorical=(1,)),
+    "used": Positions(numeric=(0,)),
+    "idle": Positions(numeric=(1, 2), categorical=(0,)),
+    "little": Positions(categorical=(1,)),
 }
+
+
+def leaned(model, batch, task="binary", **asked):
+    return measured(model, batch, COLUMNS, task=task, **asked)
 
 
 def test_what_a_model_leans_on_comes_first_and_what_it_ignores_is_nothing():
     batch = rows()
     before = batch.numeric.copy()
-    found = importance(predict, batch, COLUMNS)
+    found = leaned(predict, batch)
     assert found[0].column == "used"
     assert found[0].rise > 0.5
     idle = next(item for item in found if item.column == "idle")
@@ -41,23 +49,46 @@ def test_what_a_model_leans_on_comes_first_and_what_it_ignores_is_nothing():
 
 def test_the_same_seed_gives_the_same_and_fewer_rows_do():
     batch = rows()
-    assert importance(predict, batch, COLUMNS) == importance(predict, batch, COLUMNS)
+    assert leaned(predict, batch) == leaned(predict, batch)
     seen = []
 
     def counted(some):
         seen.append(len(some.label))
         return predict(some)
 
-    importance(counted, batch, COLUMNS, most=100, repeats=1)
+    leaned(counted, batch, most=100, repeats=1)
     assert set(seen) == {100}
 
 
-def test_a_regression_is_measured_by_squared_error():
-    batch = rows()._replace(label=np.zeros(ROWS, np.float32))
-    found = importance(lambda some: some.numeric[:, 1].astype(float), batch, COLUMNS)
-    assert abs(found[0].rise) < 1e-9
-    assert loss(np.array([1.0, 3.0]), np.array([1.0, 1.0])) == 2.0
-    assert loss(np.array([[0.5, 0.5]]), np.array([1])) == pytest.approx(np.log(2))
+def test_a_regression_is_measured_in_the_unit_of_its_label():
+    batch = rows()
+    batch = batch._replace(label=10 * batch.numeric[:, 1])
+    found = leaned(lambda some: 10.0 * some.numeric[:, 1], batch, task="regression")
+    assert found[0].column == "idle"
+    # Of normal values with deviation 10 those of two rows lie so far apart.
+    assert found[0].rise == pytest.approx(10 * np.sqrt(2), rel=0.1)
+    assert {item.rise for item in found[1:]} == {0.0}
+
+
+@pytest.mark.parametrize(("model", "task"), [("boosting", "binary"), ("linear", "regression")])
+def test_the_report_tells_it_where_it_is_asked_for(tmp_path, model, task):
+    made_examples.write(tmp_path / "examples", task)
+    pages = []
+    for wanted in (True, False):
+        folder = tmp_path / str(wanted)
+        outputs = core.Outputs(
+            model=folder / "model", report=folder / "report.html", logs=folder / "logs"
+        )
+        config = TrainConfig(model=model, epochs=2, trees=5, threads=1, importance=wanted)
+        core.train_examples(tmp_path / "examples", outputs, config)
+        pages.append(outputs.report.read_text("utf-8"))
+    assert "What the model leans on" in pages[0]
+    assert "What the model leans on" not in pages[1]
+
+
+def test_it_is_either_asked_for_or_not():
+    with pytest.raises(ConfigError, match="importance must be true or false"):
+        TrainConfig(importance="yes")
 
 
 def test_outputs_are_gathered_by_the_column_that_they_are_made_of():
@@ -67,9 +98,9 @@ def test_outputs_are_gathered_by_the_column_that_they_are_made_of():
         CategoricalOutput("at.day_of_week", 9),
     )  # fmt: skip
     assert columns_of(numeric, categorical) == {
-        "x": Places((0, 1), (0,)),
-        "at": Places((2, 3), (4,)),
-        "b": Places((4, 5)),
-        "t.no": Places((6,)),
-        "tags": Places((), (1, 2, 3)),
+        "x": Positions((0, 1), (0,)),
+        "at": Positions((2, 3), (4,)),
+        "b": Positions((4, 5)),
+        "t.no": Positions((6,)),
+        "tags": Positions((), (1, 2, 3)),
     }

@@ -85,6 +85,10 @@ class Examples(Header):
         """Returns shape (rows,): int64 class indices, or float32 values for regression."""
         return self._array(split, "label")
 
+    def batch(self, split: str) -> Batch:
+        """Returns all rows of a split, mapped."""
+        return Batch(self.numeric(split), self.categorical(split), self.label(split))
+
     def _array(self, split: str, name: str) -> NDArray[Any]:
         if split not in self.rows:
             raise DataError(

@@ -104,6 +104,9 @@ class TrainConfig:
     """Fewest rows of a leaf of gradient boosting; fewer where there are few rows."""
     tree_columns: float = 1.0
     """Share of the columns that a tree of gradient boosting may split, above 0 and at most 1."""
+    importance: bool = False
+    """Whether the report tells how much the model leans on each column: the rise of the eval loss
+    once the column's values are dealt out anew."""
     seed: int = 0
     """Seed of weights, batches and dropout."""
     threads: int = 0
@@ -124,6 +127,11 @@ class TrainConfig:
         for name in ("frequency_spread", "tree_rate"):
             _check_number(name, getattr(self, name), 0)
         _check_number("tree_columns", self.tree_columns, 0, below=math.nextafter(1, 2))
+        if not isinstance(self.importance, bool):
+            raise ConfigError(
+                "train config: importance must be true or false",
+                cause=f"it is {self.importance!r}",
+            )
         for name in ("learning_rate", "frequency_spread", "tree_columns"):
             if getattr(self, name) == 0:
                 raise ConfigError(f"train config: {name} must be above 0")

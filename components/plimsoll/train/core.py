@@ -28,8 +28,8 @@ from plimsoll.artifacts.files import (
 )
 from plimsoll.artifacts.user_module import source_of
 from plimsoll.artifacts.witness import METADATA_KEY
+from plimsoll.train import importance, pictures, report
 from plimsoll.train import launcher_config as launchers
-from plimsoll.train import pictures, report
 from plimsoll.train.candidates import Asked, Places, Trained, Trials, try_all
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.kept_checkpoints import kept_until_done
@@ -84,7 +84,8 @@ def train_examples(
         trials = try_all(source, config, asked, places, say)
         best = trials.best(config.model)
         write_model(outputs.model, trials, best)
-        told = report.told(source, trials, best)
+        leaned = importance.on_eval(source, best.folder, config.seed) if config.importance else ()
+        told = report.told(source, trials, best, leaned)
         write_text(outputs.report, pictures.training_page(told).html())
     return {
         "notes": notes(source, trials, best),

@@ -1,7 +1,8 @@
 """How much a model's answers lean on each column: permutation importance (Breiman, 2001).
 
 A column's values are dealt out anew among the rows; the more the loss rises, the more the model
-leans on the column. Columns that tell the same stand in for each other, and then both look small.
+leans on the column. Columns that tell the same stand in for each other, and then both look small;
+a cross of columns stands for itself.
 """
 
 from __future__ import annotations
@@ -9,19 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.artifacts.examples import Batch
+from plimsoll.artifacts.examples import Batch, Examples
+from plimsoll.artifacts.model import open_model
 from plimsoll.artifacts.transform import CategoricalOutput
+from plimsoll.train.blending import loss_of
 
 ROWS = 20_000
 """Rows that are looked at, evenly spread over the split."""
 REPEATS = 3
-LEAST_SHARE = 1e-12
-"""A class's probability counts as no less, so that a loss stays finite."""
+"""How often each column is dealt out."""
 _MADE = re.compile(
     r"\.(missing|category|time_of_day|day_of_year|day_of_week|day_of_month|month|hour"
     r"|elapsed_days|sin|cos|\d+)_*$"
@@ -32,7 +34,7 @@ Predict = Callable[[Batch], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class Places:
+class Positions:
     """Where a column stands in the arrays."""
 
     numeric: tuple[int, ...] = ()
@@ -45,16 +47,32 @@ class Importance:
 
     column: str
     rise: float
-    """Of the loss: nats a row, or squared units of the label; about 0: the column is not used."""
+    """Of the eval loss: nats a row, or of the root mean squared error in the label's unit; about
+    0: the column is not used."""
     spread: float
     """Standard deviation over the repeats."""
 
 
-def importance(
+def on_eval(source: Examples, model: Path, seed: int) -> tuple[Importance, ...]:
+    """Measures how much a model leans on each raw column, on the eval split, the most first.
+
+    Args:
+        source: The examples.
+        model: The model's folder, of any family.
+        seed: Of the dealing.
+    """
+    columns = columns_of(source.numeric_names, source.categorical_outputs)
+    return measured(
+        open_model(model).predict, source.batch("eval"), columns, task=source.task, seed=seed
+    )
+
+
+def measured(
     predict: Predict,
     rows: Batch,
-    columns: Mapping[str, Places],
+    columns: Mapping[str, Positions],
     *,
+    task: str,
     repeats: int = REPEATS,
     most: int = ROWS,
     seed: int = 0,
@@ -65,26 +83,28 @@ def importance(
         predict: The model.
         rows: Rows that it was not trained on, eval's say; at least one.
         columns: What is dealt out together: see ``columns_of``.
+        task: ``binary``, ``multiclass`` or ``regression``.
         repeats: How often each is dealt out.
         most: Rows that are looked at.
         seed: Of the dealing.
     """
     step = max(1, -(-len(rows.label) // most))
     some = Batch(*(np.array(array[::step]) for array in rows))
-    usual = loss(predict(some), some.label)
+    usual = loss_of(task, some.label, predict(some))
     found = []
-    for number, (name, places) in enumerate(columns.items()):
+    for number, (name, positions) in enumerate(columns.items()):
         rises = []
         for repeat in range(repeats):
             order = np.random.default_rng([seed, number, repeat]).permutation(len(some.label))
-            rises.append(loss(predict(_dealt(some, places, order)), some.label) - usual)
+            answers = predict(_dealt(some, positions, order))
+            rises.append(loss_of(task, some.label, answers) - usual)
         found.append(Importance(name, float(np.mean(rises)), float(np.std(rises))))
     return tuple(sorted(found, key=lambda item: (-item.rise, item.column)))
 
 
 def columns_of(
     numeric: Sequence[str], categorical: Sequence[CategoricalOutput]
-) -> dict[str, Places]:
+) -> dict[str, Positions]:
     """Returns where each raw column stands, by the names of the outputs that are made of it.
 
     Args:
@@ -99,25 +119,17 @@ def columns_of(
         places = range(start, start + output.width)
         found.setdefault(_source(output.name), ([], []))[1].extend(places)
         start += output.width
-    return {name: Places(tuple(some), tuple(others)) for name, (some, others) in found.items()}
+    return {name: Positions(tuple(some), tuple(others)) for name, (some, others) in found.items()}
 
 
-def loss(answers: NDArray[np.float64], labels: NDArray[Any]) -> float:
-    """Returns the mean loss of answers: log loss of probabilities, squared error of values."""
-    if answers.ndim == 1:
-        return float(np.square(answers - labels).mean())
-    chosen = answers[np.arange(len(labels)), labels.astype(np.int64)]
-    return float(-np.log(np.maximum(chosen, LEAST_SHARE)).mean())
-
-
-def _dealt(rows: Batch, places: Places, order: NDArray[np.int64]) -> Batch:
+def _dealt(rows: Batch, positions: Positions, order: NDArray[np.int64]) -> Batch:
     numeric, categorical = rows.numeric, rows.categorical
-    if places.numeric:
+    if positions.numeric:
         numeric = numeric.copy()
-        numeric[:, places.numeric] = numeric[order][:, places.numeric]
-    if places.categorical:
+        numeric[:, positions.numeric] = rows.numeric[:, positions.numeric][order]
+    if positions.categorical:
         categorical = categorical.copy()
-        categorical[:, places.categorical] = categorical[order][:, places.categorical]
+        categorical[:, positions.categorical] = rows.categorical[:, positions.categorical][order]
     return Batch(numeric, categorical, rows.label)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from plimsoll.pictures.cells import signed_bar
 from plimsoll.pictures.charts import (
     badge,
+    bar_chart,
     cards,
     facts,
     line_chart,
@@ -18,6 +19,7 @@ from plimsoll.pictures.charts import (
 from plimsoll.pictures.markup import Html, joined
 from plimsoll.pictures.page import Page
 from plimsoll.train.history import History
+from plimsoll.train.importance import Importance
 
 BOOSTING, BLEND = "boosting", "blend"
 NEAR = 0.02
@@ -67,6 +69,8 @@ class Told:
     """Epochs without a lower eval loss after which the chosen network stops."""
     weighted: bool = False
     """Whether classes weigh in the losses by epoch, which then compare with no others."""
+    importances: Sequence[Importance] = ()
+    """How much the chosen one leans on each column, the most first; none: it was not measured."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """How the chosen one was trained, by what it is called."""
     notes: Sequence[str] = ()
@@ -89,6 +93,8 @@ def training_page(told: Told) -> Page:
         made.add("Losses", _losses(told, told.history), _about_losses(told, told.history))
     if len(told.candidates) > 1:
         _add_candidates(made, told, auto=auto)
+    if told.importances:
+        _add_importances(made, told)
     if told.facts:
         made.add("How it was trained", facts(told.facts))
     if told.history is not None and told.history.epochs:
@@ -250,6 +256,27 @@ def _candidates(told: Told) -> Html:
         row.append(joined([settings, badge(item.note) if item.note else ""]))
         rows.append(row)
     return table([*headers, "parameters", "best epoch", "settings"], rows)
+
+
+def _add_importances(made: Page, told: Told) -> None:
+    made.add(
+        "What the model leans on",
+        bar_chart(
+            [item.column for item in told.importances],
+            {"": [item.rise for item in told.importances]},
+            value_label=f"rise of the eval {_loss_name(told)}",
+            horizontal=True,
+        ),
+        "A column's values are dealt out anew among the rows of the eval split: how much the loss "
+        "rises. Columns that tell the same stand in for each other, and then both look small.",
+    )
+    made.add_bare(
+        "",
+        table(
+            ["column", f"rise of the eval {_loss_name(told)}", "spread of the repeats"],
+            [[item.column, item.rise, item.spread] for item in told.importances],
+        ),
+    )
 
 
 def _said(value: object) -> str:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from plimsoll.artifacts.examples import Examples
 from plimsoll.train.candidates import Trained, Trials
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.history import Epoch, History
+from plimsoll.train.importance import Importance
 from plimsoll.train.pictures import Candidate, Told
 
 _SHOWN = ("numbers", "hidden", "members", "crosses", "bins", "leaves")
 """Knobs in which candidates of one family differ."""
 
 
-def told(source: Examples, trials: Trials, best: Trained) -> Told:
+def told(
+    source: Examples, trials: Trials, best: Trained, importances: Sequence[Importance] = ()
+) -> Told:
     """Returns what the page tells.
 
     Args:
         source: The examples.
         trials: All that was tried.
         best: The one that goes on.
+        importances: How much it leans on each column, the most first; none: it was not measured.
     """
     return Told(
         label=source.problem.label,
@@ -30,6 +35,7 @@ def told(source: Examples, trials: Trials, best: Trained) -> Told:
         history=_history(best),
         patience=best.config.patience,
         weighted=best.config.class_weights != "none",
+        importances=importances,
         facts=_facts(source, best),
         notes=[f"Left out, as the time budget was spent: {', '.join(trials.left_out)}."]
         if trials.left_out

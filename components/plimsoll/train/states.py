@@ -25,7 +25,7 @@ from plimsoll.train.steps import Steps
 FREE = frozenset(
     {
         *("parallel", "devices", "threads", "data", "compile", "time_budget", "trees"),
-        *("checkpoint_steps", "checkpoint_minutes", "checkpoints_kept"),
+        *("checkpoint_steps", "checkpoint_minutes", "checkpoints_kept", "importance"),
     }
 )
 """Knobs that may change between a checkpoint and what goes on from it."""

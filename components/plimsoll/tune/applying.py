@@ -15,6 +15,7 @@ FIXED = {
     "checkpoint_steps": "it says what is kept of a training, not what it learns",
     "checkpoint_minutes": "it says what is kept of a training, not what it learns",
     "checkpoints_kept": "it says what is kept of a training, not what it learns",
+    "importance": "it says what is told of a model, not what it learns",
     "time_budget": "it limits auto, and a search has a budget of its own",
 }
 """Knobs that are not searched, and why."""
