@@ -32,7 +32,6 @@ SCORES = {"diabetes": "R2", "heavy_noise": "R2", "digits": "accuracy"}
 T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 """Student's t of 95 %, two-sided, by the number of seeds."""
 SECONDS_A_SEARCH = 240
-SECONDS_OF_AUTO = {FLIGHTS: 100, **dict.fromkeys(MADE, 40), **dict.fromkeys(SMALL, 20)}
 
 
 def main(arguments: Sequence[str] = ()) -> None:
@@ -68,8 +67,7 @@ def compared(name: str, source: str, seeds: int, trials: int) -> tuple[float, fl
     ours, theirs = [], []
     parameters: dict[str, Any] = {}
     for seed in range(seeds):
-        budget = {"time_budget": SECONDS_OF_AUTO[name]}
-        ours.append(in_role.told("model_quality", "train", source, str(seed), "auto", _j(budget)))
+        ours.append(in_role.told("model_quality", "train", source, str(seed), "auto", "{}"))
         search: dict[str, Any] = {"trials": trials, "seconds": SECONDS_A_SEARCH}
         if parameters:
             search = {"parameters": parameters}

@@ -18,7 +18,9 @@ from plimsoll.transform import config as transforming
 from plimsoll.transform.core import transform_dataset
 
 ROWS = {"train": 240, "eval": 80, "test": 120}
-QUICK = training.parse('{"epochs": 30, "trees": 20, "hidden": [64], "learning_rate": 0.005}')
+QUICK = training.parse(
+    '{"model": "mlp", "epochs": 30, "trees": 20, "hidden": [64], "learning_rate": 0.005}'
+)
 START = np.datetime64("2024-01-01T00:00:00", "us")
 
 

@@ -14,7 +14,7 @@ from plimsoll.train import core
 from plimsoll.train.blending import loss_of
 from train import made_examples
 
-QUICK = configs.parse('{"epochs": 12}')
+QUICK = configs.parse('{"model": "mlp", "epochs": 12}')
 
 
 def outputs(folder, name="model"):
@@ -51,7 +51,9 @@ def test_classes_are_learnt(tmp_path, task):
 
 
 def test_values_are_learnt_in_their_own_unit(tmp_path):
-    examples, model, _ = train(tmp_path, "regression", configs.parse('{"epochs": 40}'))
+    examples, model, _ = train(
+        tmp_path, "regression", configs.parse('{"model": "mlp", "epochs": 40}')
+    )
     module = load_network(model)
 
     answers = predict(module, module.config, Rows(examples, "test"))
@@ -64,7 +66,7 @@ def test_values_are_learnt_in_their_own_unit(tmp_path):
 def test_the_same_examples_give_the_same_bytes(tmp_path):
     _, first, _ = train(tmp_path, name="first")
     _, second, _ = train(tmp_path, name="second")
-    other = configs.parse('{"epochs": 12, "seed": 1}')
+    other = configs.parse('{"model": "mlp", "epochs": 12, "seed": 1}')
     _, third, _ = train(tmp_path, name="third", config=other)
 
     assert digest_tree(first) == digest_tree(second)
@@ -79,7 +81,7 @@ def test_a_handful_of_rows_is_enough_to_run(tmp_path, rows):
 
 @pytest.mark.parametrize("warm_up", [0.0, 0.5])
 def test_the_weights_kept_are_those_that_were_best_on_eval_past_the_warm_up(tmp_path, warm_up):
-    text = json.dumps({"epochs": 30, "patience": 3, "warm_up": warm_up})
+    text = json.dumps({"model": "mlp", "epochs": 30, "patience": 3, "warm_up": warm_up})
     examples, model, _ = train(tmp_path, config=configs.parse(text))
     history = json.loads((model / "history.json").read_text())
 
@@ -113,7 +115,11 @@ def test_one_class_cannot_be_learnt(tmp_path):
 
 def test_a_diverging_loss_is_said_with_what_to_try(tmp_path):
     with pytest.raises(ConfigError, match="training diverged"):
-        train(tmp_path, "regression", configs.parse('{"epochs": 3, "learning_rate": 1e30}'))
+        train(
+            tmp_path,
+            "regression",
+            configs.parse('{"model": "mlp", "epochs": 3, "learning_rate": 1e30}'),
+        )
 
 
 @pytest.mark.parametrize(

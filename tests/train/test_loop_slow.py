@@ -25,7 +25,14 @@ ROOT = Path(__file__).resolve().parents[2]
 KILLED = str(Path(__file__).with_name("killed_training.py"))
 # Nothing drawn at random in a step: what processes draw is their own.
 EVEN = TrainConfig(
-    epochs=3, patience=9, batch_size=32, hidden=(8,), threads=1, dropout=0.0, unknown_rate=0.0
+    model="mlp",
+    epochs=3,
+    patience=9,
+    batch_size=32,
+    hidden=(8,),
+    threads=1,
+    dropout=0.0,
+    unknown_rate=0.0,
 )
 SECONDS_AT_MOST = 240
 

@@ -14,7 +14,7 @@ from plimsoll.train import start
 from plimsoll.train.shape import fresh_network, shape_for
 from train import made_examples
 
-SMALL = '{"hidden": [16, 8], "bins": 8'
+SMALL = '{"model": "mlp", "hidden": [16, 8], "bins": 8'
 
 
 class Rows:
@@ -218,7 +218,9 @@ def test_a_model_of_another_task_or_with_other_counts_is_refused(tmp_path):
 
 def test_weights_of_another_shape_are_refused_with_what_differs(tmp_path):
     examples, folder = model(tmp_path)
-    other = fresh_network(shape_for(examples, configs.parse('{"hidden": [9]}')), seed=0)
+    other = fresh_network(
+        shape_for(examples, configs.parse('{"model": "mlp", "hidden": [9]}')), seed=0
+    )
     before = {name: value.clone() for name, value in other.state_dict().items()}
 
     with pytest.raises(ConfigError, match="another network") as raised:
@@ -257,7 +259,7 @@ def test_a_damaged_model_is_refused(tmp_path):
     examples, folder = model(tmp_path)
     content = read_json(folder / "network.json")
     write_json(folder / "network.json", {**content, "hidden": [16, 9]})
-    config = configs.parse('{"hidden": [16, 9], "bins": 8}')
+    config = configs.parse('{"model": "mlp", "hidden": [16, 9], "bins": 8}')
 
     with pytest.raises(ArtifactError, match="does not fit"):
         gone_on(folder, shape_for(examples, config))

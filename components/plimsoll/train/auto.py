@@ -11,6 +11,9 @@ from typing import Any
 from plimsoll.artifacts.examples import Examples
 from plimsoll.train.config import TrainConfig
 
+LARGE = 100_000
+"""Training rows from which TabM is tried on a GPU only: on processors it would take minutes, for a
+place in the blend."""
 SMALL = 5_000
 """Training rows up to which a training takes seconds, so that more of them are tried."""
 
@@ -22,7 +25,13 @@ def candidates(examples: Examples, config: TrainConfig) -> tuple[TrainConfig, ..
         examples: The transformed rows.
         config: The knobs, with ``model`` ``auto``.
     """
-    tried = _of_few_rows() if examples.rows["train"] <= SMALL else _of_many_rows()
+    rows = examples.rows["train"]
+    if rows <= SMALL:
+        tried = _of_few_rows()
+    elif rows <= LARGE or _has_gpu():
+        tried = (*_of_many_rows(), _TABM)
+    else:
+        tried = _of_many_rows()
     return tuple(_chosen(config, settings) for settings in tried)
 
 
@@ -42,16 +51,22 @@ def _of_many_rows() -> tuple[dict[str, Any], ...]:
         {"model": "boosting"},
         {"model": "mlp", "numbers": "embedded"},
         {"model": "boosting", "leaves": 15, "leaf_rows": 200, "tree_columns": 0.5},
-        {
-            "model": "tabm",
-            "numbers": "embedded",
-            "members": 8,
-            "hidden": (128, 128),
-            "dropout": 0.1,
-        },
     )
 
 
+def _has_gpu() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+_TABM = {
+    "model": "tabm",
+    "numbers": "embedded",
+    "members": 8,
+    "hidden": (128, 128),
+    "dropout": 0.1,
+}
 _DEFAULT = TrainConfig()
 
 

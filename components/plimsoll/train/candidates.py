@@ -117,6 +117,21 @@ class Places:
         )
 
 
+def settled(source: Examples, config: TrainConfig, asked: Asked) -> TrainConfig:
+    """Returns a config whose model is the one that a network of one's own, or to go on from, means.
+
+    Raises:
+        DataError: if the examples are not those of the model to go on from.
+        ConfigError: if the config asks for another network than that.
+    """
+    if asked.module and config.model == AUTO:
+        config = replace(config, model="module")
+    if asked.start_from:
+        start.check_columns(source, asked.start_from)
+        config = start.config_for(config, asked.start_from)
+    return config
+
+
 def try_all(
     source: Examples,
     config: TrainConfig,
@@ -128,7 +143,7 @@ def try_all(
 
     Args:
         source: The examples.
-        config: The knobs.
+        config: The knobs, as ``settled`` returns them.
         asked: What is asked besides.
         places: Where it may write.
         say: Takes lines of progress.
@@ -138,9 +153,6 @@ def try_all(
         ConfigError: if a training diverges, or the config does not fit the data.
     """
     started = time.monotonic()
-    if asked.start_from:
-        start.check_columns(source, asked.start_from)
-        config = start.config_for(config, asked.start_from)
     baseline = replace(config, model=BOOSTING)
     found = [_boosted(source, baseline, places.scratch / "baseline", say)]
     planned = [item for item in _planned(source, config) if item != baseline]

@@ -26,7 +26,7 @@ PARALLEL = ("ddp", "fsdp")
 class TrainConfig:
     """What is trained and how. A 0 where noted means: chosen by the number of rows."""
 
-    model: str = "mlp"
+    model: str = "auto"
     """``auto`` tries several and keeps the best on eval; or ``linear``, ``mlp``, ``tabm`` (a
     parameter-efficient ensemble), ``dcn`` (crosses), ``module`` (your own), or ``boosting``."""
     numbers: str = "embedded"
