@@ -30,7 +30,7 @@ from plimsoll.artifacts.user_module import source_of
 from plimsoll.artifacts.witness import METADATA_KEY
 from plimsoll.train import importance, pictures, report
 from plimsoll.train import launcher_config as launchers
-from plimsoll.train.candidates import Asked, Places, Trained, Trials, try_all
+from plimsoll.train.candidates import Asked, Places, Trained, Trials, settled, try_all
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.kept_checkpoints import kept_until_done
 
@@ -73,6 +73,7 @@ def train_examples(
         ConfigError: if the training diverges.
     """
     source = open_examples(examples)
+    config = settled(source, config, asked)
     outputs.logs.mkdir(parents=True, exist_ok=True)
     outputs.model.parent.mkdir(parents=True, exist_ok=True)
     name = _fingerprint(source, config, asked)
