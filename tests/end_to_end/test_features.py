@@ -67,7 +67,7 @@ def january(path):
 def train(folder, *words):
     return command(
         *("run", "training", "--json", "--data", "data/flights.csv", "--problem", "problem.yaml"),
-        *("--train_config", '{"epochs": 2}', *words),
+        *("--train_config", '{"model": "mlp", "epochs": 2}', *words),
         cwd=folder,
     )
 

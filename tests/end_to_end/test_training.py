@@ -12,13 +12,14 @@ from end_to_end import made_data
 from local.commands import START, VARIABLES, command
 
 pytestmark = pytest.mark.slow
+QUICK = ("--train-config", '{"model": "mlp", "epochs": 20, "trees": 50}')
 STEPS = ["ingest", "validate", "transform", "train", "evaluate", "infra-validate", "push"]
 
 
 def train(data, label, out, *words):
     ran = command(
         *("run", "training", "--data", str(data), "--label", label, "--out", str(out)),
-        *("--json", *words),
+        *("--json", *QUICK, *words),
     )
     return ran, json.loads(ran.stdout.splitlines()[-1])
 
