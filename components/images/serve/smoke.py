@@ -3,6 +3,7 @@
 import importlib
 
 from plimsoll import shipped
+from plimsoll.artifacts import boosting
 
 for name in (
     "kfp.dsl.executor_main",
@@ -14,6 +15,9 @@ for name in (
     "torch",
 ):
     importlib.import_module(name)
+
+# Needs OpenMP, which a slim image has from torch alone.
+boosting.lightgbm()
 
 if not list(shipped.folder("serving").glob("*.yaml")):
     raise SystemExit("the templates of serving/ are not in the image")

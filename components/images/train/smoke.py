@@ -2,11 +2,21 @@
 
 import importlib
 
+from plimsoll.artifacts import boosting
+
 for name in (
     "kfp.dsl.executor_main",
     "plimsoll.evaluate.core",
     "plimsoll.train.core",
-    "sklearn",
+    "plimsoll.train.loop",
+    "plimsoll.tune.core",
+    "kubeflow.trainer",
+    "mlflow",
+    "optuna",
+    "tensorboard",
     "torch",
 ):
     importlib.import_module(name)
+
+# Needs OpenMP, which a slim image has from torch alone.
+boosting.lightgbm()
