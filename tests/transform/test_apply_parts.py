@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from plimsoll.artifacts.transform import (
     Cross,
     Hashed,
+    Ngrams,
     Tokens,
     Vocabulary,
 )
 from plimsoll.errors import RequestError
-from plimsoll.transform.apply import apply, columns_from_rows
+from plimsoll.transform.apply import Coded, apply, columns_from_rows
 from plimsoll.transform.apply_numbers import signed_log
 from plimsoll.transform.apply_texts import LONGEST_TEXT, split_texts
 from transform.made_transform import (
@@ -152,6 +153,26 @@ def test_the_first_of_too_many_texts_stay():
     found = apply(transform, {"t": np.array(["c, b, a", "z,a", None], object)})
     assert found.categorical.tolist() == [[4, 3], [1, 0], [0, 0]]
     assert split_texts("c, b,, c,  ", ", ") == ["c", "b,"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        Tokens(output="t", separator="|", values=("a", "b"), most=1),
+        Ngrams(output="t", of="words", sizes=(1,), buckets=1 << 20, most=1),
+    ],
+)
+def test_one_of_the_texts_may_be_all_that_stays(part):
+    transform = replace(labelled(), columns=(column("t", "string", part),))
+    texts = ["b|a", "a", None, "b"]
+    found = apply(transform, {"t": np.array(texts, object)}).categorical
+    coded = apply(transform, {"t": Coded(np.array([2, 1, -1, 0], np.int32), ["b", "a", "b|a"])})
+    assert found.shape == (4, 1)
+    assert found[0] == found[3] != found[1]
+    assert found[2] == 0
+    assert coded.categorical.tobytes() == found.tobytes()
+    for text, index in zip(texts, found, strict=True):
+        assert apply(transform, {"t": np.array([text], object)}).categorical[0] == index
 
 
 def test_ngrams_share_what_texts_share():

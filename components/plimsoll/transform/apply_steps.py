@@ -54,13 +54,15 @@ def encoded_step(name: str, encode: Encode, places: slice, *, numeric: bool) -> 
         numeric: Whether among the numeric outputs or the categorical ones.
     """
     which = 0 if numeric else 1
-    where: Any = places.start if places.stop - places.start == 1 else places
 
     def step(columns: Columns) -> Fill:
         take = taken(encode, columns[name])
 
         def fill(rows: slice, out: Features) -> None:
-            out[which][:, where] = take(rows)
+            found = take(rows)
+            # What is made one by one is one number long, also where a list has room for one.
+            where: Any = places if found.ndim > 1 else places.start
+            out[which][:, where] = found
 
         return fill
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from plimsoll.configs import check_whole, from_json
 from plimsoll.errors import ConfigError, nearest
-from plimsoll.transform.treatments import Crossing, Treatment, crossing, treatment
+from plimsoll.transform.treatments import MOST_QUANTILES, Crossing, Treatment, crossing, treatment
 
 NAME = "transform config"
 NOISE = "noise"
@@ -26,7 +26,7 @@ class TransformConfig:
     int_categories_up_to: int = 32
     """An int column of 3 to so many distinct values is categorical too; 0: none is."""
     quantiles: int = 200
-    """Intervals of a quantile table, at least 2."""
+    """Intervals of a quantile table, 2 to 10,000."""
     heavy_tail: float = 2.0
     """A number goes by quantiles if its 0.5% or 99.5% point lies further from the median than so
     many times the distance from its 10% to its 90% point, or any value ten times as far."""
@@ -61,6 +61,11 @@ class TransformConfig:
             ("quantiles", 2), ("sentence_words", 0), ("rank_rows", 0), ("processes", 0),
         ):  # fmt: skip
             check_whole(NAME, name, getattr(self, name), least)
+        if self.quantiles > MOST_QUANTILES:
+            raise ConfigError(
+                f"{NAME}: quantiles must be at most {MOST_QUANTILES}",
+                cause=f"it is {self.quantiles}",
+            )
         _check_above("heavy_tail", self.heavy_tail, 0)
         _check_above("clip", self.clip, 1)
         object.__setattr__(self, "columns", treatments(NAME, self.columns))

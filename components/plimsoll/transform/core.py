@@ -11,7 +11,7 @@ import numpy as np
 
 from plimsoll.artifacts.dataset import Dataset, open_dataset
 from plimsoll.artifacts.files import write_text
-from plimsoll.artifacts.transform import Transform, write_transform
+from plimsoll.artifacts.transform import Ngrams, Transform, write_transform
 from plimsoll.artifacts.witness import METADATA_KEY
 from plimsoll.errors import DataError, shortened
 from plimsoll.transform import start
@@ -79,6 +79,8 @@ def transform_dataset(
         fit, said = fit_all(source, config, declared_categorical(schema)), []
         order = _ranked(source, fit)
         fit = _pruned(source, fit, order, config)
+    # What was measured is needed no more, and the processes that write begin as copies of this one.
+    fit = replace(fit, measured=None)
     write_transform(transform, fit.transform)
     write(source, fit, examples, config.processes)
     if report is not None:
@@ -100,9 +102,14 @@ def notes(transform: Transform, order: Sequence[Ranked] = ()) -> list[str]:
     ]
     if quantile:
         said.append(f"by quantiles: {shortened(quantile)}")
-    texts = [column.name for column in transform.columns if column.kind == "text"]
-    if texts:
-        said.append(f"read as texts, word by word: {shortened(texts)}")
+    for of, how in (("words", "word by word"), ("characters", "by runs of characters")):
+        texts = [
+            column.name
+            for column in transform.columns
+            if any(isinstance(part, Ngrams) and part.of == of for part in column.parts)
+        ]
+        if texts:
+            said.append(f"read as texts, {how}: {shortened(texts)}")
     said += _told(order)
     dropped = [column for column in transform.columns if not column.parts]
     said += [f"{column.name} is left out: {column.why}" for column in dropped[:8]]

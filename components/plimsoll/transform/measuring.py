@@ -46,7 +46,7 @@ DISTINCT_OF_ALL = 1 << 22
 FEWEST_DISTINCT = 1 << 12
 CELLS_THAT_PAY = 1 << 22
 """Rows times columns below which one process is faster."""
-BLOCKS_A_PROCESS = 4
+BLOCKS_A_PROCESS = 2
 LONGEST_LIST = 64
 """Lists of more texts are counted as of so many."""
 

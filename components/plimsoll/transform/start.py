@@ -7,7 +7,7 @@ from typing import Any
 
 from plimsoll.artifacts.champion import CHAMPION, champion_in
 from plimsoll.artifacts.dataset import Dataset
-from plimsoll.artifacts.elsewhere import at_hand
+from plimsoll.artifacts.elsewhere import REMOTE, at_hand
 from plimsoll.artifacts.transform import MANIFEST, Label, Transform, read_transform
 from plimsoll.errors import ArtifactError, DataError, nearest
 
@@ -30,6 +30,9 @@ def taken(start_from: str, dataset: Dataset) -> tuple[Transform, dict[str, Any]]
         ArtifactError: if there is no transform, or it is damaged.
         DataError: if the dataset lacks a column, has it with another type, or is of another task.
     """
+    if not start_from.startswith(REMOTE):
+        # Before all files of a folder are looked at, which may be a whole disk's.
+        _transform_in(Path(start_from), start_from)
     with at_hand(start_from) as (folder, seen):
         transform = read_transform(_transform_in(folder, start_from))
     _check_columns(transform, dataset, start_from)

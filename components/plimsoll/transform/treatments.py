@@ -20,6 +20,9 @@ TEXT_OF = ("words", "characters")
 LONGEST_RUN = 32
 MOST_FOLDS = 20
 MOST_BUCKETS = 1 << 24
+MOST_BINS = 1024
+MOST_QUANTILES = 10_000
+FARTHEST_CLIP = 1e30
 MOST_INDICES = 1024
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "numeric": ("clip", "quantiles"),
@@ -60,11 +63,12 @@ class Treatment:
     kind: str = ""
     """One of ``KINDS``; empty: chosen by what the column holds."""
     clip: tuple[float, float] | None = None
-    """Lower and higher numbers count as these; None: by the column's spread."""
+    """Lower and higher numbers count as these, within 1e30 of zero; None: by the column's
+    spread."""
     quantiles: int = 0
-    """Intervals of a quantile table; 0: as the config says."""
+    """Intervals of a quantile table, up to 10,000; 0: as the config says."""
     bins: int = 16
-    """Bins of about as many rows each, 1 or more."""
+    """Bins of about as many rows each, 1 to 1024."""
     min_count: int = 0
     """Times a value must occur in train to be known; 0: as the config says."""
     size: int = 0
@@ -111,6 +115,8 @@ class Treatment:
             check_whole("settings", "sizes", size, 1)
         for name, value, most in (
             ("buckets", self.buckets, MOST_BUCKETS),
+            ("bins", self.bins, MOST_BINS),
+            ("quantiles", self.quantiles, MOST_QUANTILES),
             ("most", self.most, MOST_INDICES),
             ("folds", self.folds, MOST_FOLDS),
             ("sizes", max(self.sizes, default=0), LONGEST_RUN),
@@ -155,6 +161,8 @@ class Crossing:
                 cause=f"it is {names!r}",
                 hint='for example: {"crosses": [["origin", "carrier"]]}',
             )
+        if not all(isinstance(name, str) for name in names):
+            raise ConfigError("a cross must name its columns", cause=f"it is {names!r}")
         object.__setattr__(self, "columns", tuple(names))
         for name in ("buckets", "min_count", "size"):
             if getattr(self, name) != 0:
@@ -254,6 +262,10 @@ def _bounds(value: Any) -> tuple[float, float] | None:
             "clip must be two numbers, the lower first",
             cause=f"it is {value!r}",
             hint="for example: clip: [0, 100]",
+        )
+    if max(map(abs, value)) > FARTHEST_CLIP:
+        raise ConfigError(
+            f"clip must lie within {FARTHEST_CLIP:g} of zero", cause=f"it is {value!r}"
         )
     return float(value[0]), float(value[1])
 
