@@ -64,6 +64,8 @@ def test_an_interrupt_stops_the_step_and_leaves_a_record(tmp_path, number):
     assert (record["status"], record["reason"]) == ("failed", "interrupted")
     assert record["steps"]["naps"]["state"] == "failed"
     assert "Traceback" not in said
+    assert "interrupted\n  the same command goes on" in said
+    assert not [command for command in record["next"] if command.startswith("less")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -22,6 +22,7 @@ from plimsoll.local.graph import Compiled
 from plimsoll.local.process import Processes
 from plimsoll.local.record import (
     FAILED,
+    INTERRUPTED,
     PENDING,
     RUNNING,
     SKIPPED,
@@ -118,7 +119,7 @@ def execute(
         except PlimsollError as error:
             record.status, record.reason = FAILED, str(error)
         except KeyboardInterrupt:
-            record.status, record.reason = FAILED, "interrupted"
+            record.status, record.reason = FAILED, INTERRUPTED
         except OSError as error:
             record.status, record.reason = FAILED, str(_of_the_disk(error, out))
         _conclude(record, trouble)
@@ -197,7 +198,7 @@ def _next_commands(record: Run) -> list[str]:
         served = ["plimsoll", "serve", str(Path(record.model_path).parent)]
         return [shlex.join([*served, *_features_of(record)])]
     failed = [step for step in record.steps.values() if step.state == FAILED and step.log]
-    if failed and record.status == FAILED:
+    if failed and record.status == FAILED and record.reason != INTERRUPTED:
         return [shlex.join(["less", failed[0].log])]
     return [shlex.join(["plimsoll", "report", record.folder])]
 

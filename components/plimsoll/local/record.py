@@ -21,6 +21,8 @@ REPORT = "report.html"
 RUNNING, SUCCEEDED, STOPPED, FAILED = "running", "succeeded", "stopped", "failed"
 KILLED = "killed"
 PENDING, SKIPPED = "pending", "skipped"
+INTERRUPTED = "interrupted"
+"""Why a run failed that was asked to stop."""
 _ADDED: dict[str, Any] = {"forked_from": "", "changed": {}}
 """Fields that records of this format have had since some time only."""
 

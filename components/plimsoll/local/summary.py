@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plimsoll.local.environments import Announce
-from plimsoll.local.record import FAILED, STOPPED, SUCCEEDED, Failure, Run, Step
+from plimsoll.local.record import FAILED, INTERRUPTED, STOPPED, SUCCEEDED, Failure, Run, Step
 from plimsoll.printable import printable
 
 MOST_METRICS = 5
@@ -33,6 +33,8 @@ def print_failures(record: Run) -> None:
         console.print(Text(f"{record.status}: ", style="red bold").append(first, style="not bold"))
         for line in rest:
             console.print(Text(line))
+        if record.reason == INTERRUPTED:
+            console.print(Text("  the same command goes on from what was whole"))
 
 
 def print_summary(record: Run) -> None:
