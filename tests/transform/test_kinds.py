@@ -214,6 +214,37 @@ def test_a_fold_is_encoded_without_its_own_labels(tmp_path):
     assert _shape(other.tables["x"][0]) != pytest.approx(_shape(table[0]))
 
 
+def target_of(folder, values, label):
+    problem = Problem(label="y", task="binary", positive="1", split=Split(by="hash"))
+    dataset = make(folder, {"y": label, "x": values, "z": SKEWED}, problem=problem)
+    return fit_all(dataset, TransformConfig(columns={"x": "target"}), frozenset())
+
+
+def test_a_value_that_never_changes_tells_nothing_of_the_label(tmp_path):
+    label = (SKEWED > 1).astype(int)
+    found = target_of(tmp_path / "one", [""] * ROWS, label)
+    assert found.transform.columns[0].why == "it is always '' in the train split"
+    assert not found.tables
+    missing = target_of(tmp_path / "two", ["", None] * (ROWS // 2), label)
+    assert np.abs(missing.tables["x"]).max() < 5
+
+
+@pytest.mark.parametrize("values", [2, 40, ROWS])
+def test_a_label_by_chance_is_told_in_units_of_no_more_than_its_chance(tmp_path, values):
+    from plimsoll.transform.folds import folds_of
+
+    random = np.random.default_rng(values)
+    label = random.integers(0, 2, ROWS)
+    places = np.arange(ROWS) % values
+    found = target_of(tmp_path, [f"v{place:03}" for place in places], label)
+    table = found.tables["x"][:, :, 0]
+    (part,) = found.transform.columns[0].parts
+    order = [part.values.index(f"v{place:03}") for place in places]
+    told = table[folds_of(np.arange(ROWS), found.folds), 2 + np.array(order)]
+    assert np.sqrt(np.square(told).mean()) <= 1 + 1e-9
+    assert np.corrcoef(told, label)[0, 1] < 0.1
+
+
 def _shape(table):
     flat = table[:, 0]
     return (flat - flat.mean()) / flat.std()

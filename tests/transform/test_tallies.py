@@ -93,6 +93,12 @@ def test_few_names_are_counted_exactly_however_they_are_cut(values, cut):
     assert dict(seen.counts) == {name: values.count(name) for name in set(values) - {None}}
 
 
+def test_whole_numbers_are_those_that_a_double_has():
+    seen = names([2**63 - 1, 2**63 - 2, -(2**63), 2**53 + 1, 2**53, None], kind=pa.int64())
+    assert dict(seen.counts) == {2**63 - 1: 2, -(2**63): 1, 2**53: 2}
+    assert {float(value) for value in seen.counts} == {2.0**63, -(2.0**63), 2.0**53}
+
+
 def test_a_dictionary_is_counted_as_its_texts():
     column = pa.array(["a", None, "b", "a"]).dictionary_encode().slice(1)
     tally = CategoryTally(10)

@@ -102,7 +102,7 @@ def fit_column(task: Task, seen: Seen) -> Fitted:
     if seen.time is not None:
         return _fit_time(task, seen.time)
     if seen.target is not None:
-        return _fit_target(task, seen.target)
+        return _fit_target(task, seen.target, seen)
     if seen.number is not None:
         return _fit_values(task, seen.number, seen)
     if seen.category is None:
@@ -118,11 +118,13 @@ def _fit_time(task: Task, seen: TimeSeen) -> Fitted:
     return task.made("timestamp" if parts else "dropped", why, *parts)
 
 
-def _fit_target(task: Task, seen: TargetSeen) -> Fitted:
+def _fit_target(task: Task, seen: TargetSeen, column: Seen) -> Fitted:
     size = task.config.vocabulary_size
     fitted = fit_target(task.name, seen, task.label, task.treatment, size)
     if not fitted.distinct:
         return task.dropped("it has no value in the train split")
+    if fitted.distinct == 1 and not column.nulls:
+        return task.dropped(f"it is always {_short(fitted.whole.values[0])} in the train split")
     known = len(fitted.whole.values)
     of = f" of {fitted.distinct}" if known < fitted.distinct else ""
     why = f"as configured; the label's mean by {known}{of} values, {len(fitted.folds)} folds"

@@ -19,6 +19,8 @@ from plimsoll.artifacts.transform import Label, TargetMean
 from plimsoll.transform.target_tally import ROWS, SUM, TargetSeen
 from plimsoll.transform.treatments import Treatment
 
+NO_SPREAD = 1e-9
+"""Encodings that lie closer together, as a share of the label's size, differ by rounding alone."""
 Cells: TypeAlias = NDArray[np.float64]
 
 
@@ -62,9 +64,8 @@ def fit_target(
     sums = _kept(sums, treatment.min_count or 1, treatment.size or most)
     rows, labels = sums.rows.sum(axis=1), sums.labels.sum(axis=1)
     encoded, prior = _encoded(rows, labels, treatment.smoothing)
-    # In units in which the rows of train have a spread of 1.
-    spread = np.sqrt((rows[:, None] * np.square(encoded - prior)).sum(axis=0) / rows.sum())
-    spread[~(spread > 0)] = 1.0
+    spread = _spread(rows, encoded, prior)
+    told = np.zeros_like(prior)
     tables = []
     for fold in range(seen.folds):
         others = np.arange(seen.folds) != fold
@@ -73,6 +74,11 @@ def fit_target(
             treatment.smoothing,
         )  # fmt: skip
         tables.append(_table(table, mean, len(sums.values)))
+        told += np.square(_spread(sums.rows[:, fold], table, prior)) * sums.rows[:, fold].sum()
+    # In units in which the rows of train have a spread of at most 1. Where the label hardly goes
+    # by the values, what the other folds tell of a row varies more than what all of them do.
+    spread = np.maximum(spread, np.sqrt(told / rows.sum()))
+    spread[~(spread > NO_SPREAD * (np.abs(prior) + label.std))] = 1.0
     multiclass = label.task == "multiclass"
     missing, unknown, *values = _tuples((_table(encoded, prior, len(sums.values)) - prior) / spread)
     whole = TargetMean(
@@ -85,6 +91,12 @@ def fit_target(
     )
     folds = (np.array(tables) - prior) / spread
     return FittedTarget(whole=whole, folds=folds, distinct=distinct)
+
+
+def _spread(rows: Cells, encoded: Cells, prior: Cells) -> Cells:
+    """Returns how far rows' encodings lie from the label's mean, shape (outputs,)."""
+    squares = rows[:, None] * np.square(encoded - prior)
+    return np.asarray(np.sqrt(squares.sum(axis=0) / max(float(rows.sum()), 1.0)))
 
 
 def _table(encoded: Cells, prior: Cells, values: int) -> Cells:
