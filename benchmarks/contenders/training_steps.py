@@ -47,14 +47,18 @@ def main() -> None:
     gpu = torch.cuda.is_available()
     examples = examples_in(folder / "examples", ROWS_ON_GPU if gpu else ROWS)
     config = TrainConfig(
-        epochs=EPOCHS, patience=EPOCHS + 1, batch_size=BATCH_ON_GPU if gpu else BATCH
+        model="mlp",
+        epochs=EPOCHS,
+        patience=EPOCHS + 1,
+        batch_size=BATCH_ON_GPU if gpu else BATCH,
     )
     if sys.argv[3:] == ["alone"]:
         took_alone = ours(folder, TrainConfig(**{**config.to_dict(), "threads": 1}))
         if took_alone.seconds:
             print(json.dumps({"ours": 1 / took_alone.seconds}), flush=True)
         return
-    device = devices.settle(config, World())
+    device = devices.settle(World())
+    torch.set_num_threads(devices.threads_for(config, World(), weights_of(examples, config)))
     rows = rows_on(device, examples, "train")
     streamed = TrainConfig(**{**config.to_dict(), "data": "streamed"})
     took: dict[str, list[Took]] = {"bare": [], "ours": [], "streamed": [], "loader": []}

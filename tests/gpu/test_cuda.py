@@ -64,7 +64,7 @@ def test_the_graph_learns_what_single_steps_do(tmp_path):
 
 def test_a_step_is_captured_and_draws_anew_each_time(tmp_path):
     config = dataclasses.replace(CONFIG, dropout=0.5)
-    device = devices.settle(config, World())
+    device = devices.settle(World())
     setting = setting_for(job(tmp_path, config), World(), device)
     steps = setting.steps
     assert isinstance(steps, CapturedSteps)

@@ -110,7 +110,9 @@ class TrainConfig:
     seed: int = 0
     """Seed of weights, batches and dropout."""
     threads: int = 0
-    """Threads of the processor; 0: all that this process may use."""
+    """Threads of the processor; 0: all that this process may use, but one where a step is so small
+    that threads would wait for each other longer than they compute: then several are slower, and
+    many times so on a busy machine. How small follows from the batch and the network alone."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", _widths(self.hidden))

@@ -104,7 +104,7 @@ class _Teller:
 def _trained(job: Job, world: World, tell: _Teller, asked: list[int]) -> History:
     if world.first and job.logs is not None:
         failure_file.clear(job.logs)
-    device = devices.settle(job.config, world)
+    device = devices.settle(world)
     training: Training | None = None
     setting: Setting | None = None
     try:

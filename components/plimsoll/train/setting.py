@@ -14,7 +14,7 @@ from plimsoll.train import start
 from plimsoll.train.averaging import Averaged
 from plimsoll.train.batches import Held, Source, is_resident, source_for
 from plimsoll.train.captured import CapturedSteps
-from plimsoll.train.devices import captures, compiles
+from plimsoll.train.devices import captures, compiles, threads_for
 from plimsoll.train.job import Job
 from plimsoll.train.losses import loss_for
 from plimsoll.train.ranks import World
@@ -78,6 +78,7 @@ def setting_for(job: Job, world: World, device: torch.device) -> Setting:
         start.load_weights(network, job.start_from)
     network = network.to(device)
     learnt = sum(value.numel() for value in network.parameters())
+    torch.set_num_threads(threads_for(config, world, learnt))
     model: torch.nn.Module = shared(network, config, world, device)
     if compiles(config):
         model = torch.compile(model)
