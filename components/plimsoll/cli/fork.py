@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
         help="run a run again with something changed",
         description="Run the pipeline of an earlier run with the same arguments but those that "
         "are set; steps that nothing changed for come from the cache.",
-        epilog="example: plimsoll fork last --set learning_rate=0.003 --set model=tabm "
+        epilog="example: plimsoll fork last --set learning_rate=0.001 --set model=tabm "
         "--set transform_config.clip=6",
     )
     fork.add_argument("run", metavar="RUN", help="an id, a part of one, or last")

@@ -1,4 +1,4 @@
-"""Makes a run like an earlier one, but for what is set: ``plimsoll fork last --set lr=0.003``."""
+"""Makes a run like an earlier one, but for what is set: ``plimsoll fork last --set lr=0.001``."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def forked(record: Mapping[str, Any], settings: Sequence[str], out: Path) -> For
     if not settings:
         raise UsageError(
             "a fork differs from its run in what is set, and nothing is",
-            hint=f"plimsoll fork {record['id']} --set learning_rate=0.003",
+            hint=f"plimsoll fork {record['id']} --set learning_rate=0.001",
         )
     known = pipeline.inputs()
     given = {name: value for name, value in record["arguments"].items() if name in known}
