@@ -122,7 +122,8 @@ class CategoryTally:
     def _begin_sketch(self) -> None:
         from tfx_bsl import sketches
 
-        self._frequent = sketches.MisraGriesSketch(self._limit)
+        # A hash table of a power of two is full at seven eighths, and would be doubled.
+        self._frequent = sketches.MisraGriesSketch(self._limit - self._limit // 8)
         self._distinct = sketches.KmvSketch(DISTINCT_BUCKETS)
         values, counts = self._values, self._counts
         self._values, self._counts = values[:0], counts[:0]

@@ -302,6 +302,8 @@ def measured(dataset: Dataset, plan: Plan, processes: int = 1) -> Measured:
     forest = forest_of(plan)
     for nodes in shared(partial(measured_block, dataset, plan), blocks, asked, "fitted"):
         forest.add_all(nodes)
+        # What was merged into another is used up: it is let go before the next comes.
+        nodes.clear()
     return (forest.whole() or Fold(plan)).finish()
 
 
