@@ -1,8 +1,11 @@
 """Going on from a model's weights, for real."""
 
+import shutil
+
 import pytest
 import torch
 
+from plimsoll.artifacts.blend import Member, save_blend
 from plimsoll.artifacts.files import read_json, write_json, write_text
 from plimsoll.artifacts.network import load_network, predict, save_network
 from plimsoll.artifacts.package import Contents, write_package
@@ -10,7 +13,7 @@ from plimsoll.artifacts.transform import Label, Number, SourceColumn, Transform,
 from plimsoll.artifacts.transform import Vocabulary as Words
 from plimsoll.errors import ArtifactError, ConfigError, DataError
 from plimsoll.train import config as configs
-from plimsoll.train import start
+from plimsoll.train import core, start
 from plimsoll.train.shape import fresh_network, shape_for
 from train import made_examples
 
@@ -241,18 +244,44 @@ def test_boosting_is_refused_clearly(tmp_path):
         start.find(tmp_path)
 
 
-def test_of_a_blend_a_network_is_to_be_named(tmp_path):
-    examples, folder = model(tmp_path)
-    blend = tmp_path / "blend"
-    blend.mkdir()
-    folder.rename(blend / "member-1")
-    write_json(blend / "blend.json", {})
+def blend_of(folder, *members):
+    """A blend of folders of models, with a weight each."""
+    save_blend(folder, [Member(folder=model, weight=weight) for model, weight in members])
+    return folder
 
-    with pytest.raises(ConfigError, match="blend of models cannot be gone on with") as raised:
+
+def trees(folder):
+    folder.mkdir()
+    (folder / "boosting.json").write_text("{}")
+    (folder / "trees.txt").write_text("tree")
+    return folder
+
+
+def test_of_a_blend_the_network_that_weighs_most_is_gone_on_with(tmp_path):
+    examples, light = model(tmp_path)
+    heavy = shutil.copytree(light, tmp_path / "heavy")
+    blend = blend_of(
+        tmp_path / "blend", (trees(tmp_path / "trees"), 0.5), (light, 0.2), (heavy, 0.3)
+    )
+
+    assert start.find(blend).model == blend / "member-2"
+    start.check_columns(examples, blend)
+    assert start.source_of_own(blend) == ""
+
+
+def test_a_blend_of_trees_is_refused(tmp_path):
+    blend = blend_of(tmp_path / "blend", (trees(tmp_path / "trees"), 1.0))
+    with pytest.raises(ConfigError, match="without a network cannot be gone on with"):
         start.find(blend)
 
-    assert str(blend / "member-1") in raised.value.hint
-    start.check_columns(examples, blend / "member-1")
+
+def test_a_network_of_ones_own_is_gone_on_with_as_it_is(tmp_path):
+    _, folder = model(tmp_path)
+    (folder / "module.py").write_text("def build(inputs): ...")
+    with core.asking("", "local", "", "", str(folder)) as asked:
+        assert asked.module == "def build(inputs): ..."
+    with core.asking("x = 1", "local", "", "", str(folder)) as asked:
+        assert asked.module == "x = 1"
 
 
 def test_a_damaged_model_is_refused(tmp_path):

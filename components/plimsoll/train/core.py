@@ -28,7 +28,7 @@ from plimsoll.artifacts.files import (
 )
 from plimsoll.artifacts.user_module import source_of
 from plimsoll.artifacts.witness import METADATA_KEY
-from plimsoll.train import importance, pictures, report
+from plimsoll.train import importance, pictures, report, start
 from plimsoll.train import launcher_config as launchers
 from plimsoll.train.candidates import Asked, Places, Trained, Trials, settled, try_all
 from plimsoll.train.config import TrainConfig
@@ -119,7 +119,8 @@ def asking(
         yield asked
         return
     with at_hand(start_from) as (folder, seen):
-        yield replace(asked, start_from=folder, seen=seen)
+        own = asked.module or start.source_of_own(folder)
+        yield replace(asked, module=own, start_from=folder, seen=seen)
 
 
 def write_model(folder: Path, trials: Trials, best: Trained) -> None:

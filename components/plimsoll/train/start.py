@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from plimsoll.artifacts.blend import members_of
 from plimsoll.artifacts.champion import CHAMPION, champion_in
 from plimsoll.artifacts.embedded_bins import EmbeddedBins
-from plimsoll.artifacts.model_files import BLEND, BOOSTING, NETWORK
+from plimsoll.artifacts.model_files import BLEND, BOOSTING, MODULE, NETWORK
 from plimsoll.artifacts.package import MANIFEST, Package, open_package
 from plimsoll.errors import ArtifactError, ConfigError, DataError
 from plimsoll.train.config import TrainConfig
@@ -72,11 +73,12 @@ def find(folder: Path) -> Start:
     """Finds the model in a folder.
 
     Args:
-        folder: A package, a folder with ``champion.json`` that names one, or a model folder.
+        folder: A package, a folder with ``champion.json`` that names one, or a model folder. Of a
+            blend, the network that weighs most is meant.
 
     Raises:
         ArtifactError: if there is none, or the package is damaged.
-        ConfigError: if it is a model of boosting, or a blend of several.
+        ConfigError: if it is a model of boosting, or a blend without a network.
     """
     folder = champion_in(folder) or folder
     package = open_package(folder) if (folder / MANIFEST).is_file() else None
@@ -88,12 +90,7 @@ def find(folder: Path) -> Start:
             hint="leave start_from out, or start from a network",
         )
     if (model / BLEND).is_file():
-        networks = sorted(path.parent.name for path in model.glob(f"*/{NETWORK}"))
-        raise ConfigError(
-            f"a blend of models cannot be gone on with: {folder}",
-            cause=f"its networks are {', '.join(networks)}" if networks else "it has no network",
-            hint=f"name one of them: {model / networks[0]}" if networks else "name a network",
-        )
+        model = _heaviest_network(model)
     if not (model / NETWORK).is_file():
         raise ArtifactError(
             f"there is no model to start from in {folder}",
@@ -101,6 +98,27 @@ def find(folder: Path) -> Start:
             hint="name a pushed model's folder, a package, or the model artifact of a run",
         )
     return Start(model=model, package=package)
+
+
+def _heaviest_network(blend: Path) -> Path:
+    networks = [item for item in members_of(blend) if (item.folder / NETWORK).is_file()]
+    if not networks:
+        raise ConfigError(
+            f"a blend without a network cannot be gone on with: {blend}",
+            cause="trees are fitted anew in seconds; weights are what a network starts from",
+            hint="leave start_from out, or start from a network",
+        )
+    return max(networks, key=lambda item: item.weight).folder
+
+
+def source_of_own(folder: Path) -> str:
+    """Returns the text of the network of one's own that a model is made of, or an empty one.
+
+    Args:
+        folder: As of ``find``.
+    """
+    path = find(folder).model / MODULE
+    return path.read_text("utf-8") if path.is_file() else ""
 
 
 def config_for(config: TrainConfig, folder: Path) -> TrainConfig:
