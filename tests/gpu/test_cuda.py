@@ -20,8 +20,8 @@ from train import made_examples
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU here")
 
 CONFIG = TrainConfig(
-    epochs=6, patience=9, batch_size=64, hidden=(64, 32), learning_rate=0.01, unknown_rate=0.0,
-    dropout=0.0,
+    model="mlp", epochs=6, patience=9, batch_size=64, hidden=(64, 32), learning_rate=0.01,
+    unknown_rate=0.0, dropout=0.0,
 )  # fmt: skip
 
 

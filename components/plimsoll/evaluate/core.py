@@ -124,7 +124,7 @@ def examine(inputs: Inputs, model: Model) -> Evaluation:
     _check_together(dataset, examples)
     _check_shape(model, examples)
     _check_statistics(inputs.statistics, dataset)
-    answers = {split: _answers(model, examples, split) for split in SPLITS}
+    answers = {split: model.predict(examples.batch(split)) for split in SPLITS}
     baseline_answers = {
         split: _baseline(inputs.model / "baseline" / f"{split}.npy", answers[split])
         for split in BASELINE_SPLITS
@@ -154,19 +154,6 @@ def examine(inputs: Inputs, model: Model) -> Evaluation:
 
 def _code(model: Path) -> dict[str, str]:
     return {f"model/{name}": digest_file(model / name) for name in model_files.code_of(model)}
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """A split's inputs, as a model takes them."""
-
-    numeric: NDArray[np.float32]
-    categorical: NDArray[np.int32]
-
-
-def _answers(model: Model, examples: Examples, split: str) -> Floats:
-    rows = _Rows(examples.numeric(split), examples.categorical(split))
-    return model.predict(rows)
 
 
 def _measured(

@@ -37,12 +37,6 @@ _OBJECTIVES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Rows:
-    numeric: NDArray[np.float32]
-    categorical: NDArray[np.int32]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Boosted:
     """Gradient boosting that was fitted."""
 
@@ -95,7 +89,7 @@ def boost(examples: Examples, config: TrainConfig, splits: tuple[str, ...]) -> B
         trees=kept.trees,
         planned=planned,
         losses=losses,
-        predictions={split: model.predict(_rows(examples, split)) for split in splits},
+        predictions={split: model.predict(examples.batch(split)) for split in splits},
     )
 
 
@@ -105,14 +99,14 @@ def _fitted(
     library = boosting.lightgbm()
     parameters = _parameters(examples, config, inputs, threads)
     train = library.Dataset(
-        inputs.matrix(_rows(examples, "train")),
+        inputs.matrix(examples.batch("train")),
         _label(examples, "train"),
         weight=_weights(examples, config, "train"),
         categorical_feature=_native(inputs),
         params=parameters,
     )
     held_out = train.create_valid(
-        inputs.matrix(_rows(examples, "eval")),
+        inputs.matrix(examples.batch("eval")),
         _label(examples, "eval"),
         weight=_weights(examples, config, "eval"),
     )
@@ -193,10 +187,6 @@ def _native(inputs: boosting.BoostingConfig) -> list[int]:
             places.append(place)
         place += 1 if width == 1 else len(frequent)
     return places
-
-
-def _rows(examples: Examples, split: str) -> _Rows:
-    return _Rows(numeric=examples.numeric(split), categorical=examples.categorical(split))
 
 
 def _label(examples: Examples, split: str) -> NDArray[np.float64]:

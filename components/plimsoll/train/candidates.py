@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,13 +88,6 @@ class Trials:
         """Returns the model that was asked for; ``auto``: the lowest loss on eval."""
         fitting = [item for item in self.tried if asked in (AUTO, item.family)]
         return min(fitting, key=lambda item: item.eval_loss)
-
-
-class Inputs(NamedTuple):
-    """A split's inputs, as a model takes them."""
-
-    numeric: NDArray[np.float32]
-    categorical: NDArray[np.int32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +182,7 @@ def _trained(source: Examples, config: TrainConfig, asked: Asked, places: Places
     )
     launch(job, asked.launcher, asked.launcher_config)
     model = NetworkModel(job.out)
-    answers = {split: model.predict(_inputs(source, split)) for split in SPLITS}
+    answers = {split: model.predict(source.batch(split)) for split in SPLITS}
     return Trained(
         family=config.model,
         config=job.config,
@@ -245,7 +238,3 @@ def _blend(
             shares=shares,
         )
     ]
-
-
-def _inputs(source: Examples, split: str) -> Inputs:
-    return Inputs(source.numeric(split), source.categorical(split))

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +45,6 @@ class Result:
     """Passes over the training split; boosting: trees a class."""
     best: int
     """The epoch, or the tree, that was kept."""
-
-
-class _Inputs(NamedTuple):
-    numeric: NDArray[np.float32]
-    categorical: NDArray[np.int32]
 
 
 @dataclass(kw_only=True)
@@ -108,8 +103,7 @@ def _trained(source: Examples, job: Job, tell: Teller) -> Result:
     regression = source.task == "regression"
     unit = float(np.std(source.label("train"), dtype=np.float64)) or 1.0 if regression else 1.0
     history = loop.run(job, (Marks(tell=tell, unit=unit, regression=regression),))
-    inputs = _Inputs(source.numeric("eval"), source.categorical("eval"))
-    answers = open_model(job.out).predict(inputs)
+    answers = open_model(job.out).predict(source.batch("eval"))
     return Result(
         eval_loss=_loss(source, answers), epochs=len(history.epochs), best=int(history.best)
     )
