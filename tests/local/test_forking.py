@@ -8,6 +8,7 @@ import yaml
 from plimsoll.errors import ConfigError, UsageError
 from plimsoll.local import compared, forking, library
 from plimsoll.local.record import new_run
+from plimsoll.train.config import TrainConfig
 
 PROBLEM = "label: late\ntime: time_hour\nsplit: {by: time}\ncolumns: {dest: categorical}\n"
 
@@ -174,7 +175,7 @@ def test_fields_are_found_with_the_defaults_of_knobs():
     arguments = {"train_config": '{"epochs": 3}', "problem": PROBLEM, "data": "x", "schema": "y:"}
 
     assert forking.field_of(arguments, "train_config.epochs") == 3
-    assert forking.field_of(arguments, "train_config.learning_rate") == 1e-3
+    assert forking.field_of(arguments, "train_config.learning_rate") == TrainConfig().learning_rate
     assert forking.field_of(arguments, "problem.columns.dest") == "categorical"
     assert forking.field_of(arguments, "problem.columns.dest.kind") is None
     assert forking.field_of(arguments, "data") == "x"

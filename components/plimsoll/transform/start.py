@@ -66,7 +66,7 @@ def _check_columns(transform: Transform, dataset: Dataset, start_from: str) -> N
         raise DataError(
             f"the dataset does not fit the transform of {start_from}",
             cause="\n".join(odd),
-            hint="give the same columns, or leave start_from out of the config to fit anew",
+            hint="give the same columns, or leave start_from out to fit anew",
         )
 
 
@@ -88,5 +88,5 @@ def _check_label(label: Label, dataset: Dataset, start_from: str) -> None:
             raise DataError(
                 f"the transform of {start_from} is for another {what}",
                 cause=f"here it is {here!r}, there {there!r}",
-                hint="leave start_from out of the config to fit anew",
+                hint="leave start_from out to fit anew",
             )
