@@ -109,7 +109,7 @@ def test_only_what_has_an_effect_on_a_model_is_drawn():
 )
 def test_a_space_that_does_not_hold_is_refused(text, said):
     with pytest.raises(ConfigError) as raised:
-        spaces.read(text, TrainConfig())
+        spaces.read(text, TrainConfig(model="mlp"))
     assert said in str(raised.value)
     assert raised.value.headline.startswith("search space")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from plimsoll.train import history
+
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
@@ -52,17 +54,9 @@ class Stepped:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """What one pass over the training split came to."""
+class Epoch(history.Epoch):
+    """What one pass over the training split came to, as it is told."""
 
-    number: int
-    """From 1."""
-    train_loss: float
-    """Mean over the batches as they were trained on, dropout included."""
-    eval_loss: float
-    """Mean over the eval split; of the averaged weights, if there are."""
-    learning_rate: float
-    """At the end of the epoch."""
     seconds: float = 0.0
     """How long it took; never written into an artifact, which must not differ by it."""
     again: bool = False

@@ -21,6 +21,7 @@ from plimsoll.train import alerts
 from plimsoll.train.failure_file import clear, read_error
 from plimsoll.train.job import Job
 from plimsoll.train.stopping import die_with_parent, leave, on_signals
+from plimsoll.train.words import signal_name
 
 GRACE_SECONDS = 60.0
 """From being asked to stop to being killed: a checkpoint is saved meanwhile."""
@@ -90,7 +91,7 @@ def killed(tail: str) -> StepError | None:
         if number > 0 and number != signal.SIGTERM:
             memory = " (the machine may be out of memory)" if number == signal.SIGKILL else ""
             return StepError(
-                f"process {rank} of the training was killed by {_signal_name(number)}{memory}",
+                f"process {rank} of the training was killed by {signal_name(number)}{memory}",
                 cause=last_lines(tail),
                 hint="run again: it goes on from its last checkpoint",
             )
@@ -198,10 +199,3 @@ def _environment(processes: int) -> dict[str, str]:
 
 
 _UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -1,8 +1,9 @@
-"""Durations and rates as a person reads them."""
+"""Durations, rates and signals as a person reads them."""
 
 from __future__ import annotations
 
 import math
+import signal
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 _BYTES = ("bytes", "KiB", "MiB", "GiB", "TiB")
@@ -40,3 +41,11 @@ def memory(size: int) -> str:
 def loss_text(loss: float | None) -> str:
     """Returns a loss with the five digits that tell epochs apart; ``-`` for none."""
     return "-" if loss is None else f"{loss:.5g}"
+
+
+def signal_name(number: int) -> str:
+    """Returns a signal's name: ``SIGKILL``, or ``signal 99`` if it has none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import plimsoll
+from plimsoll.train.words import signal_name
 
 MODULE = "plimsoll.tune.worker"
 TICK_SECONDS = 0.2
@@ -185,9 +186,5 @@ def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> Non
 def _how_it_ended(code: int) -> str:
     if code >= 0:
         return f"its process exited with {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
     because = " (the machine may be out of memory)" if -code == signal.SIGKILL else ""
-    return f"its process was killed by {name}{because}"
+    return f"its process was killed by {signal_name(-code)}{because}"
