@@ -85,8 +85,9 @@ class Trials:
         return self.tried[0]
 
     def best(self, asked: str) -> Trained:
-        """Returns the model that was asked for; ``auto``: the lowest loss on eval."""
-        fitting = [item for item in self.tried if asked in (AUTO, item.family)]
+        """Returns the model that was asked for; ``auto``: the blend, or the best on eval alone."""
+        wanted = BLEND if asked == AUTO else asked
+        fitting = [item for item in self.tried if item.family == wanted] or list(self.tried)
         return min(fitting, key=lambda item: item.eval_loss)
 
 

@@ -27,8 +27,9 @@ class TrainConfig:
     """What is trained and how. A 0 where noted means: chosen by the number of rows."""
 
     model: str = "auto"
-    """``auto`` tries several and keeps the best on eval; or ``linear``, ``mlp``, ``tabm`` (a
-    parameter-efficient ensemble), ``dcn`` (crosses), ``module`` (your own), or ``boosting``."""
+    """``auto`` tries several and keeps what is best on eval, mostly a blend; or ``linear``, ``mlp``
+    ``tabm`` (a parameter-efficient ensemble), ``dcn`` (crosses), ``module`` (your own),
+    ``boosting``."""
     numbers: str = "embedded"
     """How numbers go in: ``bins`` (piecewise-linear), ``embedded`` (bins, then a layer of each
     column's own), ``periodic``, or ``plain``."""
