@@ -114,10 +114,9 @@ def test_a_space_that_does_not_hold_is_refused(text, said):
     assert raised.value.headline.startswith("search space")
 
 
-def test_auto_needs_models_to_choose_from():
-    with pytest.raises(ConfigError, match="auto, which searches by itself"):
-        spaces.read("{dropout: [0.1, 0.2]}", TrainConfig(model="auto"))
-    assert spaces.read("{model: [mlp], dropout: [0.1]}", TrainConfig(model="auto"))
+def test_auto_means_a_perceptron_where_the_space_names_no_models():
+    assert spaces.read("{dropout: [0.1, 0.2]}", TrainConfig(model="auto")).base.model == "mlp"
+    assert spaces.read("{model: [dcn], dropout: [0.1]}", TrainConfig(model="auto"))
 
 
 @given(st.one_of(st.integers(0, 99), st.floats(0, 1, exclude_max=True)))

@@ -23,6 +23,7 @@ RANGE = ("low", "high", "log", "step")
 CHOICES = "choices"
 ZERO_CHOOSES = ("epochs", "patience", "batch_size", "tree_rate")
 """Knobs of which 0 means that one is chosen for the rows: no end of a range."""
+USUAL_MODEL = "mlp"
 FIRST = ("model", "numbers")
 """Drawn before the others: which of those have an effect depends on them."""
 
@@ -97,12 +98,14 @@ def read(text: str, base: TrainConfig) -> Space:
     Args:
         text: JSON or YAML: the name of a field of TrainConfig -> ``{low, high, log, step}``,
             ``{choices: [...]}``, or the choices alone.
-        base: What the space does not name.
+        base: What the space does not name; where neither names a model, it is ``mlp``.
 
     Raises:
         ConfigError: if it does not hold; the message says where, and what would.
     """
     values = _loaded(text) if text.strip() else default(base)
+    if base.model == "auto" and "model" not in values:
+        base = dataclasses.replace(base, model=USUAL_MODEL)
     knobs = [_knob(str(name), asked, base) for name, asked in values.items()]
     order = [*FIRST, *(knob.name for knob in knobs)]
     if not knobs:
@@ -303,12 +306,6 @@ def _check_models(space: Space) -> None:
     offered = {knob.name: knob.choices for knob in space.knobs if knob.choices}
     models: Sequence[str] = offered.get("model", (space.base.model,))
     numbers: Sequence[str] = offered.get("numbers", (space.base.numbers,))
-    if "auto" in models:
-        raise ConfigError(
-            f"{NAME}: the model is auto, which searches by itself",
-            cause="train_config says so, and the space names no models",
-            hint="add the models to the space: {model: {choices: [mlp, tabm]}}",
-        )
     for knob in space.knobs:
         if not any(applies(knob.name, model, form) for model in models for form in numbers):
             raise ConfigError(
