@@ -204,14 +204,15 @@ def _add_candidates(made: Page, told: Told, *, auto: bool) -> None:
 
 
 def _curves(told: Told) -> Html | None:
-    """Returns the eval losses by epoch of all networks, if there are several."""
+    """Returns the eval losses by epoch of the networks that have no curves of their own."""
     named: dict[str, Sequence[float]] = {}
     for item in told.candidates:
         if item.losses:
             again = sum(name.split(" ")[0] == item.model for name in named)
             named[f"{item.model} {again + 1}" if again else item.model] = item.losses
     lowest = [min(filter(math.isfinite, losses), default=math.nan) for losses in named.values()]
-    if len(named) < 2 or not all(map(math.isfinite, lowest)):
+    # A chosen network has its own curves above.
+    if len(named) < (1 if told.history is None else 2) or not all(map(math.isfinite, lowest)):
         return None
     marks = _boosting_mark(told)
     # The first epochs lie far above all that matters, and so does a model that is no match.
@@ -253,7 +254,7 @@ def _candidates(told: Told) -> Html:
         settings = ", ".join(f"{name} {_said(value)}" for name, value in item.settings.items())
         ran = " trees" if item.model == BOOSTING else ran
         row += [item.parameters or None, f"{item.best_epoch}{ran}" if item.best_epoch else None]
-        row.append(joined([settings, badge(item.note) if item.note else ""]))
+        row.append(" ".join(filter(None, [settings, item.note])))
         rows.append(row)
     return table([*headers, "parameters", "best epoch", "settings"], rows)
 
