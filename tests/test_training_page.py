@@ -28,8 +28,12 @@ COMMANDS = [
 
 
 def test_the_configs_shown_hold():
-    of_train, of_transform, of_launcher = SHOWN
-    assert train_config.parse(of_train).model == "auto"
+    of_transform, of_launcher = SHOWN
+    configs = [
+        words[words.index("--train-config") + 1] for words in COMMANDS if "--train-config" in words
+    ]
+    assert train_config.parse(configs[0]).time_budget > 0
+    assert all(train_config.parse(config) for config in configs)
     assert transform_config.parse(of_transform).crosses
     assert launcher_config.parse(of_launcher).nodes == 2
 
