@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.commands import command
+from plimsoll.train.config import TrainConfig
 
 SETTINGS = f"{Path(__file__).parents[1] / 'local' / 'fork_pipelines.py'}:settings"
 
@@ -44,7 +45,8 @@ def test_the_end_shows_what_differs_side_by_side(runs):
 
     assert ran.returncode == 0, ran.stderr
     lines = {line.strip().split("  ")[0]: line.split() for line in ran.stdout.splitlines()}
-    assert lines["train_config.learning_rate"][1:] == ["0.001", "0.02"]
+    usual = str(TrainConfig().learning_rate)
+    assert lines["train_config.learning_rate"][1:] == [usual, "0.02"]
     assert lines["test auc"][2:] == ["0.701", "0.72", "+0.019"]
     assert lines["test rows"][2:] == ["12", "12", "same"]
     assert f"plimsoll diff {origin['id']} " in ran.stdout
