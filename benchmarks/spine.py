@@ -38,14 +38,22 @@ def main() -> None:
         ("engine's overhead a step, most", f"{max(overheads):.3f} s", "0.3 s"),
         ("import plimsoll, beyond Python", f"{import_seconds() * 1000:.1f} ms", "50 ms"),
         (f"peak memory ({heaviest['name']})", f"{heaviest['peak_memory'] / 1e9:.2f} GB", "3 GB"),
-        ("test AUC, network / boosting", f"{test['auc']:.4f} / {baseline['auc']:.4f}", "-0.01"),
+        (
+            "test AUC, what goes out / boosting",
+            f"{test['auc']:.4f} / {baseline['auc']:.4f}",
+            "above",
+        ),
     ]
     after, boosted = joined["metrics"]["test"], joined["baseline_metrics"]["test"]
     peak = max(step["peak_memory"] for step in joined["steps"].values())
     rows += [
         ("with the feature store, raw CSV to pushed model", f"{joined_seconds:.1f} s", "none set"),
         ("peak memory", f"{peak / 1e9:.2f} GB", "3 GB"),
-        ("test AUC, network / boosting", f"{after['auc']:.4f} / {boosted['auc']:.4f}", "above"),
+        (
+            "test AUC, what goes out / boosting",
+            f"{after['auc']:.4f} / {boosted['auc']:.4f}",
+            "above",
+        ),
     ]
     width = max(len(row[0]) for row in rows)
     for name, value, line in rows:
