@@ -146,11 +146,9 @@ def notes(source: Examples, trials: Trials, best: Trained) -> list[str]:
         ended = f"stopped early after {ran}" if ran < planned else f"of {ran}"
         said[0] += f"; best epoch {best.history['best_epoch']}, {ended}"
     if best.shares:
-        members = zip(trials.tried, best.shares, strict=False)
-        said[0] = "blend: " + ", ".join(
-            f"{share:.0%} {item.family}" for item, share in members if share
-        )
-    losses = ", ".join(f"{item.family} {item.eval_loss:.4g}" for item in trials.tried)
+        said[0] = f"blend: {report.blended(trials, best)}"
+    named = zip(report.names(trials), trials.tried, strict=True)
+    losses = ", ".join(f"{called} {item.eval_loss:.4g}" for called, item in named)
     said.append(f"eval {name}: {losses}")
     if trials.left_out:
         said.append(f"left out, the time budget was spent: {', '.join(trials.left_out)}")

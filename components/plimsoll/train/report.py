@@ -43,12 +43,29 @@ def told(
     )
 
 
+def names(trials: Trials) -> list[str]:
+    """Returns what each model is called: its family, and what is unusual about it if one has two."""
+    families = [item.family for item in trials.tried]
+    return [
+        item.family + _told_apart(item) if families.count(item.family) > 1 else item.family
+        for item in trials.tried
+    ]
+
+
+def blended(trials: Trials, blend: Trained) -> str:
+    """Returns what a blend is made of, in words."""
+    members = zip(names(trials), blend.shares, strict=False)
+    return ", ".join(f"{share:.0%} {name}" for name, share in members if share)
+
+
+def _told_apart(item: Trained) -> str:
+    odd = ", ".join(f"{name} {value}" for name, value in _settings(item.config).items())
+    return f" ({odd})" if odd else ""
+
+
 def _candidate(item: Trained, trials: Trials, best: Trained) -> Candidate:
     history = _history(item)
-    note = ""
-    if item.shares:
-        members = zip(trials.tried, item.shares, strict=False)
-        note = ", ".join(f"{share:.0%} {one.family}" for one, share in members if share)
+    note = blended(trials, item) if item.shares else ""
     trees = item.parameters if item.family == "boosting" else 0
     return Candidate(
         model=item.family,
