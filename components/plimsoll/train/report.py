@@ -44,7 +44,7 @@ def told(
 
 
 def names(trials: Trials) -> list[str]:
-    """Returns what each model is called: its family, and what is unusual about it if one has two."""
+    """Returns what models are called: the family, and what is unusual where there are two of it."""
     families = [item.family for item in trials.tried]
     return [
         item.family + _told_apart(item) if families.count(item.family) > 1 else item.family
