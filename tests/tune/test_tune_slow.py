@@ -168,7 +168,7 @@ def test_if_all_trials_fail_it_says_why_and_the_next_start_begins_anew(tmp_path)
 
 def test_a_trial_is_stopped_in_its_midst(tmp_path):
     made_examples.write(tmp_path / "examples", rows=160)
-    config = TrainConfig(**{**BASE, "epochs": 1000000, "patience": 1000000})
+    config = TrainConfig(**{**BASE, "model": "mlp", "epochs": 1000000, "patience": 1000000})
     job = Job(examples=tmp_path / "examples", out=tmp_path / "model", config=config)
     worker, asked_for = Worker({}), []
 
