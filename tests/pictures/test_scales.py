@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from plimsoll.pictures.scales import column_texts, finite_number, linear_scale, number_text
@@ -72,6 +72,7 @@ def test_numbers_are_written_for_people(value, text):
 
 
 @given(st.one_of(st.floats(), st.integers(), st.booleans(), st.none(), st.text()))
+@example("0.")
 def test_any_value_has_a_text(value):
     assert number_text(value)
 

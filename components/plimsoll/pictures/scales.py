@@ -30,7 +30,8 @@ def number_text(value: object, digits: int = 4) -> str:
     if number is None:
         return NOTHING
     if isinstance(value, int) or (number.is_integer() and abs(number) < 1e15):
-        return f"{int(value):,}" if abs(number) < 1e15 else f"{number:.3g}"  # type: ignore[call-overload]
+        whole = value if isinstance(value, int) else int(number)
+        return f"{whole:,}" if abs(number) < 1e15 else f"{number:.3g}"
     if not 1e-4 <= abs(number) < 1e15:
         return f"{number:.{max(digits - 2, 1)}e}"
     if abs(number) >= 10 ** (digits - 1):
