@@ -9,8 +9,9 @@ from plimsoll.pictures.markup import Html, element, escaped, joined, shortened
 def test_text_comes_back_as_it_was_or_with_marks_for_what_cannot_be_shown(text):
     item = parsed(element("p", text, title=text))[0]
     shown = item.text or ""
-    assert len(shown) == len(text)
-    for was, now in zip(text.replace("\r", "\n"), shown, strict=True):
+    # A parser makes one line feed of each kind of line end.
+    given_text = text.replace("\r\n", "\n").replace("\r", "\n")
+    for was, now in zip(given_text, shown, strict=True):
         assert now in (was, "\ufffd")
     assert list(item) == []
 
