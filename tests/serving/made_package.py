@@ -8,13 +8,13 @@ from plimsoll.artifacts.examples import Batch, Header, open_examples, write_exam
 from plimsoll.artifacts.files import write_json, write_text
 from plimsoll.artifacts.package import Contents, Package, open_package, write_package
 from plimsoll.artifacts.transform import (
+    Calendar,
     Label,
     Missing,
     Number,
     SourceColumn,
     Transform,
     Vocabulary,
-    Weekday,
     read_transform,
     write_transform,
 )
@@ -75,7 +75,7 @@ def transform_of(task: str) -> Transform:
             type="timestamp",
             kind="timestamp",
             why="a time",
-            parts=(Weekday(output="at.weekday"),),
+            parts=(Calendar(output="at.weekday", of="day_of_week"),),
         ),
     )
     classes = CLASSES[task]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.artifacts.transform import Cycle, Missing, Number, Vocabulary, Weekday
+from plimsoll.artifacts.transform import Calendar, Cycle, Missing, Number, Vocabulary
 from plimsoll.errors import ConfigError, DataError
 from plimsoll.problem import Problem, Split
 from plimsoll.transform.apply import apply
@@ -261,14 +261,14 @@ def test_a_part_of_a_time_is_used_only_if_train_goes_around_it(tmp_path):
     week = by_time(tmp_path / "week", times("2013-01-01T00:30", "2013-01-08T00:30"))
     assert week.parts == (
         Cycle(output="at.time_of_day", of="time_of_day"),
-        Weekday(output="at.day_of_week"),
+        Calendar(output="at.day_of_week", of="day_of_week"),
     )
     assert "too few for the day of the year" in week.why
     months = by_time(tmp_path / "months", times("2013-01-01", "2013-12-31"))
-    assert months.parts == (Weekday(output="at.day_of_week"),)
+    assert months.parts == (Calendar(output="at.day_of_week", of="day_of_week"),)
     year = by_time(tmp_path / "year", times("2013-01-01", "2014-01-01"))
     assert year.parts == (
-        Weekday(output="at.day_of_week"),
+        Calendar(output="at.day_of_week", of="day_of_week"),
         Cycle(output="at.day_of_year", of="day_of_year"),
     )
     assert "no time of day" in year.why

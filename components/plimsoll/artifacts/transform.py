@@ -70,7 +70,6 @@ __all__ = [
     "Tokens",
     "Transform",
     "Vocabulary",
-    "Weekday",
     "output_names",
     "read_transform",
     "write_transform",
@@ -80,11 +79,6 @@ FORMAT = "plimsoll.transform/2"
 MANIFEST = "transform.json"
 ARRAYS = "arrays.npz"
 TYPES = ("int", "float", "bool", "string", "timestamp")
-
-
-def Weekday(*, output: str) -> Calendar:  # noqa: N802
-    """Returns the calendar that tells the day of the week."""
-    return Calendar(output=output, of="day_of_week")
 
 
 @dataclass(frozen=True, kw_only=True)
