@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import peers
-from plimsoll.local import environments
+from plimsoll.local.engine import environments
 
 CONTENDERS = Path(__file__).parent / "contenders"
 ROOT = CONTENDERS.parents[1]

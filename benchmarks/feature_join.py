@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import in_role
-from plimsoll.local import environments
+from plimsoll.local.engine import environments
 
 DATA = in_role.ROOT / "examples" / "flights" / "data"
 REPOSITORY = in_role.ROOT / "feature_repo"

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from plimsoll.local import environments
+from plimsoll.local.engine import environments
 
 CONTENDERS = Path(__file__).parent / "contenders"
 ROOT = CONTENDERS.parents[1]

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import in_role
-from plimsoll.local import environments
+from plimsoll.local.engine import environments
 
 PROGRAM = "training_steps"
 LINE = 0.9

@@ -179,7 +179,7 @@ class TestFlags:
 
 def test_the_flags_do_as_the_functions(tmp_path, capsys):
     from plimsoll.cli import main
-    from plimsoll.local.machines import on_machine
+    from plimsoll.local.pipelines.machines import on_machine
 
     plain = compiled(tmp_path).read_text()
     by_function = compiled(
@@ -208,7 +208,7 @@ def test_the_flags_do_as_the_functions(tmp_path, capsys):
 
 def test_a_pipeline_without_training(tmp_path, capsys):
     from plimsoll.cli import main
-    from plimsoll.local.machines import on_machine, trains
+    from plimsoll.local.pipelines.machines import on_machine, trains
 
     @dsl.pipeline(name="reads")
     def reads():
@@ -224,8 +224,8 @@ def test_a_pipeline_without_training(tmp_path, capsys):
 
 
 def test_what_is_compiled_still_runs_here(tmp_path):
-    from plimsoll.local.graph import parse
-    from plimsoll.local.machines import on_machine
+    from plimsoll.local.pipelines.graph import parse
+    from plimsoll.local.pipelines.machines import on_machine
 
     text = on_machine(compiled(tmp_path).read_text(), machine_from("nvidia.com/gpu"))
     assert (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from plimsoll import problem
-from plimsoll.local import library
+from plimsoll.local.pipelines import library
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from plimsoll.cli import entry
-from plimsoll.local import forking, library
+from plimsoll.local import fork as forking
+from plimsoll.local.pipelines import library
 from plimsoll.train import config as train_config
-from plimsoll.train import launcher_config
+from plimsoll.train.launch import config as launcher_config
 from plimsoll.transform import config as transform_config
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -24,7 +24,7 @@ import yaml
 from feast import FeatureStore
 from online_features import redis_server
 
-from plimsoll.feature_store.repository import open_repository
+from plimsoll.feature_store.repository.repository import open_repository
 from plimsoll.materialize import core
 
 OURS = {

@@ -20,9 +20,9 @@ import quality_data
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from plimsoll.artifacts.examples import Examples, open_examples
-from plimsoll.train.blending import loss_of
-from plimsoll.train.candidates import Asked, Places, try_all
+from plimsoll.formats.examples import Examples, open_examples
+from plimsoll.train.candidates.blending import loss_of
+from plimsoll.train.candidates.candidates import Asked, Places, try_all
 from plimsoll.train.config import TrainConfig
 
 SPLITS = ("eval", "test")
@@ -76,7 +76,7 @@ def by_search(
     """Searches LightGBM's parameters by Optuna's TPE on eval; tells of the best."""
     import optuna
 
-    from plimsoll.artifacts.boosting import lightgbm
+    from plimsoll.models.boosting import lightgbm
 
     library = lightgbm()
     matrices = {split: _matrix(examples, split) for split in ("train", *SPLITS)}

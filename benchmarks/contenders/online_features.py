@@ -25,12 +25,12 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.types import from_value_type
 
-from plimsoll.artifacts.feature_plan import Feature, FeaturePlan, Key, View
-from plimsoll.serving.lookup import FeatureLookup
+from plimsoll.formats.feature_plan import Feature, FeaturePlan, Key, View
+from plimsoll.serving.features.lookup import FeatureLookup
 from plimsoll.serving.lookup_config import LookupConfig
-from plimsoll.serving.online_redis import RedisReader
-from plimsoll.serving.online_sqlite import SqliteReader
-from plimsoll.serving.online_store import OnlineReader
+from plimsoll.serving.online.redis import RedisReader
+from plimsoll.serving.online.sqlite import SqliteReader
+from plimsoll.serving.online.store import OnlineReader
 
 Row = Mapping[str, str]
 LookUp = Callable[[Sequence[Row]], Mapping[str, Sequence[Any]]]

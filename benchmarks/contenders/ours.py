@@ -5,15 +5,16 @@ from pathlib import Path
 
 import clock
 
-from plimsoll.artifacts.dataset import type_name
-from plimsoll.ingest.formats import open_files
-from plimsoll.ingest.reading import read_files
-from plimsoll.ingest.sources import find
-from plimsoll.validate import drift, validator
-from plimsoll.validate.arrays import shape_of
+from plimsoll.formats.dataset import type_name
+from plimsoll.ingest.readers.formats import open_files
+from plimsoll.ingest.readers.reading import read_files
+from plimsoll.ingest.sources.sources import find
 from plimsoll.validate.config import Comparison
-from plimsoll.validate.describe import distributions_of
-from plimsoll.validate.measure import Measured, measure_batches
+from plimsoll.validate.drift.distributions import distributions_of
+from plimsoll.validate.drift.drift import drift
+from plimsoll.validate.statistics import tfdv as validator
+from plimsoll.validate.statistics.arrays import shape_of
+from plimsoll.validate.statistics.measure import Measured, measure_batches
 
 
 def work(reference: Path, current: Path) -> object:

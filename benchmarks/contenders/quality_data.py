@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sklearn import datasets
 
 from plimsoll import problem as problems
-from plimsoll.artifacts.examples import Batch, Header, write_examples
-from plimsoll.artifacts.transform import CategoricalOutput
+from plimsoll.formats.examples import Batch, Header, write_examples
+from plimsoll.models.transform import CategoricalOutput
 
 FRACTIONS = (0.6, 0.8)
 """Train is the rows before the first, eval those before the second, test the rest."""

@@ -20,16 +20,17 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from plimsoll.artifacts.examples import Batch, Examples, Header, open_examples, write_examples
-from plimsoll.artifacts.transform import CategoricalOutput
+from plimsoll.formats.examples import Batch, Examples, Header, open_examples, write_examples
+from plimsoll.models.transform import CategoricalOutput
 from plimsoll.problem import SPLITS, Problem
-from plimsoll.train import devices, loop
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.events import Epoch
+from plimsoll.train.data.tensors import Rows, rows_on
+from plimsoll.train.distributed import devices
+from plimsoll.train.distributed.process_group import World
 from plimsoll.train.job import Job
-from plimsoll.train.ranks import World
-from plimsoll.train.shape import fresh_network, shape_for
-from plimsoll.train.tensors import Rows, rows_on
+from plimsoll.train.loop import loop
+from plimsoll.train.network.shape import fresh_network, shape_for
+from plimsoll.train.telemetry.events import Epoch
 
 ROWS = {"train": 65_536, "eval": 512, "test": 512}
 ROWS_ON_GPU = {"train": 4_194_304, "eval": 512, "test": 512}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 from made_csv import USUAL, batches
 
-from plimsoll.artifacts.dataset import write_batches
+from plimsoll.formats.dataset import write_batches
 from plimsoll.problem import Problem, Split
 
 KEYS = 100_000

@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from plimsoll.artifacts.files import digest_file
-from plimsoll.local import environments
+from plimsoll.local.engine import environments
+from plimsoll.storage.files import digest_file
 
 LOCKS = Path(__file__).parent
 PYTHON = "3.11"

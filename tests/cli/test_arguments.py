@@ -6,11 +6,11 @@ import pytest
 from kfp import dsl
 
 from local.pipelines import echo
-from plimsoll.artifacts.files import write_json
 from plimsoll.errors import ConfigError, UsageError
-from plimsoll.local import arguments, library
-from plimsoll.local.baselines import statistics_named
+from plimsoll.local.pipelines import arguments, library
+from plimsoll.local.pipelines.baselines import statistics_named
 from plimsoll.local.record import Step, new_run
+from plimsoll.storage.files import write_json
 
 
 @dsl.pipeline(name="gated")

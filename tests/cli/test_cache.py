@@ -7,8 +7,8 @@ import time
 import pytest
 
 from local.commands import command
-from plimsoll.artifacts.files import write_json
-from plimsoll.local.cache import StepCache
+from plimsoll.local.engine.cache import StepCache
+from plimsoll.storage.files import write_json
 
 DAY = 86_400
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from local.commands import command
-from plimsoll.artifacts.files import digest_bytes, digest_json, write_json
-from plimsoll.artifacts.versions import keep
-from plimsoll.local import environments
+from plimsoll.formats.versions import keep
+from plimsoll.local.engine import environments
 from plimsoll.local.record import Step, new_run
+from plimsoll.storage.files import digest_bytes, digest_json, write_json
 
 MAKE = """
 import sys

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from local.commands import command
-from plimsoll.cli.feature_tables import duration, print_checks, print_row
-from plimsoll.local import environments
+from plimsoll.cli.tables.features import duration, print_checks, print_row
+from plimsoll.local.engine import environments
 
 TESTS = Path(__file__).parents[1]
 MAKE = """

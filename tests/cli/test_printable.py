@@ -4,7 +4,7 @@ import argparse
 import io
 
 from plimsoll.cli import entry
-from plimsoll.local.progress import Progress
+from plimsoll.local.engine.progress import Progress
 from plimsoll.local.record import FAILED, SUCCEEDED, Failure, Run, Step
 from plimsoll.local.summary import print_failures
 from plimsoll.printable import all_printable, printable

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from plimsoll.artifacts.dataset import write_dataset
 from plimsoll.commands import data
 from plimsoll.errors import ArtifactError
+from plimsoll.formats.dataset import write_dataset
 from plimsoll.problem import Problem
 
 ROWS = 1000

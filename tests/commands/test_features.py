@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from commands.made_repository import made_repository, materialised, moment
-from plimsoll.artifacts.files import write_json
 from plimsoll.commands.__main__ import ANSWER, REQUEST, main
 from plimsoll.errors import ConfigError, DataError, UsageError
 from plimsoll.feature_commands.check import check
@@ -20,7 +19,8 @@ from plimsoll.feature_commands.listing import listed
 from plimsoll.feature_commands.online import answered, told
 from plimsoll.feature_commands.rows import time_of
 from plimsoll.feature_commands.show import show
-from plimsoll.feature_store.repository import open_repository
+from plimsoll.feature_store.repository.repository import open_repository
+from plimsoll.storage.files import write_json
 
 ROW = {"station": "park", "bicycle": 7, "kilometres": 12.5, "hired": "2025-07-01T10:30:00Z"}
 

@@ -4,13 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from plimsoll.artifacts.dataset import write_dataset
 from plimsoll.commands import schema as commands
 from plimsoll.errors import ConfigError, DataError
+from plimsoll.formats.dataset import write_dataset
 from plimsoll.problem import SPLITS, Problem
-from plimsoll.validate import schema as schemas
 from plimsoll.validate.accept import chosen
-from plimsoll.validate.check import Check
+from plimsoll.validate.checks.check import Check
+from plimsoll.validate.schema import inference as schemas
 
 ROWS = 400
 HEAD = "# Kept by hand.\n"

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from plimsoll.validate.schema_diff import differences
-from plimsoll.validate.schema_text import edited
+from plimsoll.validate.schema.diff import differences
+from plimsoll.validate.schema.text import edited
 
 TEXT = """\
 # Who keeps it.

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from plimsoll.artifacts.dataset import write_batches
-from plimsoll.artifacts.files import write_text
-from plimsoll.artifacts.statistics import write_statistics
-from plimsoll.evaluate.core import Inputs
+from plimsoll.evaluate.model import Inputs
+from plimsoll.formats.dataset import write_batches
+from plimsoll.formats.statistics import write_statistics
 from plimsoll.problem import SPLITS, Problem
+from plimsoll.storage.files import write_text
 from plimsoll.train import config as training
-from plimsoll.train.candidates import Asked
+from plimsoll.train.candidates.candidates import Asked
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.core import NOTHING_ELSE, Outputs, train_examples
 from plimsoll.transform import config as transforming

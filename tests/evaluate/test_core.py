@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from evaluate import made_run
-from plimsoll.artifacts import network
-from plimsoll.artifacts.feature_plan import Feature, FeaturePlan, Key, View, open_plan, write_plan
-from plimsoll.artifacts.files import digest_tree
-from plimsoll.artifacts.package import open_package
-from plimsoll.artifacts.predictions import as_answers
-from plimsoll.artifacts.transform import read_transform
 from plimsoll.errors import ArtifactError
-from plimsoll.evaluate import core
+from plimsoll.evaluate import core, model
+from plimsoll.formats.feature_plan import Feature, FeaturePlan, Key, View, open_plan, write_plan
+from plimsoll.formats.package import open_package
+from plimsoll.models import network
+from plimsoll.models.predictions import as_answers
+from plimsoll.models.transform import read_transform
 from plimsoll.problem import Threshold
-from plimsoll.transform.apply import apply, columns_from_rows
+from plimsoll.storage.files import digest_tree
+from plimsoll.transform.apply.apply import apply, columns_from_rows
 
 TASKS = ("binary", "multiclass", "regression")
 
@@ -169,7 +169,7 @@ def drop_baseline(inputs, other):
 def test_artifacts_that_do_not_belong_together_are_refused(tmp_path, harm, said):
     inputs = made_run.make(tmp_path / "this")
     other = made_run.make(tmp_path / "other", "multiclass")
-    mixed = core.Inputs(**{**vars(inputs), **harm(inputs, other)})
+    mixed = model.Inputs(**{**vars(inputs), **harm(inputs, other)})
     with pytest.raises(ArtifactError, match=said):
         core.evaluate(mixed, tmp_path / "package", tmp_path / "page.html")
     assert not (tmp_path / "package").exists()

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from evaluate import made_run
-from plimsoll.artifacts.package import open_package
 from plimsoll.evaluate import core
-from plimsoll.serving.predictor import Predictor
+from plimsoll.formats.package import open_package
+from plimsoll.serving.model.predictor import Predictor
 from plimsoll.train import config as training
-from plimsoll.train.candidates import Asked
+from plimsoll.train.candidates.candidates import Asked
 from plimsoll.train.core import NOTHING_ELSE
 
 OWN = """

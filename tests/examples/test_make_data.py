@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from plimsoll import problem
-from plimsoll.artifacts.files import digest_bytes, digest_file
 from plimsoll.errors import DataError
+from plimsoll.storage.files import digest_bytes, digest_file
 
 FOLDER = Path(__file__).parents[2] / "examples" / "flights"
 

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_repo.tables import DATA, REPOSITORY, module, sliced
-from plimsoll.feature_store.plans import plan_of
-from plimsoll.feature_store.repository import open_repository
+from plimsoll.feature_store.repository.plans import plan_of
+from plimsoll.feature_store.repository.repository import open_repository
 
 FEAST = "from feast.cli.cli import cli; cli()"
 TYPES = {

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.artifacts.dataset import ARROW_TYPES
-from plimsoll.artifacts.feature_plan import COLUMN_TYPES
 from plimsoll.errors import ConfigError, DataError
 from plimsoll.feature_store.types import as_declared, column_type, value_type
+from plimsoll.formats.dataset import ARROW_TYPES
+from plimsoll.formats.feature_plan import COLUMN_TYPES
 
 WHAT = "the feature 'temp' of 'weather'"
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as datasets keep it

@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.written import DEFINITIONS, ROWS, SERVICE, SERVICES, at, write_repository, write_rows
-from plimsoll.artifacts import witness
-from plimsoll.artifacts.dataset import open_dataset, write_dataset
-from plimsoll.artifacts.feature_plan import open_plan
-from plimsoll.artifacts.files import digest_tree
 from plimsoll.errors import ConfigError, DataError, GateError
 from plimsoll.features import core
 from plimsoll.features.core import Joined
+from plimsoll.formats.dataset import open_dataset, write_dataset
+from plimsoll.formats.feature_plan import open_plan
+from plimsoll.storage import provenance as witness
+from plimsoll.storage.files import digest_tree
 
 Join = Callable[..., Joined]
 
@@ -316,7 +316,7 @@ def test_a_name_that_is_neither_a_column_nor_a_feature_is_told(
 
 
 def test_a_stale_registry_is_told(repo: Path, join: Join) -> None:
-    from plimsoll.feature_store.repository import open_repository
+    from plimsoll.feature_store.repository.repository import open_repository
 
     open_repository(str(repo), repo.parent / "scratch").apply()
     text = (repo / "views.py").read_text()
@@ -418,7 +418,7 @@ def test_a_store_that_leaks_the_future_is_told(
 def test_event_times_after_a_row_are_told(
     tmp_path: Path, repo: Path, join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from plimsoll.feature_store import asof
+    from plimsoll.feature_store.offline import asof
 
     join_sql = asof.join
     monkeypatch.setattr(

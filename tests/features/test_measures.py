@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from features.written import SERVICE, write_repository, write_rows
 from plimsoll.errors import ConfigError
-from plimsoll.feature_store.engine import Limits
-from plimsoll.feature_store.plans import plan_of
-from plimsoll.feature_store.repository import open_repository
+from plimsoll.feature_store.offline.engine import Limits
+from plimsoll.feature_store.repository.plans import plan_of
+from plimsoll.feature_store.repository.repository import open_repository
 from plimsoll.features import config as configs
 from plimsoll.features.coverage import Coverage, added, drifted, reasons
-from plimsoll.features.reach import Reach, measured
-from plimsoll.features.telling import LabelSample, telling
-from plimsoll.features.words import duration
+from plimsoll.features.leakage import LabelSample, telling
+from plimsoll.features.match_stats import Reach, measured
+from plimsoll.features.messages import duration
 
 HOUR = 3_600_000_000
 

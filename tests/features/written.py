@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from plimsoll.artifacts.dataset import Dataset, write_dataset
+from plimsoll.formats.dataset import Dataset, write_dataset
 from plimsoll.problem import Features, Problem
 
 OURS = "plimsoll.feature_store.offline.AsofOfflineStore"

@@ -6,15 +6,16 @@ import shutil
 import pytest
 import torch
 
-from plimsoll.artifacts.network import load_network
 from plimsoll.errors import ConfigError
-from plimsoll.train import devices, loop
-from plimsoll.train.captured import CapturedSteps
+from plimsoll.models.network import load_network
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.events import Started, Stepped
+from plimsoll.train.distributed import devices
+from plimsoll.train.distributed.process_group import World
 from plimsoll.train.job import Job
-from plimsoll.train.ranks import World
-from plimsoll.train.setting import setting_for
+from plimsoll.train.loop import loop
+from plimsoll.train.loop.cuda_graph import CapturedSteps
+from plimsoll.train.loop.setup import setting_for
+from plimsoll.train.telemetry.events import Started, Stepped
 from train import made_examples
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU here")

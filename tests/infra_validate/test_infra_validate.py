@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from plimsoll.artifacts import package as format_
-from plimsoll.artifacts.files import digest_file, read_json, write_json
 from plimsoll.errors import ConfigError
+from plimsoll.formats import package as format_
 from plimsoll.infra_validate import core
 from plimsoll.infra_validate.server_process import COMMAND
+from plimsoll.storage.files import digest_file, read_json, write_json
 from serving.made_package import make_package
 
 RUN = (

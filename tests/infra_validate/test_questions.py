@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.infra_validate.questions import TOLERANCE, difference
+from plimsoll.infra_validate.requests import TOLERANCE, difference
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)
 

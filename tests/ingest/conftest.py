@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from plimsoll.artifacts.dataset import open_dataset
+from plimsoll.formats.dataset import open_dataset
 from plimsoll.ingest.core import Ingested, ingest
 
 Ingest = Callable[..., Ingested]

@@ -2,7 +2,7 @@ import inspect
 import json
 
 from ingest.data import forty
-from plimsoll.artifacts.dataset import open_dataset
+from plimsoll.formats.dataset import open_dataset
 from plimsoll.images import image
 from plimsoll.ingest.component import ingest
 

@@ -7,12 +7,12 @@ import shutil
 import pytest
 
 from ingest.data import forty, told
-from plimsoll.artifacts.dataset import open_dataset
-from plimsoll.artifacts.files import digest_file, digest_tree
-from plimsoll.artifacts.versions import versions_in
-from plimsoll.artifacts.witness import holds
 from plimsoll.errors import ConfigError, DataError
+from plimsoll.formats.dataset import open_dataset
+from plimsoll.formats.versions import versions_in
 from plimsoll.ingest.core import ingest
+from plimsoll.storage.files import digest_file, digest_tree
+from plimsoll.storage.provenance import holds
 
 
 def test_the_lineage_names_files_the_problem_and_the_library(write, run):

@@ -17,13 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.data import everything, forty, table, told
-from plimsoll.artifacts.files import digest_tree
 from plimsoll.errors import DataError
-from plimsoll.ingest import content_split, csv_files, moments, sidecar, store, text_streams
 from plimsoll.ingest.core import ingest
-from plimsoll.ingest.distinct import Distinct
-from plimsoll.ingest.key_spread import KeySpread
-from plimsoll.ingest.row_hashes import mixed
+from plimsoll.ingest.readers import csv_files, text_streams
+from plimsoll.ingest.rows import sidecar, store
+from plimsoll.ingest.rows.distinct import Distinct
+from plimsoll.ingest.rows.row_hashes import mixed
+from plimsoll.ingest.split import by_content as content_split
+from plimsoll.ingest.split import cut_points as moments
+from plimsoll.ingest.split.key_overlap import KeySpread
+from plimsoll.storage.files import digest_tree
 
 FIELD = st.text(st.sampled_from('ab",;\n é'), max_size=6)
 
@@ -310,7 +313,7 @@ class TestDisk:
         program = """
             import resource, sys
             from pathlib import Path
-            from plimsoll.ingest import store
+            from plimsoll.ingest.rows import store
             from plimsoll.ingest.core import ingest
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
             store.IN_MEMORY = int(sys.argv[3])
@@ -369,7 +372,10 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
         program = """
             import resource, sys
             from pathlib import Path
-            from plimsoll.ingest import content_split, sidecar, store, text_streams
+            from plimsoll.ingest.split import by_content as content_split
+            from plimsoll.ingest.rows import sidecar
+            from plimsoll.ingest.rows import store
+            from plimsoll.ingest.readers import text_streams
             from plimsoll.ingest.core import ingest
             # Small beside the smaller file too, which else is not yet as much as is read ahead.
             text_streams.BLOCK_BYTES = 1 << 22

@@ -34,7 +34,7 @@ def measure(dataset: dsl.Input[dsl.Dataset], metrics: dsl.Output[dsl.Metrics]) -
 def read_outside(path: str, copy: dsl.Output[dsl.Artifact]) -> str:
     from pathlib import Path
 
-    from plimsoll.artifacts import witness
+    from plimsoll.storage import provenance as witness
 
     text = Path(path).read_text()
     Path(copy.path).write_text(text)

@@ -10,7 +10,8 @@ from local import pipelines
 from local.commands import PIPELINES, command
 from local.test_interrupts import gone
 from plimsoll.errors import UsageError
-from plimsoll.local import failure, run
+from plimsoll.local import run
+from plimsoll.local.engine import failure
 from plimsoll.local.record import read_record
 
 

@@ -13,13 +13,13 @@ import pytest
 from plimsoll import shipped
 from plimsoll.errors import EnvironmentBuildError, UsageError
 from plimsoll.images import ROLES
-from plimsoll.local import environments
+from plimsoll.local.engine import environments
 
 LOCK = "six==1.17.0\n"
 SCRIPT = """
 import sys
 from plimsoll import shipped
-from plimsoll.local import environments
+from plimsoll.local.engine import environments
 shipped._PLACES["images"] = __import__("pathlib").Path(sys.argv[1])
 print(environments.ensure("data", lambda line: print(line, flush=True)).python)
 """

@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from plimsoll.errors import ConfigError, UsageError
-from plimsoll.local import compared, forking, library
+from plimsoll.local import comparison as compared
+from plimsoll.local import fork as forking
+from plimsoll.local.pipelines import library
 from plimsoll.local.record import new_run
 from plimsoll.train.config import TrainConfig
 

@@ -6,7 +6,8 @@ import pytest
 
 from local import pipelines
 from plimsoll.errors import UsageError
-from plimsoll.local import code, graph, library, orchestrable
+from plimsoll.local.engine import code
+from plimsoll.local.pipelines import graph, library, orchestrable
 
 
 def compiled(function):

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plimsoll.local.record import Run, Step
-from plimsoll.local.report import report_html, write_report
-from plimsoll.local.report_frames import LARGEST_BYTES, MOST_OPEN, POLICY, SCRIPT
-from plimsoll.local.report_steps import duration
+from plimsoll.local.report.frames import LARGEST_BYTES, MOST_OPEN, POLICY, SCRIPT
+from plimsoll.local.report.page import report_html, write_report
+from plimsoll.local.report.steps import duration
 
 HOSTILE = "</style></script><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 CHAIN = ("ingest", "validate", "train", "evaluate", "push")

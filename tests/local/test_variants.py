@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from plimsoll.errors import ConfigError, UsageError
-from plimsoll.local import library, variants
+from plimsoll.local.pipelines import library, variants
 
 WITHOUT = "label: y"
 WITH = "label: y\ntime: t\nfeatures: {repo: feature_repo, service: late_v1}"

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from plimsoll.errors import ArtifactError, UsageError
-from plimsoll.local import terminal_chart, watch_view
-from plimsoll.local.progress import Progress
+from plimsoll.local.engine.progress import Progress
 from plimsoll.local.record import FAILED, RUNNING, SUCCEEDED, Step, new_run
 from plimsoll.local.summary import print_runs
-from plimsoll.local.watching import Logs, LogsWatch, RunWatch, brief, watch_of
-from plimsoll.train.events import Ended, Epoch, Started, Stepped
-from plimsoll.train.progress_file import ProgressFile, read
+from plimsoll.local.watch import terminal_chart
+from plimsoll.local.watch import view as watch_view
+from plimsoll.local.watch.watching import Logs, LogsWatch, RunWatch, brief, watch_of
+from plimsoll.train.telemetry.events import Ended, Epoch, Started, Stepped
+from plimsoll.train.telemetry.progress_file import ProgressFile, read
 
 STARTED = Started(
     model="tabm",
@@ -280,7 +281,7 @@ def test_the_engines_own_line_tells_of_the_training_while_it_runs(tmp_path):
 def test_a_step_that_trains_nothing_has_no_word_of_it(tmp_path):
     run = run_in(tmp_path)
     assert brief(read_one(tmp_path, STARTED)) == "tabm epoch 0/3"
-    from plimsoll.local.watching import LiveLines
+    from plimsoll.local.watch.watching import LiveLines
 
     assert LiveLines().of(run.steps["train"]) == ""
 

@@ -10,10 +10,11 @@ from feast.protos.feast.core.Registry_pb2 import Registry
 from google.cloud import storage
 
 from feature_store.small_repository import repository
-from ingest.gcs_double import BUCKET, Bucket, Fault, running
+from ingest.sources.gcs_double import BUCKET, Bucket, Fault, running
 from plimsoll.errors import DataError
-from plimsoll.feature_store import intervals
-from plimsoll.feature_store.repository import Repository, open_repository
+from plimsoll.feature_store.repository import intervals
+from plimsoll.feature_store.repository.model import Repository
+from plimsoll.feature_store.repository.repository import open_repository
 
 NAME = "registry.db"
 URI = f"gs://{BUCKET}/{NAME}"

@@ -18,8 +18,8 @@ import pytest
 import redis
 
 from feature_store.small_repository import REDIS, START, repository, row, write_rows
-from plimsoll.feature_store.intervals import last_end
-from plimsoll.feature_store.repository import open_repository
+from plimsoll.feature_store.repository.intervals import last_end
+from plimsoll.feature_store.repository.repository import open_repository
 from plimsoll.materialize import core
 from redis_server import RedisServer, redis_server
 
@@ -29,7 +29,7 @@ BATCH = '{"batch_rows": 25}'
 KEYS = 200
 WAITING = """
 import sys
-from plimsoll.feature_store.online_writer import OnlineWriter
+from plimsoll.feature_store.online.writer import OnlineWriter
 from plimsoll.materialize import core
 
 write = OnlineWriter.write

@@ -29,9 +29,9 @@ from feature_store.small_repository import (
     write_rows,
 )
 from plimsoll.errors import ConfigError, DataError, UsageError
-from plimsoll.feature_store.intervals import joined, last_end
-from plimsoll.feature_store.online_writer import told
-from plimsoll.feature_store.repository import open_repository
+from plimsoll.feature_store.online.writer import told
+from plimsoll.feature_store.repository.intervals import joined, last_end
+from plimsoll.feature_store.repository.repository import open_repository
 from plimsoll.materialize import core
 from redis_server import redis_server
 
@@ -313,8 +313,8 @@ def test_an_online_store_that_another_holds_is_told_so(tmp_path: Path) -> None:
 RECORDING = """
 import sys
 from pathlib import Path
-from plimsoll.feature_store import intervals
-from plimsoll.feature_store.repository import open_repository
+from plimsoll.feature_store.repository import intervals
+from plimsoll.feature_store.repository.repository import open_repository
 
 opened = open_repository(sys.argv[1], Path(sys.argv[2]))
 print("ready", flush=True)
@@ -356,7 +356,7 @@ def test_intervals_that_meet_become_one() -> None:
 
 
 def test_a_view_that_is_gone_is_not_recorded(tmp_path: Path) -> None:
-    from plimsoll.feature_store import intervals
+    from plimsoll.feature_store.repository import intervals
 
     folder = repository(tmp_path, [row("a", 1, 1)])
     run(folder, 1)

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from plimsoll import shipped
-from plimsoll.artifacts.files import write_json
-from plimsoll.artifacts.package import Package
+from plimsoll.formats.package import Package
 from plimsoll.push import service
+from plimsoll.storage.files import write_json
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not in this environment")
 

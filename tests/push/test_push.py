@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from plimsoll.artifacts import witness
-from plimsoll.artifacts.files import digest_tree, write_json
-from plimsoll.artifacts.package import open_package
 from plimsoll.errors import ArtifactError, DataError, UsageError
+from plimsoll.formats.package import open_package
 from plimsoll.push import core
+from plimsoll.storage import provenance as witness
+from plimsoll.storage.files import digest_tree, write_json
 from serving.made_package import make_package
 
 PUSH = (
@@ -137,7 +137,7 @@ def test_a_hostile_name(tmp_path, name):
     manifest = json.loads((made.folder / "manifest.json").read_text())
     manifest["name"] = name
     del manifest["version"]
-    from plimsoll.artifacts import package as format_
+    from plimsoll.formats import package as format_
 
     manifest["version"] = format_._version(manifest)
     write_json(made.folder / "manifest.json", manifest)

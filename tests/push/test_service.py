@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plimsoll import shipped
-from plimsoll.artifacts.files import write_json
-from plimsoll.artifacts.package import Package
 from plimsoll.errors import ConfigError
+from plimsoll.formats.package import Package
 from plimsoll.images import image
 from plimsoll.push import service
+from plimsoll.storage.files import write_json
 
 TEMPLATE = shipped.folder("serving") / service.TEMPLATE
 
@@ -113,7 +113,7 @@ def test_the_stores_address_comes_from_a_secret_that_may_be_missing(package):
 
 
 def test_the_variable_is_the_one_that_the_server_reads():
-    from plimsoll.serving.online_stores import VARIABLE
+    from plimsoll.serving.online.stores import VARIABLE
 
     assert service.FEATURES_VARIABLE == VARIABLE
 

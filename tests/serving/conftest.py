@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-from serving.made_package import make_package
-
 COMMAND = [sys.executable, "-m", "plimsoll.serving"]
 
 
@@ -65,6 +63,8 @@ def serving(model_dir: Path, log: Path, *options: str) -> Iterator[Running]:
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory) -> dict[str, Path]:
     """One package a task."""
+    from serving.made_package import make_package
+
     folder = tmp_path_factory.mktemp("packages")
     return {
         task: make_package(folder, task=task).folder

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from plimsoll.artifacts.examples import Batch, Header, open_examples, write_examples
-from plimsoll.artifacts.files import write_json, write_text
-from plimsoll.artifacts.package import Contents, Package, open_package, write_package
-from plimsoll.artifacts.transform import (
+from plimsoll.formats.examples import Batch, Header, open_examples, write_examples
+from plimsoll.formats.package import Contents, Package, open_package, write_package
+from plimsoll.models.transform import (
     Calendar,
     Label,
     Missing,
@@ -19,7 +18,8 @@ from plimsoll.artifacts.transform import (
     write_transform,
 )
 from plimsoll.problem import SPLITS, Problem
-from plimsoll.train.boosting import boost
+from plimsoll.storage.files import write_json, write_text
+from plimsoll.train.candidates.boosting import boost
 from plimsoll.train.config import TrainConfig
 
 CLASSES = {
@@ -136,7 +136,7 @@ def make_package(
     }
     draft = write_package(folder / "draft", Contents(**contents, instances=[], answers=[]))
     # Late, for it sets torch's threads.
-    from plimsoll.serving.predictor import Predictor
+    from plimsoll.serving.model.predictor import Predictor
 
     instances = [{**row, **dict.fromkeys(keys, "N1")} for row in INSTANCES]
     answers = Predictor(draft).predict_rows(instances)
@@ -147,7 +147,7 @@ def make_package(
 def _save_network(folder: Path, transform: Transform, seed: int) -> None:
     import torch
 
-    from plimsoll.artifacts import network
+    from plimsoll.models import network
 
     torch.manual_seed(seed)
     task = transform.label.task

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from plimsoll.artifacts.package import open_package
+from plimsoll.formats.package import open_package
 from serving.made_package import INSTANCES
 
 

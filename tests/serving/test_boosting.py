@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from plimsoll.artifacts.package import open_package
+from plimsoll.formats.package import open_package
 from serving.conftest import serving
 from serving.made_package import INSTANCES, make_package
 
@@ -36,8 +36,8 @@ def test_a_server_gives_the_recorded_answers(folders, tmp_path):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_package_answers_one_by_one_as_at_once(folders, task):
     code = (
-        "import sys; from pathlib import Path; from plimsoll.artifacts.package import open_package;"
-        "from plimsoll.serving.predictor import Predictor;"
+        "import sys; from pathlib import Path; from plimsoll.formats.package import open_package;"
+        "from plimsoll.serving.model.predictor import Predictor;"
         f"package = open_package(Path({str(folders[task])!r}));"
         "instances, answers = package.warmup();"
         "model = Predictor(package); assert model.predict_rows(instances) == answers;"

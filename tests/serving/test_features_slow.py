@@ -11,8 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lookup.stored import RedisStore, SqliteStore
-from plimsoll.artifacts.feature_plan import (
+from plimsoll.formats.feature_plan import (
     Feature,
     FeaturePlan,
     Key,
@@ -20,10 +19,11 @@ from plimsoll.artifacts.feature_plan import (
     View,
     write_plan,
 )
-from plimsoll.artifacts.package import open_package
+from plimsoll.formats.package import open_package
 from redis_server import real_redis, redis_server
 from serving.conftest import COMMAND, serving
 from serving.made_package import INSTANCES, make_package
+from serving.online.stored import RedisStore, SqliteStore
 
 __all__ = ["real_redis"]
 

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from plimsoll.artifacts.files import write_json
-from plimsoll.artifacts.package import open_package
+from plimsoll.formats.package import open_package
+from plimsoll.storage.files import write_json
 from serving.conftest import COMMAND, serving
 from serving.made_package import INSTANCES, make_package
 

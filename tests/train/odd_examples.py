@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from plimsoll.artifacts.examples import Batch, Examples, Header, open_examples, write_examples
-from plimsoll.artifacts.transform import CategoricalOutput
+from plimsoll.formats.examples import Batch, Examples, Header, open_examples, write_examples
+from plimsoll.models.transform import CategoricalOutput
 from plimsoll.problem import SPLITS, Problem
 
 SHAPES = {

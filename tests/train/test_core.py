@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from plimsoll.artifacts.files import digest_tree
-from plimsoll.artifacts.network import load_network, predict
 from plimsoll.errors import ConfigError, DataError
+from plimsoll.models.network import load_network, predict
+from plimsoll.storage.files import digest_tree
 from plimsoll.train import config as configs
 from plimsoll.train import core
-from plimsoll.train.blending import loss_of
+from plimsoll.train.candidates.blending import loss_of
 from train import made_examples
 
 QUICK = configs.parse('{"model": "mlp", "epochs": 12}')
@@ -102,7 +102,7 @@ def test_one_class_cannot_be_learnt(tmp_path):
     label = tmp_path / "examples" / "train" / "label.npy"
     np.save(label, np.zeros(examples.rows["train"], np.int64))
     manifest = tmp_path / "examples" / "manifest.json"
-    from plimsoll.artifacts.files import digest_file, read_json, write_json
+    from plimsoll.storage.files import digest_file, read_json, write_json
 
     content = read_json(manifest)
     content["files"]["train/label.npy"] = digest_file(label)

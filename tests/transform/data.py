@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from plimsoll.artifacts.dataset import write_dataset
+from plimsoll.formats.dataset import write_dataset
 from plimsoll.problem import Problem, Split
 
 

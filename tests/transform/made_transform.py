@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from plimsoll.artifacts.columns import Coded
-from plimsoll.artifacts.transform import (
+from plimsoll.formats.columns import Coded
+from plimsoll.models.transform import (
     Bins,
     Calendar,
     Cross,
@@ -24,7 +24,7 @@ from plimsoll.artifacts.transform import (
     Transform,
     Vocabulary,
 )
-from plimsoll.transform.apply import apply, columns_from_rows
+from plimsoll.transform.apply.apply import apply, columns_from_rows
 
 KNOTS = (-1e30, -2.5, 0.0, 5e-324, 0.1, 7.0)
 SCORES = (-2.8, -0.7, 0.1, 0.11, 0.4, 2.8)

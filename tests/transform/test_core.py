@@ -5,14 +5,14 @@ import sys
 import numpy as np
 import pytest
 
-from plimsoll.artifacts.dataset import open_dataset
-from plimsoll.artifacts.examples import open_examples
-from plimsoll.artifacts.files import digest_tree
-from plimsoll.artifacts.rows import rows_from_table
-from plimsoll.artifacts.transform import read_transform
 from plimsoll.errors import ArtifactError, DataError
+from plimsoll.formats.dataset import open_dataset
+from plimsoll.formats.examples import open_examples
+from plimsoll.formats.rows import rows_from_table
+from plimsoll.models.transform import read_transform
 from plimsoll.problem import SPLITS, Features, Problem
-from plimsoll.transform.apply import apply, columns_from_rows
+from plimsoll.storage.files import digest_tree
+from plimsoll.transform.apply.apply import apply, columns_from_rows
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.core import transform_dataset
 from transform.data import make, times

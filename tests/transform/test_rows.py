@@ -5,10 +5,10 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.artifacts.dataset import ARROW_TYPES
-from plimsoll.artifacts.rows import columns_from_table, rows_from_table
-from plimsoll.artifacts.transform import Label, Missing, SourceColumn, Transform
-from plimsoll.transform.apply import columns_from_rows
+from plimsoll.formats.dataset import ARROW_TYPES
+from plimsoll.formats.rows import columns_from_table, rows_from_table
+from plimsoll.models.transform import Label, Missing, SourceColumn, Transform
+from plimsoll.transform.apply.apply import columns_from_rows
 
 VALUES = {
     "int": st.integers(-(2**63), 2**63 - 1),

@@ -9,7 +9,7 @@ from kubeflow_katib_api import models
 
 from plimsoll.errors import ArtifactError, ConfigError, UsageError
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.launcher_config import LauncherConfig
+from plimsoll.train.launch.config import LauncherConfig
 from plimsoll.tune import katib, trial
 from plimsoll.tune import space as spaces
 from plimsoll.tune.config import TuneConfig

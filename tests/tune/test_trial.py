@@ -5,13 +5,13 @@ import json
 import pytest
 
 from plimsoll.errors import ConfigError
-from plimsoll.train.events import Ended, Epoch, Started
+from plimsoll.train.telemetry.events import Ended, Epoch, Started
 from plimsoll.tune import config as configs
-from plimsoll.tune import core, trial
+from plimsoll.tune import model, trial
 
 
 def asked(space="", *, base="{}", module="", storage=""):
-    return core.Asked.read(space, "", base, module, storage)
+    return model.Asked.read(space, "", base, module, storage)
 
 
 def test_a_module_is_asked_for_before_any_trial():

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import plimsoll
-from plimsoll.artifacts.files import digest_tree
 from plimsoll.errors import StepError
+from plimsoll.storage.files import digest_tree
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.job import Job
-from plimsoll.tune import core
+from plimsoll.tune import core, model
 from plimsoll.tune.workers import Outcome, Worker
 from train import made_examples
 
@@ -35,7 +35,7 @@ ENVIRONMENT = {
 
 
 def asked(space=SPACE, *, storage="", module="", base=None, **config):
-    return core.Asked.read(
+    return model.Asked.read(
         space, json.dumps({"workers": 1, **config}), json.dumps(base or BASE), module, str(storage)
     )
 
@@ -80,7 +80,7 @@ def test_the_best_trial_is_a_whole_config_and_the_test_split_is_not_read(tmp_pat
 
 
 def reseal(folder, name):
-    from plimsoll.artifacts.files import digest_file, read_json, write_json
+    from plimsoll.storage.files import digest_file, read_json, write_json
 
     manifest = read_json(folder / "manifest.json")
     manifest["files"][name] = digest_file(folder / name)
@@ -109,8 +109,8 @@ def test_a_search_that_is_killed_goes_on_and_finds_what_it_would_have(tmp_path):
 
 def start(tmp_path, storage):
     code = (
-        "import sys; from plimsoll.tune import core;"
-        "core.tune_examples(*sys.argv[1:4], core.Asked.read(*sys.argv[4:]))"
+        "import sys; from plimsoll.tune import core, model;"
+        "core.tune_examples(*sys.argv[1:4], model.Asked.read(*sys.argv[4:]))"
     )
     paths = [str(tmp_path / name) for name in ("examples", "lost", "lost.html")]
     given = [SPACE, '{"workers": 1, "trials": 4}', json.dumps(BASE), "", str(storage)]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from plimsoll.artifacts.dataset import Dataset, write_dataset
-from plimsoll.artifacts.statistics import Statistics, open_statistics, read_schema
 from plimsoll.errors import GateError
+from plimsoll.formats.dataset import Dataset, write_dataset
+from plimsoll.formats.statistics import Statistics, open_statistics, read_schema
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.validate import core
 

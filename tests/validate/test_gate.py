@@ -3,11 +3,11 @@ import json
 import pyarrow as pa
 import pytest
 
-from plimsoll.artifacts.files import digest_tree
 from plimsoll.errors import ArtifactError, ConfigError, GateError
 from plimsoll.problem import Problem
-from plimsoll.validate.check import share_text
-from plimsoll.validate.measure import check_rows
+from plimsoll.quantities import share_text
+from plimsoll.storage.files import digest_tree
+from plimsoll.validate.statistics.measure import check_rows
 from validate.made import hourly, label, made, ran
 
 ROWS = 200

@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from plimsoll.artifacts import dataset as datasets
 from plimsoll.errors import ConfigError
-from plimsoll.validate import schema as schemas
+from plimsoll.formats import dataset as datasets
+from plimsoll.validate.schema import inference as schemas
+from validate.drift.test_drift import ROWS, span
 from validate.made import label, made, ran
-from validate.test_drift import ROWS, span
 
 GOLDEN = Path(__file__).parent / "golden_anomalies.json"
 

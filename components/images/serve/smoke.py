@@ -3,14 +3,14 @@
 import importlib
 
 from plimsoll import shipped
-from plimsoll.artifacts import boosting
+from plimsoll.models import boosting
 
 for name in (
     "kfp.dsl.executor_main",
     "kserve",
     "plimsoll.infra_validate.core",
     "plimsoll.push.core",
-    "plimsoll.serving.model",
+    "plimsoll.serving.model.model",
     "redis",
     "torch",
 ):

@@ -2,13 +2,13 @@
 
 import importlib
 
-from plimsoll.artifacts import boosting
+from plimsoll.models import boosting
 
 for name in (
     "kfp.dsl.executor_main",
     "plimsoll.evaluate.core",
     "plimsoll.train.core",
-    "plimsoll.train.loop",
+    "plimsoll.train.loop.loop",
     "plimsoll.tune.core",
     "kubeflow.trainer",
     "mlflow",

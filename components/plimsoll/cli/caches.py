@@ -25,14 +25,14 @@ def add(commands: Any) -> None:
 
 
 def _prune(options: argparse.Namespace) -> int:
-    from plimsoll.local.pruning import prune
+    from plimsoll.local.engine.pruning import prune
     from plimsoll.local.record import runs_folder
 
     freed = prune(runs_folder(options.out), options.days)
     if options.json:
         print(json.dumps({"removed": freed.entries, "bytes": freed.bytes}))
         return 0
-    from plimsoll.cli.data_tables import size
+    from plimsoll.cli.tables.data import size
 
     if freed.entries:
         print(f"removed {freed.entries:,} cached steps and leftovers, {size(freed.bytes)}")

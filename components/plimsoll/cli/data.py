@@ -32,8 +32,8 @@ def add(commands: Any) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from plimsoll.artifacts.versions import versions_in
-    from plimsoll.local.named_data import store_in
+    from plimsoll.formats.versions import versions_in
+    from plimsoll.local.pipelines.named_data import store_in
     from plimsoll.local.record import runs_folder
 
     store = store_in(runs_folder(options.out))
@@ -52,17 +52,17 @@ def _list(options: argparse.Namespace) -> int:
         ]
         print(json.dumps(rows))
         return 0
-    from plimsoll.cli.data_tables import print_versions
+    from plimsoll.cli.tables.data import print_versions
 
     print_versions(found, store)
     return 0
 
 
 def _show(options: argparse.Namespace) -> int:
-    from plimsoll.artifacts.versions import read_version
-    from plimsoll.local.named_data import dataset_named, store_in
+    from plimsoll.formats.versions import read_version
+    from plimsoll.local.engine.role_command import ask, scratch
+    from plimsoll.local.pipelines.named_data import dataset_named, store_in
     from plimsoll.local.record import runs_folder
-    from plimsoll.local.role_command import ask, scratch
 
     out = runs_folder(options.out)
     folder = dataset_named(options.data, out)
@@ -74,7 +74,7 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found))
         return 0
-    from plimsoll.cli.data_tables import print_version
+    from plimsoll.cli.tables.data import print_version
     from plimsoll.printable import all_printable
 
     print_version(all_printable(found))
@@ -82,9 +82,9 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from plimsoll.local.named_data import dataset_named
+    from plimsoll.local.engine.role_command import ask, scratch
+    from plimsoll.local.pipelines.named_data import dataset_named
     from plimsoll.local.record import runs_folder
-    from plimsoll.local.role_command import ask, scratch
 
     out = runs_folder(options.out)
     named = {name: str(dataset_named(getattr(options, name), out)) for name in ("first", "second")}
@@ -93,7 +93,7 @@ def _diff(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found))
         return 0
-    from plimsoll.cli.data_tables import print_difference
+    from plimsoll.cli.tables.data import print_difference
     from plimsoll.printable import all_printable
 
     print_difference(all_printable(found))

@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
 
 def _env_build(options: argparse.Namespace) -> int:
     from plimsoll.images import ROLES
-    from plimsoll.local import environments
+    from plimsoll.local.engine import environments
 
     for role in options.roles:
         environments.environment(role)
@@ -45,7 +45,7 @@ def _building(role: str) -> Any:
 
 def _env_list(options: argparse.Namespace) -> int:
     from plimsoll.images import ROLES
-    from plimsoll.local import environments
+    from plimsoll.local.engine import environments
 
     found = [environments.environment(role) for role in ROLES]
     if options.json:
@@ -60,7 +60,7 @@ def _env_list(options: argparse.Namespace) -> int:
 
 
 def _env_path(options: argparse.Namespace) -> int:
-    from plimsoll.local import environments
+    from plimsoll.local.engine import environments
 
     with _building(options.role) as announce:
         found = environments.ensure(options.role, announce)
@@ -69,7 +69,7 @@ def _env_path(options: argparse.Namespace) -> int:
 
 
 def _env_prune(_: argparse.Namespace) -> int:
-    from plimsoll.local import environments
+    from plimsoll.local.engine import environments
 
     removed = environments.prune()
     for path in removed:

@@ -92,7 +92,7 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found))
         return 0
-    from plimsoll.cli.feature_tables import print_listed
+    from plimsoll.cli.tables.features import print_listed
     from plimsoll.printable import all_printable
 
     print_listed(all_printable(found))
@@ -110,7 +110,7 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found))
     else:
-        from plimsoll.cli.feature_tables import print_row
+        from plimsoll.cli.tables.features import print_row
         from plimsoll.printable import all_printable
 
         print_row(all_printable(found))
@@ -122,7 +122,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found))
     else:
-        from plimsoll.cli.feature_tables import print_checks
+        from plimsoll.cli.tables.features import print_checks
         from plimsoll.printable import all_printable
 
         print_checks(all_printable(found))
@@ -133,8 +133,8 @@ def _asked(
     command: str, options: argparse.Namespace, more: Mapping[str, Any], doing: str
 ) -> dict[str, Any]:
     """Asks the features role about the repository that the options name."""
+    from plimsoll.local.engine.role_command import FEATURES, ask, scratch
     from plimsoll.local.record import runs_folder
-    from plimsoll.local.role_command import FEATURES, ask, scratch
 
     repo, variables = _repository(options.repo)
     with scratch(runs_folder(options.out)) as place:
@@ -171,7 +171,7 @@ def _repository(named: str) -> tuple[str, dict[str, str]]:
 
 def _row(text: str) -> dict[str, Any]:
     from plimsoll.errors import UsageError
-    from plimsoll.local.arguments import text_of
+    from plimsoll.local.pipelines.arguments import text_of
 
     hint = """--row '{"origin": "JFK", "time_hour": "2013-07-01T10:00:00Z"}', or --row @FILE"""
     text = text_of("row", text)

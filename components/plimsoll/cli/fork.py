@@ -38,11 +38,11 @@ def _fork(options: argparse.Namespace) -> int:
     from plimsoll.local import api
 
     api.require_local_extra()
-    from plimsoll.artifacts.files import finite
-    from plimsoll.local import forking
-    from plimsoll.local.compared import print_compared
+    from plimsoll.local import fork as forking
+    from plimsoll.local.comparison import print_compared
     from plimsoll.local.record import find_run, runs_folder
     from plimsoll.local.summary import print_failures, print_summary
+    from plimsoll.storage.files import finite
 
     out = runs_folder(options.out)
     origin = find_run(options.run, out)

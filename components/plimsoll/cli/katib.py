@@ -64,7 +64,7 @@ def _katib(options: argparse.Namespace) -> int:
         return 0
     text = _rendered(options)
     if options.to:
-        from plimsoll.artifacts.files import write_text
+        from plimsoll.storage.files import write_text
 
         write_text(Path(options.to), text)
     else:
@@ -78,7 +78,7 @@ def _rendered(options: argparse.Namespace) -> str:
     import yaml
 
     from plimsoll.train import config as train_configs
-    from plimsoll.train import launcher_config as launchers
+    from plimsoll.train.launch import config as launchers
     from plimsoll.tune import config as configs
     from plimsoll.tune import katib, space
 

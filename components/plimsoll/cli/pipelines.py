@@ -87,7 +87,7 @@ def _add_serve(commands: Any) -> None:
 
 def _compile(options: argparse.Namespace) -> int:
     from plimsoll.accelerators import machine_from
-    from plimsoll.local import compiling
+    from plimsoll.local.pipelines import compiling
 
     machine = machine_from(
         options.accelerator,
@@ -102,7 +102,7 @@ def _compile(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from plimsoll.local import serving
+    from plimsoll.local.engine import serving
 
     told = {
         "--features-timeout-ms": options.features_timeout_ms,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from plimsoll.local.graph import Compiled
+    from plimsoll.local.pipelines.graph import Compiled
 
 DEFAULT_OUT = "runs"
 
@@ -66,7 +66,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.pipeline is None:
         options.parser.print_help()
         return 0 if options.help else 2
-    from plimsoll.local import api, arguments, library, variants
+    from plimsoll.local import api
+    from plimsoll.local.pipelines import arguments, library, variants
     from plimsoll.local.record import runs_folder
 
     api.require_local_extra()
@@ -81,8 +82,8 @@ def _run(options: argparse.Namespace) -> int:
     record = api.execute(
         pipeline, arguments.complete(given, pipeline, out), out, not options.no_cache
     )
-    from plimsoll.artifacts.files import finite
     from plimsoll.local.summary import print_failures, print_summary
+    from plimsoll.storage.files import finite
 
     print_failures(record)
     if options.json:
@@ -116,7 +117,7 @@ def _runs(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     from plimsoll.local.record import find_run, runs_folder
-    from plimsoll.local.report import write_report
+    from plimsoll.local.report.page import write_report
 
     record = find_run(options.run, runs_folder(options.out))
     report = Path(record["report"] or "missing")

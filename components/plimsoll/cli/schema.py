@@ -99,8 +99,8 @@ def _add_data(parser: argparse.ArgumentParser, name: str = "DATA") -> None:
 
 
 def _infer(options: argparse.Namespace) -> int:
-    from plimsoll.artifacts.files import write_text
     from plimsoll.errors import UsageError
+    from plimsoll.storage.files import write_text
 
     target = Path(options.to)
     if target.exists() and not options.force:
@@ -114,15 +114,15 @@ def _infer(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({**found, "path": str(target)}))
         return 0
-    from plimsoll.cli.schema_lines import print_inferred
+    from plimsoll.cli.tables.schema import print_inferred
 
     print_inferred(found, target)
     return 0
 
 
 def _diff(options: argparse.Namespace) -> int:
+    from plimsoll.local.engine.role_command import ask, scratch
     from plimsoll.local.record import runs_folder
-    from plimsoll.local.role_command import ask, scratch
 
     with scratch(runs_folder(Path.cwd())) as place:
         named = {"first": options.first, "second": options.second}
@@ -130,15 +130,15 @@ def _diff(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found))
     else:
-        from plimsoll.cli.schema_lines import print_differences
+        from plimsoll.cli.tables.schema import print_differences
 
         print_differences(found["differences"])
     return 1 if found["differences"] else 0
 
 
 def _check(options: argparse.Namespace) -> int:
-    from plimsoll.local.arguments import text_of
-    from plimsoll.local.baselines import statistics_named
+    from plimsoll.local.pipelines.arguments import text_of
+    from plimsoll.local.pipelines.baselines import statistics_named
     from plimsoll.local.record import runs_folder
 
     more = {
@@ -157,14 +157,14 @@ def _check(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found))
     else:
-        from plimsoll.cli.schema_lines import print_check
+        from plimsoll.cli.tables.schema import print_check
 
         print_check(found, options.report or "")
     return 1 if found["anomalies"] and options.mode == "fail" else 0
 
 
 def _accept(options: argparse.Namespace) -> int:
-    from plimsoll.artifacts.files import write_text
+    from plimsoll.storage.files import write_text
 
     target = Path(options.to or options.schema)
     more = {"schema": options.schema, "columns": options.column}
@@ -174,7 +174,7 @@ def _accept(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({**found, "path": str(target)}))
     else:
-        from plimsoll.cli.schema_lines import print_accepted
+        from plimsoll.cli.tables.schema import print_accepted
 
         print_accepted(found, target)
     return 1 if found["left"] else 0
@@ -188,10 +188,10 @@ def _asked(
     page: str = "",
 ) -> dict[str, Any]:
     """Asks the data role about the data that the options name; keeps the page where asked."""
-    from plimsoll.artifacts.files import write_bytes
-    from plimsoll.local.named_data import data_named
+    from plimsoll.local.engine.role_command import ask, scratch
+    from plimsoll.local.pipelines.named_data import data_named
     from plimsoll.local.record import runs_folder
-    from plimsoll.local.role_command import ask, scratch
+    from plimsoll.storage.files import write_bytes
 
     out = runs_folder(options.out)
     data = _data(options, data_named(options.data, out))
@@ -205,7 +205,7 @@ def _asked(
 
 def _data(options: argparse.Namespace, named: Any) -> dict[str, Any]:
     from plimsoll.errors import UsageError
-    from plimsoll.local.arguments import text_of
+    from plimsoll.local.pipelines.arguments import text_of
 
     if not named.is_dataset and not options.label and not options.problem:
         raise UsageError(

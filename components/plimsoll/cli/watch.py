@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from plimsoll.cli.runs import add_out
 
 if TYPE_CHECKING:
-    from plimsoll.local.watching import LogsWatch, RunWatch, Seen
+    from plimsoll.local.watch.watching import LogsWatch, RunWatch, Seen
 
 LOOK_SECONDS = 0.5
 
@@ -41,7 +41,7 @@ def _watch(options: argparse.Namespace) -> int:
 
     api.require_local_extra()
     from plimsoll.local.record import runs_folder
-    from plimsoll.local.watching import watch_of
+    from plimsoll.local.watch.watching import watch_of
 
     watch = watch_of(options.run, runs_folder(options.out))
     try:
@@ -57,7 +57,7 @@ def _followed(watch: RunWatch | LogsWatch, options: argparse.Namespace) -> Seen:
         return _as_json(watch, once=options.once)
     from rich.console import Console
 
-    from plimsoll.local import watch_view
+    from plimsoll.local.watch import view as watch_view
 
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     seen = watch.look()
@@ -84,7 +84,7 @@ def _followed(watch: RunWatch | LogsWatch, options: argparse.Namespace) -> Seen:
 
 
 def _as_json(watch: RunWatch | LogsWatch, *, once: bool) -> Seen:
-    from plimsoll.local import watch_view
+    from plimsoll.local.watch import view as watch_view
 
     before = None
     while True:

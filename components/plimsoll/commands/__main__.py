@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from plimsoll.artifacts.files import read_json, write_json
 from plimsoll.errors import PlimsollError, UsageError
+from plimsoll.storage.files import read_json, write_json
 
 REQUEST = "request.json"
 ANSWER = "answer.json"

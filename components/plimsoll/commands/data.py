@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from plimsoll.artifacts.dataset import Dataset, open_dataset
 from plimsoll.commands.profiles import TOP, Profile, batch_rows, distance, profiles_of
+from plimsoll.formats.dataset import Dataset, open_dataset
 from plimsoll.problem import SPLITS
 
 ALIKE = 0.02
@@ -192,7 +192,7 @@ def _alike(one: Profile, other: Profile) -> bool:
 
 def _digest(dataset: Dataset) -> tuple[int, int]:
     """Returns two sums over the hashes of all rows: whatever their order, the same."""
-    from plimsoll.ingest.row_hashes import hashes_of_rows, mixed
+    from plimsoll.ingest.rows.row_hashes import hashes_of_rows, mixed
 
     names = sorted(dataset.column_names())
     totals = np.zeros(2, dtype=np.uint64)

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plimsoll.artifacts.dataset import Dataset
+from plimsoll.formats.dataset import Dataset
 from plimsoll.problem import SPLITS
-from plimsoll.validate.arrays import text_of
-from plimsoll.validate.sampling import Sampler
-from plimsoll.validate.tally import Tally
+from plimsoll.validate.statistics.arrays import text_of
+from plimsoll.validate.statistics.sampling import Sampler
+from plimsoll.validate.statistics.tally import Tally
 
 Floats: TypeAlias = NDArray[np.float64]
 

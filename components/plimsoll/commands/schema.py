@@ -7,15 +7,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from plimsoll.artifacts.dataset import Dataset, open_dataset
-from plimsoll.artifacts.statistics import open_statistics, read_schema_text
-from plimsoll.artifacts.versions import SHORT
 from plimsoll.errors import ConfigError, DataError, nearest
+from plimsoll.formats.dataset import Dataset, open_dataset
+from plimsoll.formats.statistics import open_statistics, read_schema_text
+from plimsoll.formats.versions import SHORT
 from plimsoll.validate import accept as accepting
-from plimsoll.validate import schema as schemas
-from plimsoll.validate.check import ERROR, PASS, Check, grouped
-from plimsoll.validate.schema_diff import differences
-from plimsoll.validate.schema_text import edited
+from plimsoll.validate.checks.check import ERROR, PASS, Check, grouped
+from plimsoll.validate.schema import inference as schemas
+from plimsoll.validate.schema.diff import differences
+from plimsoll.validate.schema.text import edited
 
 PASSES = 4
 """Accepting a column or a type may bring to light what was not checked before."""

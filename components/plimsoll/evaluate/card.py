@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from plimsoll.artifacts.feature_plan import Feature, FeaturePlan, View
+from plimsoll.formats.feature_plan import Feature, FeaturePlan, View
 from plimsoll.problem import SPLITS
 
 if TYPE_CHECKING:
-    from plimsoll.evaluate.core import Evaluation
+    from plimsoll.evaluate.model import Evaluation
 
 _TASKS = {
     "binary": "tells the probability that {label} is {positive}",

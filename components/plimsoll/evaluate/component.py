@@ -38,10 +38,11 @@ def evaluate(
         If every threshold holds on the test split, and which does not.
     """
     from plimsoll.evaluate import core
+    from plimsoll.evaluate.model import Inputs
 
     names = ("dataset", "examples", "transform", "model", "schema", "statistics")
     inputs = (dataset, examples, transform, model, schema, statistics)
-    given = core.Inputs.at(dict(zip(names, (item.path for item in inputs), strict=True)))
+    given = Inputs.at(dict(zip(names, (item.path for item in inputs), strict=True)))
     found = core.evaluate(given, package.path, report.path)
     package.metadata.update(found.about)
     metrics.metadata.update(found.metrics)

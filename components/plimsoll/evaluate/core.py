@@ -3,89 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.artifacts import model_files
-from plimsoll.artifacts.dataset import Dataset, open_dataset
-from plimsoll.artifacts.examples import Examples, open_examples
-from plimsoll.artifacts.feature_plan import FeaturePlan, open_plan
-from plimsoll.artifacts.files import digest_file, write_text
-from plimsoll.artifacts.model import Model, open_model
-from plimsoll.artifacts.package import Contents, Package, write_package
-from plimsoll.artifacts.statistics import open_statistics
-from plimsoll.artifacts.transform import Transform, read_transform
 from plimsoll.errors import ArtifactError
 from plimsoll.evaluate import card, gate, lineage, report, warmup
 from plimsoll.evaluate.metrics import Floats, measure
-from plimsoll.evaluate.slices import Slice, measure_slices
+from plimsoll.evaluate.model import BySplit, Evaluation, Found, Inputs
+from plimsoll.evaluate.slices import measure_slices
+from plimsoll.formats.dataset import Dataset, open_dataset
+from plimsoll.formats.examples import Examples, open_examples
+from plimsoll.formats.feature_plan import FeaturePlan, open_plan
+from plimsoll.formats.package import Contents, Package, write_package
+from plimsoll.formats.statistics import open_statistics
+from plimsoll.models import model_files
+from plimsoll.models.family import Model
+from plimsoll.models.model import open_model
+from plimsoll.models.transform import Transform, read_transform
 from plimsoll.problem import SPLITS, Threshold
+from plimsoll.storage.files import digest_file, write_text
 
 BASELINE_SPLITS = ("eval", "test")
-BySplit = dict[str, dict[str, float]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inputs:
-    """Where the artifacts lie."""
-
-    dataset: Path
-    examples: Path
-    transform: Path
-    model: Path
-    schema: Path
-    statistics: Path
-
-    @classmethod
-    def at(cls, paths: Mapping[str, str]) -> Inputs:
-        """Returns the inputs at some paths."""
-        return cls(**{name: Path(path) for name, path in paths.items()})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """All that was found out about a model."""
-
-    family: str
-    """``linear``, ``mlp``, ``tabm``, ``dcn``, ``module``, ``boosting`` or ``blend``."""
-    code: Mapping[str, str]
-    """File of the package that holds code -> SHA-256; of a network of one's own."""
-    dataset: Dataset
-    examples: Examples
-    transform: Transform
-    answers: Mapping[str, Floats]
-    """Split -> what the model answers."""
-    metrics: BySplit
-    """Split -> metric -> value, of the model; NaN where it cannot be computed."""
-    baseline: BySplit
-    """The same of gradient boosting, for eval and test."""
-    baseline_answers: Mapping[str, Floats]
-    """Split -> what gradient boosting answers."""
-    slices: tuple[Slice, ...]
-    """Parts of the test split."""
-    verdicts: tuple[gate.Verdict, ...]
-    """One a bound."""
-    inferred: bool
-    """Whether the thresholds are those of a problem that names none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """What the component hands on."""
-
-    blessed: bool
-    reason: str
-    metrics: dict[str, float]
-    """``split/metric`` -> value."""
-    baseline: dict[str, float]
-    """The same of the baseline."""
-    about: dict[str, Any]
-    """Metadata of the package: name, version, notes."""
 
 
 def evaluate(inputs: Inputs, package: str | Path, page: str | Path) -> Found:

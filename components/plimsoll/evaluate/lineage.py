@@ -7,13 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll import __version__
-from plimsoll.artifacts.code import code_digest
-from plimsoll.artifacts.dataset import Dataset
-from plimsoll.artifacts.feature_plan import FeaturePlan
-from plimsoll.artifacts.files import digest_tree, read_json
+from plimsoll.formats.dataset import Dataset
+from plimsoll.formats.feature_plan import FeaturePlan
+from plimsoll.storage.code_digest import code_digest
+from plimsoll.storage.files import digest_tree, read_json
 
 LOCK_VARIABLE = "PLIMSOLL_LOCK_SHA256"
-_MAKERS = ("artifacts", "ingest", "validate", "transform", "train", "evaluate")
+_MAKERS = (
+    "formats",
+    "models",
+    "storage",
+    "parallel",
+    "ingest",
+    "validate",
+    "transform",
+    "train",
+    "evaluate",
+)
 
 
 def lineage(

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.artifacts.predictions import predicted_classes
+from plimsoll.models.predictions import predicted_classes
 
 CALIBRATION_BINS = 15
 _SMALLEST = float(np.finfo(np.float64).eps)

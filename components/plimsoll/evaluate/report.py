@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.artifacts.predictions import class_text, predicted_classes
 from plimsoll.evaluate.metrics import Floats, calibration_bins
+from plimsoll.models.predictions import class_text, predicted_classes
 from plimsoll.pictures.charts import (
     badge,
     buckets,
@@ -24,7 +24,7 @@ from plimsoll.pictures.charts import (
 from plimsoll.pictures.page import Page
 
 if TYPE_CHECKING:
-    from plimsoll.evaluate.core import Evaluation
+    from plimsoll.evaluate.model import Evaluation
 
 MOST_CLASSES = 20
 MOST_DOTS = 1000

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.artifacts.dataset import Dataset
-from plimsoll.artifacts.rows import rows_from_table
+from plimsoll.formats.dataset import Dataset
+from plimsoll.formats.rows import rows_from_table
 
 MOST_VALUES = 20
 LEAST_ROWS = 30

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from plimsoll.artifacts import predictions
-from plimsoll.artifacts.dataset import Dataset
-from plimsoll.artifacts.model import Model
-from plimsoll.artifacts.rows import rows_from_table
-from plimsoll.artifacts.transform import Transform
-from plimsoll.transform import apply
+from plimsoll.formats.dataset import Dataset
+from plimsoll.formats.rows import rows_from_table
+from plimsoll.models import predictions
+from plimsoll.models.family import Model
+from plimsoll.models.transform import Transform
+from plimsoll.transform.apply import apply
 
 ROWS = 16
 UNSEEN = "a value that was never seen"

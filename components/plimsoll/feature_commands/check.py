@@ -11,11 +11,12 @@ from typing import Any
 
 from plimsoll.errors import DataError, nearest, shortened
 from plimsoll.feature_commands.online import NO_ENTITY, absent, answered, join_keys, told
-from plimsoll.feature_store.engine import Limits, engine
-from plimsoll.feature_store.intervals import last_ends
-from plimsoll.feature_store.moments import moment_of
-from plimsoll.feature_store.repository import Repository, open_repository
-from plimsoll.feature_store.source_tables import TEXTS, is_local, open_source
+from plimsoll.feature_store.offline.engine import Limits, engine
+from plimsoll.feature_store.offline.source_tables import TEXTS, is_local, open_source
+from plimsoll.feature_store.repository.intervals import last_ends
+from plimsoll.feature_store.repository.model import Repository
+from plimsoll.feature_store.repository.repository import open_repository
+from plimsoll.feature_store.timestamps import moment_of
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 APPLY = "feast apply, or plimsoll run features --repo {repo}, which applies what is defined"

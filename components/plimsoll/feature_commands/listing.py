@@ -7,7 +7,8 @@ from typing import Any
 
 from plimsoll.errors import ConfigError, nearest
 from plimsoll.feature_commands.online import join_keys
-from plimsoll.feature_store.repository import Repository, open_repository
+from plimsoll.feature_store.repository.model import Repository
+from plimsoll.feature_store.repository.repository import open_repository
 
 
 def listed(repo: str, scratch: str, view: str = "") -> dict[str, Any]:

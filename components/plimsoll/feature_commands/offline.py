@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plimsoll.artifacts.feature_plan import View
 from plimsoll.errors import DataError, PlimsollError
 from plimsoll.feature_commands.online import Held, plain, told
 from plimsoll.feature_commands.rows import store_value
-from plimsoll.feature_store.moments import EPOCH
-from plimsoll.feature_store.repository import Repository
+from plimsoll.feature_store.repository.model import Repository
+from plimsoll.feature_store.timestamps import EPOCH
 from plimsoll.feature_store.types import as_declared
+from plimsoll.formats.feature_plan import View
 
 
 def read_offline(opened: Repository, view: View, row: Mapping[str, Any], at: datetime) -> Held:

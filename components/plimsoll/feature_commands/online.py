@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from plimsoll.artifacts.feature_plan import View
 from plimsoll.feature_commands.rows import store_value
-from plimsoll.feature_store.repository import Repository
+from plimsoll.feature_store.repository.model import Repository
+from plimsoll.formats.feature_plan import View
 
 SECONDS = 20.0
 """How long a store may take to answer."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from plimsoll.artifacts.feature_plan import FeaturePlan, Key
 from plimsoll.errors import UsageError, nearest, shortened
+from plimsoll.formats.feature_plan import FeaturePlan, Key
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 """How a value of a row begins that can say when the row is; a bare date or year cannot."""

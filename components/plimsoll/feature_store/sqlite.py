@@ -22,9 +22,9 @@ from feast.infra.online_stores.helpers import compute_table_id
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
 from feast.protos.feast.types.Value_pb2 import Value
 
-from plimsoll.feature_store.encoding import EncodedRows, encoded_protos
-from plimsoll.feature_store.moments import SECOND_US, moment_of
-from plimsoll.feature_store.sql_text import quoted
+from plimsoll.feature_store.offline.sql_text import quoted
+from plimsoll.feature_store.online.encoding import EncodedRows, encoded_protos
+from plimsoll.feature_store.timestamps import SECOND_US, moment_of
 
 ROWS_AT_ONCE = 10_000
 """Of one transaction."""

@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plimsoll.artifacts.dataset import ARROW_TYPES
-from plimsoll.artifacts.feature_plan import COLUMN_TYPES
 from plimsoll.errors import ConfigError, DataError
-from plimsoll.feature_store.moments import SECOND_US
+from plimsoll.feature_store.timestamps import SECOND_US
+from plimsoll.formats.dataset import ARROW_TYPES
+from plimsoll.formats.feature_plan import COLUMN_TYPES
 
 INT_RANGES: Mapping[str, tuple[int, int]] = {
     "INT32": (-(2**31), 2**31 - 1),

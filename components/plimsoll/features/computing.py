@@ -9,14 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plimsoll.artifacts.dataset import ARROW_TYPES, Dataset
-from plimsoll.artifacts.feature_plan import Feature, OnDemand
-from plimsoll.artifacts.plan_functions import load_function
 from plimsoll.errors import DataError
-from plimsoll.feature_store.moments import moment_of
-from plimsoll.feature_store.plans import ServicePlan
+from plimsoll.feature_store.repository.plans import ServicePlan
+from plimsoll.feature_store.timestamps import moment_of
 from plimsoll.feature_store.types import as_declared, column_type
-from plimsoll.features.rows import Rows
+from plimsoll.features.row_stream import Rows
+from plimsoll.formats.dataset import ARROW_TYPES, Dataset
+from plimsoll.formats.feature_plan import Feature, OnDemand
+from plimsoll.formats.plan_functions import load_function
 from plimsoll.problem import SPLITS
 
 

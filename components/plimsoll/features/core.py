@@ -4,58 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from plimsoll.artifacts.dataset import Dataset, open_dataset, write_batches
-from plimsoll.artifacts.feature_plan import write_plan
-from plimsoll.artifacts.files import move_into_place, write_text
-from plimsoll.artifacts.witness import METADATA_KEY
 from plimsoll.errors import ConfigError, DataError, GateError, PlimsollError, nearest
-from plimsoll.feature_store.plans import ServicePlan, check_columns, plan_of
-from plimsoll.feature_store.registries import RegistryState
-from plimsoll.feature_store.repository import Repository, open_repository
+from plimsoll.feature_store.repository.model import Repository
+from plimsoll.feature_store.repository.plans import ServicePlan, check_columns, plan_of
+from plimsoll.feature_store.repository.registries import RegistryState
+from plimsoll.feature_store.repository.repository import open_repository
 from plimsoll.features import config as configs
-from plimsoll.features import words
+from plimsoll.features import messages as words
 from plimsoll.features.computing import Widening
 from plimsoll.features.config import FeaturesConfig
 from plimsoll.features.coverage import Coverage, check_named, too_low
-from plimsoll.features.joining import Asking, joined_batches, limits_of
-from plimsoll.features.leaks import Watch, leak
-from plimsoll.features.outside import witnesses_of
-from plimsoll.features.reach import ViewReach, measured
+from plimsoll.features.join import Asking, joined_batches, limits_of
+from plimsoll.features.leakage import LabelSample, telling
+from plimsoll.features.match_stats import measured
+from plimsoll.features.model import Findings
+from plimsoll.features.point_in_time import Watch, leak
+from plimsoll.features.provenance import witnesses_of
 from plimsoll.features.report import report_html
-from plimsoll.features.telling import LabelSample, Told, telling
+from plimsoll.formats.dataset import Dataset, open_dataset, write_batches
+from plimsoll.formats.feature_plan import write_plan
 from plimsoll.problem import SPLITS, Problem
-
-
-@dataclass(frozen=True, kw_only=True)
-class Findings:
-    """What was measured of a join."""
-
-    dataset: Dataset
-    """The rows that were joined."""
-    planned: ServicePlan
-    config: FeaturesConfig
-    coverage: Coverage
-    reach: Mapping[str, ViewReach]
-    """How far each view reaches; views whose source is elsewhere are not in it."""
-    strengths: Mapping[str, float]
-    """How well each feature alone tells the label on train, 0.5 to 1."""
-    telling: tuple[Told, ...]
-    """Those that tell it too well."""
-    watch: Watch
-    """What rows found of after their time, or what others than theirs."""
-    registry: RegistryState
-
-    @property
-    def alike(self) -> frozenset[str]:
-        """Views whose source has rows that nothing tells apart, of which any may be taken."""
-        return frozenset(name for name, item in self.reach.items() if item.alike)
+from plimsoll.storage.files import move_into_place, write_text
+from plimsoll.storage.provenance import METADATA_KEY
 
 
 @dataclass(frozen=True, kw_only=True)

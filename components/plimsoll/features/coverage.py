@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from plimsoll.errors import ConfigError, GateError, nearest, shortened
 from plimsoll.features.config import EVERY_FEATURE, FeaturesConfig
-from plimsoll.features.reach import AGES, COUNTS, Reach
+from plimsoll.features.match_stats import AGES, COUNTS, Reach
 from plimsoll.problem import SPLITS
 
 FEWEST_ROWS = 100

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from plimsoll.feature_store.plans import Join
+from plimsoll.feature_store.repository.plans import Join
 from plimsoll.features.coverage import added, reasons
-from plimsoll.features.leaks import leak
-from plimsoll.features.reach import Reach, ViewReach
-from plimsoll.features.words import duration
+from plimsoll.features.match_stats import Reach, ViewReach
+from plimsoll.features.messages import duration
+from plimsoll.features.point_in_time import leak
 from plimsoll.pictures.cells import share_table
 from plimsoll.pictures.charts import bar_chart
 from plimsoll.pictures.markup import Html, element, joined
@@ -18,7 +18,7 @@ from plimsoll.pictures.tables import badge, cards, facts, folded, notice, table
 from plimsoll.problem import SPLITS
 
 if TYPE_CHECKING:
-    from plimsoll.features.core import Findings
+    from plimsoll.features.model import Findings
 
 OPEN = 25
 MOST_BARS = 20

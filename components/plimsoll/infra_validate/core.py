@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from plimsoll.artifacts.files import write_json
-from plimsoll.artifacts.package import Package, open_package
 from plimsoll.errors import ArtifactError, ConfigError
-from plimsoll.infra_validate.questions import (
+from plimsoll.formats.package import Package, open_package
+from plimsoll.infra_validate.requests import (
     TOLERANCE,
     Question,
     answered,
@@ -23,6 +22,7 @@ from plimsoll.infra_validate.questions import (
     questions,
 )
 from plimsoll.infra_validate.server_process import COMMAND, Server, ServerError, running, tail
+from plimsoll.storage.files import write_json
 
 REASON_LINES = 5
 

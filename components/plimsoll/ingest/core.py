@@ -14,26 +14,27 @@ import pyarrow as pa
 
 from plimsoll import __version__
 from plimsoll import problem as problems
-from plimsoll.artifacts import witness as witnesses
-from plimsoll.artifacts.code import code_digest
-from plimsoll.artifacts.dataset import MANIFEST, Dataset, write_batches
-from plimsoll.artifacts.files import digest_json
 from plimsoll.errors import ConfigError, DataError, shortened
+from plimsoll.formats.dataset import MANIFEST, Dataset, write_batches
 from plimsoll.ingest import config as configs
-from plimsoll.ingest import label as labels
-from plimsoll.ingest.ahead import ahead
 from plimsoll.ingest.config import IngestConfig
-from plimsoll.ingest.disk import told_if_unwritable
-from plimsoll.ingest.facts import Facts, gather
-from plimsoll.ingest.formats import open_files
-from plimsoll.ingest.reading import read_files
-from plimsoll.ingest.roles import check_named, like_an_index, not_features, telling_columns
-from plimsoll.ingest.rows import Rows
-from plimsoll.ingest.scratch import replace_folder, scratch_beside
-from plimsoll.ingest.sources import Found, Source, check_unchanged, find
-from plimsoll.ingest.splitting import Divider, way
-from plimsoll.ingest.time_split import check_time, with_times
+from plimsoll.ingest.facts import label as labels
+from plimsoll.ingest.facts.facts import Facts, gather
+from plimsoll.ingest.facts.roles import check_named, like_an_index, not_features, telling_columns
+from plimsoll.ingest.readers.formats import open_files
+from plimsoll.ingest.readers.prefetch import ahead
+from plimsoll.ingest.readers.reading import read_files
+from plimsoll.ingest.rows.rows import Rows
+from plimsoll.ingest.sources.model import Found, Source
+from plimsoll.ingest.sources.sources import check_unchanged, find
+from plimsoll.ingest.split.by_time import check_time, with_times
+from plimsoll.ingest.split.split import Divider, way
 from plimsoll.problem import SPLITS, Problem
+from plimsoll.storage import provenance as witnesses
+from plimsoll.storage.code_digest import code_digest
+from plimsoll.storage.files import digest_json
+from plimsoll.storage.free_space import told_if_unwritable
+from plimsoll.storage.scratch import replace_folder, scratch_beside
 
 FEWEST_ROWS = 10
 LARGEST = 1e150
@@ -69,7 +70,7 @@ def ingest(
     """Makes a dataset of files, in memory that does not grow with their rows.
 
     Args:
-        data: What ``plimsoll.ingest.sources.find`` finds: a file, a folder, a pattern, an address.
+        data: What ``ingest.sources.sources.find`` finds: a file, a folder, a pattern, an address.
         label: The column to predict; empty: the problem names it.
         problem: The problem file's text, YAML or JSON; empty: all but the label is inferred.
         folder: Where the dataset comes to be.
@@ -263,12 +264,12 @@ def _told(source: Source) -> dict[str, Any]:
 
 
 def _kept(ingested: Ingested, store: Path) -> Ingested:
-    from plimsoll.artifacts.versions import keep
+    from plimsoll.formats.versions import keep
 
     dataset = ingested.dataset
     record = {
         **dataset.lineage,
-        "code": code_digest(("artifacts", "ingest")),
+        "code": code_digest(("formats", "storage", "ingest")),
         "sources": [
             {**_told(source), "version": dict(source.version)} for source in ingested.sources
         ],

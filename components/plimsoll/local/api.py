@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll import problem
-from plimsoll.artifacts.files import finite
 from plimsoll.errors import PlimsollError, StepError, UsageError
-from plimsoll.local import arguments as pipeline_arguments
-from plimsoll.local import code, kept_pipelines, library, variants
-from plimsoll.local.cache import StepCache
-from plimsoll.local.graph import Compiled
-from plimsoll.local.process import Processes
+from plimsoll.local.engine import code
+from plimsoll.local.engine.cache import StepCache
+from plimsoll.local.engine.process import Processes
+from plimsoll.local.pipelines import arguments as pipeline_arguments
+from plimsoll.local.pipelines import kept_pipelines, library, variants
+from plimsoll.local.pipelines.graph import Compiled
 from plimsoll.local.record import (
     FAILED,
     INTERRUPTED,
@@ -32,6 +32,7 @@ from plimsoll.local.record import (
     new_run,
     runs_folder,
 )
+from plimsoll.storage.files import finite
 
 DEFAULT_OUT = "runs"
 _GATES = ("blessed", "pushed")
@@ -87,10 +88,10 @@ def execute(
         cache: Whether unchanged steps are taken from the cache.
         fork: The run that this one is like, and what was changed, by name.
     """
-    from plimsoll.local.progress import Progress
-    from plimsoll.local.report import write_report
-    from plimsoll.local.seam import run_pipeline
-    from plimsoll.local.steps import StepRunner
+    from plimsoll.local.engine.progress import Progress
+    from plimsoll.local.engine.seam import run_pipeline
+    from plimsoll.local.engine.steps import StepRunner
+    from plimsoll.local.report.page import write_report
 
     record = new_run(pipeline.name, arguments, out)
     record.forked_from, record.changed = fork[0], dict(fork[1])

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from plimsoll.artifacts.files import read_json, write_json
 from plimsoll.errors import ArtifactError, UsageError, nearest
+from plimsoll.storage.files import read_json, write_json
 
 FORMAT = "plimsoll.run/1"
 RECORD = "run.json"

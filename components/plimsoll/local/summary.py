@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from plimsoll.local.environments import Announce
+from plimsoll.local.engine.environments import Announce
 from plimsoll.local.record import FAILED, INTERRUPTED, STOPPED, SUCCEEDED, Failure, Run, Step
 from plimsoll.printable import printable
 

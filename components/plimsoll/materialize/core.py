@@ -14,14 +14,16 @@ from typing import Any
 import pyarrow as pa
 
 from plimsoll.errors import ConfigError, UsageError, nearest
-from plimsoll.feature_store import intervals, view_rows
-from plimsoll.feature_store.definitions import quiet
-from plimsoll.feature_store.encoding import layout_of
-from plimsoll.feature_store.engine import Limits
-from plimsoll.feature_store.moments import SECOND_US, microseconds, moment_of
-from plimsoll.feature_store.online_writer import OnlineWriter, applied, told
-from plimsoll.feature_store.repository import Repository, open_repository
-from plimsoll.feature_store.view_rows import Interval
+from plimsoll.feature_store.offline.engine import Limits
+from plimsoll.feature_store.online import view_rows
+from plimsoll.feature_store.online.encoding import layout_of
+from plimsoll.feature_store.online.view_rows import Interval
+from plimsoll.feature_store.online.writer import OnlineWriter, applied, told
+from plimsoll.feature_store.repository import intervals
+from plimsoll.feature_store.repository.definitions import quiet
+from plimsoll.feature_store.repository.model import Repository
+from plimsoll.feature_store.repository.repository import open_repository
+from plimsoll.feature_store.timestamps import SECOND_US, microseconds, moment_of
 from plimsoll.materialize.config import MaterializeConfig
 
 PROGRESS_S = 5.0

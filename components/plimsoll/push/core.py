@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll import shipped
-from plimsoll.artifacts import witness
-from plimsoll.artifacts.files import folder_written_whole, read_json, write_json, write_text
-from plimsoll.artifacts.package import MANIFEST, Package, open_package
 from plimsoll.errors import ArtifactError, DataError, UsageError
+from plimsoll.formats.package import MANIFEST, Package, open_package
 from plimsoll.push import service
+from plimsoll.storage import provenance as witness
+from plimsoll.storage.files import folder_written_whole, read_json, write_json, write_text
 
 CHAMPION = "champion.json"
 LOCK = ".push.lock"

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from plimsoll.artifacts.package import Package
 from plimsoll.errors import ConfigError
+from plimsoll.formats.package import Package
 from plimsoll.images import image
 
 TEMPLATE = "inferenceservice.yaml"

@@ -13,16 +13,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plimsoll.artifacts.gcs import SCHEME, fetch
 from plimsoll.errors import DataError, UsageError, nearest
-from plimsoll.feature_store.definitions import quiet
-from plimsoll.feature_store.encoding import layout_of
-from plimsoll.feature_store.online_writer import OnlineWriter, applied
-from plimsoll.feature_store.repository import Repository, open_repository
-from plimsoll.feature_store.view_rows import Origin, as_view, of_local_files, origin_of
+from plimsoll.feature_store.online.encoding import layout_of
+from plimsoll.feature_store.online.view_rows import Origin, as_view, of_local_files, origin_of
+from plimsoll.feature_store.online.writer import OnlineWriter, applied
+from plimsoll.feature_store.repository.definitions import quiet
+from plimsoll.feature_store.repository.model import Repository
+from plimsoll.feature_store.repository.repository import open_repository
 from plimsoll.push_features import offline
 from plimsoll.push_features.config import PushConfig
 from plimsoll.push_features.reading import TIME, read
+from plimsoll.storage.gcs import SCHEME, fetch
 
 WAYS = ("online", "offline", "online_and_offline")
 

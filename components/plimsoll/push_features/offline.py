@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from plimsoll.errors import DataError
-from plimsoll.feature_store import parquet_files
-from plimsoll.feature_store.engine import Limits, engine
-from plimsoll.feature_store.source_tables import TEXTS, location, open_source
-from plimsoll.feature_store.sql_text import TIMES, quoted
+from plimsoll.feature_store.offline import parquet_files
+from plimsoll.feature_store.offline.engine import Limits, engine
+from plimsoll.feature_store.offline.source_tables import TEXTS, location, open_source
+from plimsoll.feature_store.offline.sql_text import TIMES, quoted
 
 ROW = "plimsoll_row"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from plimsoll.errors import PlimsollError
 from plimsoll.serving.config import ServerConfig
 from plimsoll.serving.lookup_config import FALLBACKS, LookupConfig
-from plimsoll.serving.online_stores import VARIABLE
+from plimsoll.serving.online.stores import VARIABLE
 
 PR_SET_PDEATHSIG = 1
 

@@ -16,16 +16,16 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from plimsoll.artifacts.package import Package, open_package
 from plimsoll.errors import PlimsollError, UsageError
+from plimsoll.formats.package import Package, open_package
 from plimsoll.serving.config import ServerConfig
-from plimsoll.serving.features import ServedFeatures
-from plimsoll.serving.location import package_folder
+from plimsoll.serving.features.features import ServedFeatures
+from plimsoll.serving.model.location import package_folder
 
 if TYPE_CHECKING:
     import uvicorn
 
-    from plimsoll.serving.model import PackageModel
+    from plimsoll.serving.model.model import PackageModel
 
 STARTED_CHECK_SECONDS = 0.01
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -101,8 +101,8 @@ def _loaded(package: Package, config: ServerConfig, features: ServedFeatures) ->
     # KServe parses the command line when it is imported, and knows nothing of ours.
     arguments, sys.argv = sys.argv, sys.argv[:1]
     try:
-        from plimsoll.serving.model import PackageModel
-        from plimsoll.serving.predictor import Predictor
+        from plimsoll.serving.model.model import PackageModel
+        from plimsoll.serving.model.predictor import Predictor
     finally:
         sys.argv = arguments
     predictor = Predictor(package)
@@ -115,7 +115,7 @@ def _loaded(package: Package, config: ServerConfig, features: ServedFeatures) ->
 def _front(model: PackageModel, config: ServerConfig):  # type: ignore[no-untyped-def]
     import kserve
 
-    from plimsoll.serving.protocol import Front, OnePackage, Plane
+    from plimsoll.serving.http.protocol import Front, OnePackage, Plane
 
     _quiet()
     server = kserve.ModelServer(enable_grpc=False, enable_latency_logging=False, workers=1)

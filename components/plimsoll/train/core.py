@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from plimsoll.artifacts.code import code_digest
-from plimsoll.artifacts.elsewhere import at_hand
-from plimsoll.artifacts.examples import Examples, open_examples
-from plimsoll.artifacts.files import (
+from plimsoll.formats.examples import Examples, open_examples
+from plimsoll.models.user_module import source_of
+from plimsoll.storage.code_digest import code_digest
+from plimsoll.storage.fetched import at_hand
+from plimsoll.storage.files import (
     digest_file,
     digest_json,
     digest_tree,
@@ -26,13 +27,15 @@ from plimsoll.artifacts.files import (
     write_json,
     write_text,
 )
-from plimsoll.artifacts.user_module import source_of
-from plimsoll.artifacts.witness import METADATA_KEY
-from plimsoll.train import importance, pictures, report, start
-from plimsoll.train import launcher_config as launchers
-from plimsoll.train.candidates import Asked, Places, Trained, Trials, settled, try_all
+from plimsoll.storage.provenance import METADATA_KEY
+from plimsoll.train import page as pictures
+from plimsoll.train import report
+from plimsoll.train.candidates import importance
+from plimsoll.train.candidates.candidates import Asked, Places, Trained, Trials, settled, try_all
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.kept_checkpoints import kept_until_done
+from plimsoll.train.launch import config as launchers
+from plimsoll.train.launch.checkpoint_folder import kept_until_done
+from plimsoll.train.network import warm_start as start
 
 FORMAT = "plimsoll.training/2"
 CHECKPOINTS = "PLIMSOLL_CHECKPOINTS"
@@ -167,7 +170,7 @@ def _fingerprint(source: Examples, config: TrainConfig, asked: Asked) -> str:
             "config": config.to_dict(),
             "module": asked.module,
             "start_from": digest_tree(asked.start_from) if asked.start_from else "",
-            "code": code_digest(("artifacts", "train")),
+            "code": code_digest(("formats", "models", "storage", "train")),
         }
     )[:16]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plimsoll.artifacts.examples import MANIFEST
-from plimsoll.artifacts.files import checked_manifest, read_json, write_json
 from plimsoll.errors import ArtifactError
+from plimsoll.formats.examples import MANIFEST
+from plimsoll.storage.files import checked_manifest, read_json, write_json
 from plimsoll.train.config import TrainConfig
 
 FORMAT = "plimsoll.train-job/1"

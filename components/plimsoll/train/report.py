@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from plimsoll.artifacts.examples import Examples
-from plimsoll.train.candidates import Trained, Trials
+from plimsoll.formats.examples import Examples
+from plimsoll.train.candidates.candidates import Trained, Trials
+from plimsoll.train.candidates.importance import Importance
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.history import Epoch, History
-from plimsoll.train.importance import Importance
-from plimsoll.train.pictures import Candidate, Told
+from plimsoll.train.page import Candidate, Told
+from plimsoll.train.telemetry.history import Epoch, History
 
 _SHOWN = ("numbers", "hidden", "members", "crosses", "bins", "leaves")
 """Knobs in which candidates of one family differ."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import runpy
 
-from plimsoll.train.stopping import die_with_parent
+from plimsoll.train.distributed.stopping import die_with_parent
 
 
 def main() -> None:
-    """Trains as ``plimsoll.train.loop`` does, and never outlives torchrun.
+    """Trains as ``plimsoll.train.loop.loop`` does, and never outlives torchrun.
 
     torchrun gives each process a session of its own, so that nothing else would reach it once
     torchrun was killed.
     """
     die_with_parent()
-    runpy.run_module("plimsoll.train.loop", run_name="__main__", alter_sys=True)
+    runpy.run_module("plimsoll.train.loop.loop", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,13 @@ from typing import Any
 
 from plimsoll.configs import check_whole, from_json
 from plimsoll.errors import ConfigError, nearest
-from plimsoll.transform.treatments import MOST_QUANTILES, Crossing, Treatment, crossing, treatment
+from plimsoll.transform.kinds.treatments import (
+    MOST_QUANTILES,
+    Crossing,
+    Treatment,
+    crossing,
+    treatment,
+)
 
 NAME = "transform config"
 NOISE = "noise"

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from plimsoll.artifacts.dataset import Dataset, open_dataset
-from plimsoll.artifacts.files import write_text
-from plimsoll.artifacts.transform import Ngrams, Transform, write_transform
-from plimsoll.artifacts.witness import METADATA_KEY
 from plimsoll.errors import DataError, shortened
-from plimsoll.transform import start
-from plimsoll.transform.apply import Features
+from plimsoll.formats.dataset import Dataset, open_dataset
+from plimsoll.models.transform import Ngrams, Transform, write_transform
+from plimsoll.storage.files import write_text
+from plimsoll.storage.provenance import METADATA_KEY
+from plimsoll.transform.apply.apply import Features
 from plimsoll.transform.config import TransformConfig
-from plimsoll.transform.declared import declared_categorical
-from plimsoll.transform.fit import Fit, fit_all
-from plimsoll.transform.ranking import Ranked, kept, pruned, ranked
+from plimsoll.transform.fit import warm_start as start
+from plimsoll.transform.fit.fit import Fit, fit_all
+from plimsoll.transform.fit.ranking import Ranked, kept, pruned, ranked
+from plimsoll.transform.kinds.declared import declared_categorical
 from plimsoll.transform.report import report_html
 from plimsoll.transform.writing import transformed, write
 

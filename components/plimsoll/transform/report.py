@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plimsoll.artifacts.transform import Part, SourceColumn, Transform
-from plimsoll.artifacts.transform_parts import CategoricalPart, indices, output_names, width
+from plimsoll.models.transform import Part, SourceColumn, Transform
+from plimsoll.models.transform_parts import CategoricalPart, indices, output_names, width
 from plimsoll.pictures.bars import bar_chart
 from plimsoll.pictures.page import Page
 from plimsoll.pictures.tables import cards, table
-from plimsoll.transform.ranking import Ranked
+from plimsoll.transform.fit.ranking import Ranked
 
 SHOWN = 40
 

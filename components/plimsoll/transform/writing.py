@@ -15,16 +15,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plimsoll.artifacts.columns import Coded, Column
-from plimsoll.artifacts.dataset import Dataset
-from plimsoll.artifacts.examples import Batch, Header, write_range, write_ranges
-from plimsoll.artifacts.parts import prepare_to_fork, rows_between
-from plimsoll.artifacts.rows import column_from_arrow
-from plimsoll.artifacts.workers import processes_that_pay, shared
+from plimsoll.formats.columns import Coded, Column
+from plimsoll.formats.dataset import Dataset
+from plimsoll.formats.examples import Batch, Header, write_range, write_ranges
+from plimsoll.formats.rows import column_from_arrow
+from plimsoll.parallel.parts import prepare_to_fork, rows_between
+from plimsoll.parallel.workers import processes_that_pay, shared
 from plimsoll.problem import SPLITS
-from plimsoll.transform.apply import Features, apply, apply_out_of_fold, encode_labels
-from plimsoll.transform.fit import Fit
-from plimsoll.transform.folds import folds_of
+from plimsoll.transform.apply.apply import Features, apply, apply_out_of_fold, encode_labels
+from plimsoll.transform.fit.cross_fitting import folds_of
+from plimsoll.transform.fit.fit import Fit
 
 BLOCK_ROWS = 1 << 17
 CELLS_THAT_PAY = 1 << 22

@@ -35,9 +35,9 @@ def tune(
     """
     from typing import NamedTuple
 
-    from plimsoll.tune import core
+    from plimsoll.tune import core, model
 
-    asked = core.Asked.read(space, config, train_config, module, storage)
+    asked = model.Asked.read(space, config, train_config, module, storage)
     found = core.tune_examples(examples.path, study.path, report.path, asked)
     study.metadata.update(found.metadata())
     outputs = NamedTuple("Outputs", best=str)  # type: ignore[misc]

@@ -9,14 +9,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from plimsoll import __version__
-from plimsoll.artifacts.code import code_digest
-from plimsoll.artifacts.examples import MANIFEST, Examples, open_examples
-from plimsoll.artifacts.files import (
+from plimsoll.errors import StepError
+from plimsoll.formats.examples import MANIFEST, Examples, open_examples
+from plimsoll.storage.code_digest import code_digest
+from plimsoll.storage.files import (
     canonical_json,
     digest_file,
     digest_json,
@@ -24,98 +23,13 @@ from plimsoll.artifacts.files import (
     write_json,
     write_text,
 )
-from plimsoll.artifacts.user_module import source_of
-from plimsoll.errors import ConfigError, StepError
-from plimsoll.train import config as train_configs
-from plimsoll.tune import config as configs
-from plimsoll.tune import space as spaces
-from plimsoll.tune.config import TuneConfig
+from plimsoll.tune.model import Asked, Found
 from plimsoll.tune.search import Finished, Search
-from plimsoll.tune.space import Space
 
 FORMAT = "plimsoll.study/1"
 CHECKPOINTS = "PLIMSOLL_CHECKPOINTS"
 FOLDER_PREFIX = "tune-"
 MOST_REASONS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What a search is asked for."""
-
-    space: Space
-    config: TuneConfig
-    module: str = ""
-    """Source of the user's own network."""
-    storage: str = ""
-    """Folder in which the search is kept; empty: where the engine says, or nowhere."""
-
-    @classmethod
-    def read(cls, space: str, config: str, train_config: str, module: str, storage: str) -> Asked:
-        """Reads what the component is given.
-
-        Raises:
-            ConfigError: if a part of it does not hold.
-        """
-        read = spaces.read(space, train_configs.parse(train_config))
-        source = source_of(module) if module else ""
-        asked = cls(space=read, config=configs.parse(config), module=source, storage=storage)
-        models = [knob.choices for knob in read.knobs if knob.name == "model"] or [
-            (read.base.model,)
-        ]
-        if "module" in models[0] and not module:
-            raise ConfigError("tune: the model is module, and no module is given")
-        if "://" in storage:
-            raise ConfigError(
-                "tune: storage must be a folder",
-                cause=f"it is {storage.partition('://')[0]}://...",
-                hint="mount it, or leave it out: the engine has a place for it",
-            )
-        return asked
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """What a search came to."""
-
-    trials: tuple[Finished, ...]
-    """By number."""
-    chosen: Finished
-    best: str
-    """The chosen trial's TrainConfig, whole, as JSON."""
-    importances: dict[str, float]
-    """Knob -> its share in how far the losses lie apart; empty: too few trials to say."""
-    resumed: int
-    """Trials that had ended before this start."""
-    task: str
-
-    def counts(self) -> dict[str, int]:
-        """Returns how many trials came to which end."""
-        states = [item.state for item in self.trials]
-        return {name: states.count(name) for name in ("complete", "pruned", "failed")}
-
-    def notes(self) -> list[str]:
-        """Says what was found, in short sentences."""
-        counts = self.counts()
-        also = ", ".join(f"{counts[name]} {name}" for name in ("pruned", "failed") if counts[name])
-        loss = "RMSE" if self.task == "regression" else "log loss"
-        notes = [
-            f"{len(self.trials)} trials" + (f" ({also})" if also else ""),
-            f"best eval {loss} {self.chosen.eval_loss:.4g}, trial {self.chosen.number}",
-        ]
-        if self.importances:
-            first = max(self.importances, key=lambda name: self.importances[name])
-            notes.append(f"{first} mattered most")
-        return notes
-
-    def metadata(self) -> dict[str, Any]:
-        """Returns the study artifact's metadata: ``notes``, and numbers to find it by."""
-        return {
-            "notes": self.notes(),
-            "trials": len(self.trials),
-            **self.counts(),
-            "eval_loss": self.chosen.eval_loss,
-        }
 
 
 def tune_examples(examples: str, study: str, report: str, asked: Asked) -> Found:
@@ -131,7 +45,7 @@ def tune_examples(examples: str, study: str, report: str, asked: Asked) -> Found
         ArtifactError: if the examples are damaged.
         StepError: if no trial was whole, or another process goes on with the same search.
     """
-    from plimsoll.tune import pictures
+    from plimsoll.tune import report as pictures
 
     source = open_examples(Path(examples))
     with _folder(source, asked) as folder:
@@ -156,7 +70,9 @@ def fingerprint(source: Examples, asked: Asked) -> str:
             "search": [config.sampler, config.pruner, config.random_trials, config.seed],
             "module": asked.module,
             # What is kept for a restart is of this code; what someone keeps, of this version.
-            "code": __version__ if asked.storage else code_digest(("artifacts", "train")),
+            "code": __version__
+            if asked.storage
+            else code_digest(("formats", "models", "storage", "train")),
         }
     )
 

@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from plimsoll.artifacts.files import canonical_json
 from plimsoll.errors import ArtifactError, ConfigError, UsageError, nearest
 from plimsoll.images import image
+from plimsoll.storage.files import canonical_json
 from plimsoll.train import config as train_configs
-from plimsoll.train.launcher_config import BUCKET, CLAIM, LauncherConfig
+from plimsoll.train.launch.config import BUCKET, CLAIM, LauncherConfig
 from plimsoll.tune.config import FIRST_TRIALS, METRIC, TuneConfig, rising_marks
 from plimsoll.tune.space import Knob, Space, value_of
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plimsoll.artifacts.examples import Examples
+from plimsoll.formats.examples import Examples
 from plimsoll.train.job import Job
 from plimsoll.tune.search import Drawn, Finished, Search
 from plimsoll.tune.space import text_of
 from plimsoll.tune.workers import Outcome, Share, Worker, shares
 
 if TYPE_CHECKING:
-    from plimsoll.tune.core import Asked
+    from plimsoll.tune.model import Asked
 
 TRIALS = "trials"
 MOST_SAID = 160
@@ -58,7 +58,7 @@ class Running:
         shutil.rmtree(self.folder / TRIALS, ignore_errors=True)
 
     def _shares(self) -> list[Share]:
-        from plimsoll.train.devices import usable_processors
+        from plimsoll.train.distributed.devices import usable_processors
 
         config = self.asked.config
         threads = self.asked.space.base.threads

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.artifacts.examples import Examples, open_examples
-from plimsoll.artifacts.user_module import source_of
 from plimsoll.errors import PlimsollError, UsageError
+from plimsoll.formats.examples import Examples, open_examples
+from plimsoll.models.user_module import source_of
 from plimsoll.train import config as configs
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.events import Epoch, Event, Started
 from plimsoll.train.job import Job
+from plimsoll.train.telemetry.events import Epoch, Event, Started
 from plimsoll.tune import space as spaces
 from plimsoll.tune.config import MARKS, METRIC
 
@@ -89,7 +89,7 @@ def run(job: Job, tell: Teller) -> Result:
 
 
 def _boosted(source: Examples, config: TrainConfig) -> Result:
-    from plimsoll.train.boosting import boost
+    from plimsoll.train.candidates.boosting import boost
 
     boosted = boost(source, config, ("eval",))
     loss = _loss(source, boosted.predictions["eval"])
@@ -97,8 +97,8 @@ def _boosted(source: Examples, config: TrainConfig) -> Result:
 
 
 def _trained(source: Examples, job: Job, tell: Teller) -> Result:
-    from plimsoll.artifacts.model import open_model
-    from plimsoll.train import loop
+    from plimsoll.models.model import open_model
+    from plimsoll.train.loop import loop
 
     regression = source.task == "regression"
     unit = float(np.std(source.label("train"), dtype=np.float64)) or 1.0 if regression else 1.0
@@ -110,7 +110,7 @@ def _trained(source: Examples, job: Job, tell: Teller) -> Result:
 
 
 def _loss(source: Examples, answers: NDArray[np.float64]) -> float:
-    from plimsoll.train.blending import loss_of
+    from plimsoll.train.candidates.blending import loss_of
 
     found = loss_of(source.task, source.label("eval"), answers)
     if not np.isfinite(found):
@@ -155,7 +155,7 @@ def _config(text: str, settings: Sequence[str]) -> TrainConfig:
 def _local(examples: str, folder: Path) -> Path:
     if not examples.startswith("gs://"):
         return Path(examples)
-    from plimsoll.artifacts.gcs import fetch_folder
+    from plimsoll.storage.gcs import fetch_folder
 
     fetch_folder(examples, folder)
     return folder

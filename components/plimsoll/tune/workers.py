@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import plimsoll
-from plimsoll.train.words import signal_name
+from plimsoll.train.telemetry.formatting import signal_name
 
 MODULE = "plimsoll.tune.worker"
 TICK_SECONDS = 0.2

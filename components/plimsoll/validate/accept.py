@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from plimsoll.artifacts.dataset import Dataset
+from plimsoll.formats.dataset import Dataset
 from plimsoll.problem import SPLITS
-from plimsoll.validate import offending
-from plimsoll.validate.arrays import text_of
-from plimsoll.validate.check import ERROR, PASS, Check
-from plimsoll.validate.schema import domain_values
-from plimsoll.validate.tally import Tally
+from plimsoll.validate.checks import offending
+from plimsoll.validate.checks.check import ERROR, PASS, Check
+from plimsoll.validate.schema.inference import domain_values
+from plimsoll.validate.statistics.arrays import text_of
+from plimsoll.validate.statistics.tally import Tally
 
 MOST_NEW_VALUES = 1000
 """With more new values than this, a column's values are no domain."""
@@ -133,7 +133,7 @@ def _column(editor: _Editor, column: str, _: Sequence[Check]) -> None:
 
 
 def _knows_environments(schema: Any) -> bool:
-    from plimsoll.artifacts.statistics import SERVING
+    from plimsoll.formats.statistics import SERVING
 
     named = set(schema.default_environment)
     for feature in schema.feature:

@@ -8,27 +8,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from plimsoll.artifacts import distributions as formats
-from plimsoll.artifacts.dataset import Dataset, open_dataset
-from plimsoll.artifacts.distributions import CATEGORICAL, NUMERIC
-from plimsoll.artifacts.files import write_text
-from plimsoll.artifacts.statistics import write_schema, write_statistics
-from plimsoll.artifacts.witness import METADATA_KEY
+from plimsoll.formats import distributions as formats
+from plimsoll.formats.dataset import Dataset, open_dataset
+from plimsoll.formats.distributions import CATEGORICAL, NUMERIC
+from plimsoll.formats.statistics import write_schema, write_statistics
 from plimsoll.problem import SPLITS
+from plimsoll.storage.files import write_text
+from plimsoll.storage.provenance import METADATA_KEY
 from plimsoll.validate import config as configs
-from plimsoll.validate import schema as schemas
-from plimsoll.validate import validator, words
-from plimsoll.validate.arrays import Shape, shape_of
-from plimsoll.validate.check import ERROR, WARNING, Check, Context
-from plimsoll.validate.checks import check_split
-from plimsoll.validate.comparing import check_asked, compared, serving_checks
+from plimsoll.validate import messages as words
+from plimsoll.validate.checks.all import check_split
+from plimsoll.validate.checks.check import ERROR, WARNING, Check, Context
+from plimsoll.validate.checks.comparison import check_asked, compared, serving_checks
+from plimsoll.validate.checks.rows import reference_missing, who_asks, whole_checks
 from plimsoll.validate.config import ValidateConfig
-from plimsoll.validate.describe import distributions_of
-from plimsoll.validate.drift import BASELINE, SERVING
-from plimsoll.validate.measure import MeasureConfig, Measured, measure
-from plimsoll.validate.reference import Reference, open_reference
+from plimsoll.validate.drift.distributions import distributions_of
+from plimsoll.validate.drift.drift import BASELINE, SERVING
+from plimsoll.validate.drift.reference import Reference, open_reference
 from plimsoll.validate.report import report_html
-from plimsoll.validate.row_checks import reference_missing, who_asks, whole_checks
+from plimsoll.validate.schema import inference as schemas
+from plimsoll.validate.statistics import tfdv as validator
+from plimsoll.validate.statistics.arrays import Shape, shape_of
+from plimsoll.validate.statistics.measure import MeasureConfig, Measured, measure
 
 FORMAT = "plimsoll.anomalies/2"
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 
-from plimsoll.artifacts.distributions import CATEGORICAL, Distribution
+from plimsoll.formats.distributions import CATEGORICAL, Distribution
 from plimsoll.pictures.cells import silhouette
 from plimsoll.pictures.markup import Html, element, escaped, joined
 from plimsoll.pictures.scales import number_text
 from plimsoll.pictures.tables import badge, folded, sparkline, table
 from plimsoll.problem import SPLITS
-from plimsoll.validate.check import ERROR, PASS, WARNING, Check, Context, share_text, shown
+from plimsoll.quantities import share_text, shown
+from plimsoll.validate.checks.check import ERROR, PASS, WARNING, Check, Context
 from plimsoll.validate.report.spreads import (
     OTHERS,
     are_alike,
@@ -22,8 +23,8 @@ from plimsoll.validate.report.spreads import (
     shares_by_name,
     shares_of,
 )
-from plimsoll.validate.schema import role_of
-from plimsoll.validate.summary import Summary
+from plimsoll.validate.schema.inference import role_of
+from plimsoll.validate.statistics.summary import Summary
 
 OPEN = 60
 """So many columns are shown; the others unfold."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from plimsoll.artifacts.distributions import CATEGORICAL, Distribution
+from plimsoll.formats.distributions import CATEGORICAL, Distribution
 from plimsoll.pictures.bars import bar_chart, histogram
 from plimsoll.pictures.cells import MOST_TIMES, bullet
 from plimsoll.pictures.markup import Html, element, escaped, joined
 from plimsoll.pictures.scales import number_text
 from plimsoll.pictures.tables import folded, table
 from plimsoll.problem import SPLITS
-from plimsoll.validate.check import ERROR, PASS, Context, share_text, shown
+from plimsoll.quantities import share_text, shown
+from plimsoll.validate.checks.check import ERROR, PASS, Context
 from plimsoll.validate.config import TESTS
-from plimsoll.validate.drift import BASELINE, SERVING, TRAIN, Measurement
+from plimsoll.validate.drift.drift import BASELINE, SERVING, TRAIN, Measurement
 from plimsoll.validate.report.columns import named, plain
 from plimsoll.validate.report.spreads import (
     are_alike,

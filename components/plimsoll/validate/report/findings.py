@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from plimsoll.pictures.markup import Html, element, escaped, joined
 from plimsoll.pictures.tables import badge, folded, table
-from plimsoll.validate.check import ERROR, PASS, Check, grouped, rows_text, shown
+from plimsoll.quantities import rows_text, shown
+from plimsoll.validate.checks.check import ERROR, PASS, Check, grouped
 from plimsoll.validate.report.columns import plain
 
 OPEN, OPEN_DRIFT = 30, 10

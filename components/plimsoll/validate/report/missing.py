@@ -12,7 +12,8 @@ from plimsoll.pictures.cells import share_table
 from plimsoll.pictures.markup import Html, element, joined
 from plimsoll.pictures.tables import folded
 from plimsoll.problem import SPLITS
-from plimsoll.validate.check import Context, share_text
+from plimsoll.quantities import share_text
+from plimsoll.validate.checks.check import Context
 from plimsoll.validate.report.columns import named
 
 OPEN = 25

@@ -8,7 +8,7 @@ from plimsoll.pictures.markup import Html, element, joined
 from plimsoll.pictures.page import Page
 from plimsoll.pictures.tables import cards, facts, notice
 from plimsoll.problem import SPLITS
-from plimsoll.validate.check import ERROR, PASS, WARNING, Check, Context
+from plimsoll.validate.checks.check import ERROR, PASS, WARNING, Check, Context
 from plimsoll.validate.report.columns import columns_note, columns_table
 from plimsoll.validate.report.drift import drift, drift_card, drift_note
 from plimsoll.validate.report.findings import findings, found_in

@@ -9,8 +9,9 @@ from plimsoll.pictures.cells import signed_bar
 from plimsoll.pictures.heat import correlation_map, signed_text
 from plimsoll.pictures.markup import Html, element, joined
 from plimsoll.pictures.tables import badge, folded, table
-from plimsoll.validate.check import Context
-from plimsoll.validate.correlations import (
+from plimsoll.validate.checks.check import Context
+from plimsoll.validate.report.columns import plain
+from plimsoll.validate.statistics.correlations import (
     CRAMER,
     PEARSON,
     RATIO,
@@ -21,7 +22,6 @@ from plimsoll.validate.correlations import (
     clustered,
     correlations,
 )
-from plimsoll.validate.report.columns import plain
 
 OPEN = 15
 LEAST_SCALE = 0.25

@@ -1,0 +1,1 @@
+"""What commands print of data sets, schemas and feature stores."""

@@ -1,0 +1,1 @@
+"""A Feast repository: its definitions, its registry, its feature plans."""

@@ -1,0 +1,114 @@
+"""What the step tells: short sentences of what was joined, and what to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from plimsoll.errors import GateError, shortened
+from plimsoll.feature_store.repository.model import Repository
+from plimsoll.feature_store.repository.registries import RegistryState
+from plimsoll.features.config import FeaturesConfig
+from plimsoll.features.coverage import added, drifted, reasons
+from plimsoll.problem import SPLITS
+
+if TYPE_CHECKING:
+    from plimsoll.features.model import Findings
+
+MOST_NAMED = 3
+SECOND, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
+UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
+
+
+def notes(found: Findings) -> tuple[str, ...]:
+    """Returns what the step's output tells, one sentence each."""
+    return tuple(_notes(found))
+
+
+def check_registry(state: RegistryState, repository: Repository, config: FeaturesConfig) -> None:
+    """Checks that the registry, from which the online side works, is as the repository defines.
+
+    Raises:
+        GateError: if it is stale and the config says that this stops.
+    """
+    if state.status == "stale" and config.stale_registry == "fail":
+        raise GateError(
+            f"the registry of the feature repository {repository.where} is stale: "
+            f"{state.differences[0]}",
+            cause="\n".join(
+                [*map(str, state.differences[:6]), "what is online would be something else"]
+            ),
+            hint=f"feast -c {repository.where} apply, or run the pipeline that materialises",
+        )
+
+
+def duration(us: int | None) -> str:
+    """Returns a time span in the unit that suits it."""
+    if us is None:
+        return "none"
+    for size, unit in UNITS:
+        if us >= size:
+            return f"{us / size:.1f} {unit}" if us % size else f"{us // size} {unit}"
+    return f"{us:,} µs" if us else "0 s"
+
+
+def _notes(found: Findings) -> Iterator[str]:
+    plan = found.planned.plan
+    rows = sum(found.coverage.rows.values())
+    views = len(plan.views) + len(plan.on_demand)
+    yield (
+        f"{plan.service}: {len(plan.columns)} features of {views} view{'' if views == 1 else 's'} "
+        f"joined to {rows:,} rows"
+    )
+    empty = [split for split in SPLITS if not found.coverage.rows[split]]
+    if empty:
+        yield f"no rows in {shortened(empty)}"
+    yield from _without_value(found)
+    yield from _of_views(found)
+    yield from drifted(found.coverage, found.config.coverage_drift)
+    if found.telling:
+        told = [f"{item.feature} ({item.strength:.3f} of 1)" for item in found.telling]
+        yield f"SUSPICIOUS, tells the label by itself: {shortened(told, MOST_NAMED)}"
+    if found.registry.status == "missing":
+        yield "the repository was never applied; nothing of it is online"
+    if found.registry.status == "stale":
+        yield f"the registry is stale: {found.registry}"
+
+
+def _without_value(found: Findings) -> Iterator[str]:
+    coverage = found.coverage
+    rows = sum(coverage.rows.values())
+    lacking = []
+    for join in found.planned.joins:
+        reach = found.reach.get(join.name)
+        for item in join.view.features:
+            share = coverage.total(item.column)
+            if share is not None and share < 1:
+                missing = round((1 - share) * rows)
+                why = list(reasons(missing, added(reach.splits) if reach else None))
+                lacking.append((share, item.column, why[0] if why else ""))
+    lacking.sort()
+    told = [
+        f"{name} {1 - share:.1%}{f' ({why})' if why else ''}"
+        for share, name, why in lacking[:MOST_NAMED]
+    ]
+    if told:
+        more = f", and {len(lacking) - MOST_NAMED} more" if lacking[MOST_NAMED:] else ""
+        yield f"no value: {', '.join(told)}{more}"
+
+
+def _of_views(found: Findings) -> Iterator[str]:
+    for name, reach in found.reach.items():
+        total = added(reach.splits)
+        if total.created_after:
+            yield (
+                f"{name}: {total.created_after:,} of {total.found:,} rows have values that were "
+                "written only after the row's time; filter_by_created_timestamp leaves them out"
+            )
+        if reach.alike:
+            yield f"{name}: {reach.alike:,} rows of its source are alike in key and timestamps"
+    unchecked = [*found.watch.unchecked]
+    if unchecked:
+        yield f"not checked again as of each row's time: {shortened(unchecked, MOST_NAMED)}"
+    for name, wrong in found.watch.other.items():
+        yield f"{name}: {wrong.rows:,} rows have another of several rows that are alike"

@@ -1,0 +1,40 @@
+"""What a join found out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from plimsoll.feature_store.repository.plans import ServicePlan
+from plimsoll.feature_store.repository.registries import RegistryState
+from plimsoll.features.config import FeaturesConfig
+from plimsoll.features.coverage import Coverage
+from plimsoll.features.leakage import Told
+from plimsoll.features.match_stats import ViewReach
+from plimsoll.features.point_in_time import Watch
+from plimsoll.formats.dataset import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What was measured of a join."""
+
+    dataset: Dataset
+    """The rows that were joined."""
+    planned: ServicePlan
+    config: FeaturesConfig
+    coverage: Coverage
+    reach: Mapping[str, ViewReach]
+    """How far each view reaches; views whose source is elsewhere are not in it."""
+    strengths: Mapping[str, float]
+    """How well each feature alone tells the label on train, 0.5 to 1."""
+    telling: tuple[Told, ...]
+    """Those that tell it too well."""
+    watch: Watch
+    """What rows found of after their time, or what others than theirs."""
+    registry: RegistryState
+
+    @property
+    def alike(self) -> frozenset[str]:
+        """Views whose source has rows that nothing tells apart, of which any may be taken."""
+        return frozenset(name for name, item in self.reach.items() if item.alike)

@@ -1,0 +1,1 @@
+"""What one reading tells of the label and of each column."""

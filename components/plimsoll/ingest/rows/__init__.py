@@ -1,0 +1,1 @@
+"""Rows between the passes: kept, hashed, counted."""

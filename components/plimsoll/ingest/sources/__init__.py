@@ -1,0 +1,1 @@
+"""Where data lies: local files, buckets, BigQuery, DVC; series of spans."""

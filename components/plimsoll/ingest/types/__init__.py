@@ -1,0 +1,1 @@
+"""Which of a dataset's five types a column has."""

@@ -1,0 +1,1 @@
+"""Runs steps: their environments, processes and cache, and the seam into kfp.local."""

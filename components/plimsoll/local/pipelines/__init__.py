@@ -1,0 +1,1 @@
+"""Pipelines: found by name, compiled, read as graphs, given arguments."""

@@ -1,0 +1,64 @@
+"""What a component would refuse, refused before anything runs.
+
+An environment takes seconds to start; a misspelt field of the problem file is known at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from plimsoll import problem
+from plimsoll.errors import UsageError
+from plimsoll.ingest import config as ingest_config
+from plimsoll.models import user_module
+from plimsoll.train import config as train_config
+from plimsoll.train.launch import config as launcher_config
+from plimsoll.transform import config as transform_config
+from plimsoll.tune import config as tune_config
+from plimsoll.validate import config as gate_config
+
+# The library's own inputs whose text can be read without the data.
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "ingest_config": ingest_config.parse,
+    "gate": gate_config.check_mode,
+    "gate_config": gate_config.parse,
+    "transform_config": transform_config.parse,
+    "train_config": train_config.parse,
+    "module": user_module.check_source,
+    "launcher": launcher_config.check_launcher,
+    "launcher_config": launcher_config.parse,
+    "tune_config": tune_config.parse,
+}
+_OURS = ({"ingest_config", "gate_config"}, {"transform_config", "train_config"})
+"""Inputs by which a pipeline shows that it is one of ours, or made like one."""
+
+
+def check_texts(arguments: Mapping[str, Any]) -> None:
+    """Reads the texts among a pipeline's arguments as the library's components will.
+
+    Args:
+        arguments: The pipeline's complete arguments; those of a pipeline that lacks the inputs
+            of ours are left alone.
+
+    Raises:
+        ConfigError: if a text does not hold.
+    """
+    if any({"label", "problem", *names} <= arguments.keys() for names in _OURS):
+        asked = problem.parse(arguments["problem"], label=arguments["label"])
+        transform_config.treatments("problem", asked.columns)
+        if asked.features and "features_config" in arguments:
+            _check_repository(asked.features.repo)
+        for name, read in _READERS.items():
+            if name in arguments:
+                read(arguments[name])
+
+
+def _check_repository(repo: str) -> None:
+    if "://" not in repo and not Path(repo).exists():
+        raise UsageError(
+            f"there is no Feast repository {repo}",
+            cause=f"the problem's features: names it, as seen from {Path.cwd()}",
+            hint="run from the folder that it is in, or write its whole path",
+        )

@@ -1,0 +1,246 @@
+"""The report of a run: one page that opens offline, from the run's record and artifacts."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from plimsoll.local.report.frames import MOST_OPEN, POLICY, SCRIPT, Frames
+from plimsoll.local.report.metrics import metric_cards, metrics_table
+from plimsoll.local.report.steps import (
+    StepView,
+    duration,
+    graph_and_times,
+    step_section,
+    step_views,
+    value_text,
+)
+from plimsoll.pictures.markup import Html, element, joined
+from plimsoll.pictures.page import block, document
+from plimsoll.pictures.tables import badge, facts, notice
+from plimsoll.storage.files import write_text
+
+REPORT = "report.html"
+_TONES = {"succeeded": "good", "stopped": "warn", "failed": "bad", "running": "info"}
+_STYLE = """
+.overline { color:var(--faint); font-size:13px; margin-bottom:4px; overflow-wrap:anywhere }
+.title { display:flex; flex-wrap:wrap; align-items:center; gap:6px 12px }
+.title .badge { font-size:13.5px; padding:3px 12px }
+.when { color:var(--soft); margin-top:6px; font-size:14px }
+.model { display:flex; flex-wrap:wrap; gap:4px 10px; align-items:center; margin-top:10px;
+  font-size:14px; overflow-wrap:anywhere }
+.model code { overflow-wrap:anywhere }
+header>.notice { margin-top:18px }
+.metrics td:not(:first-child),.metrics th:not(:first-child) {
+  text-align:right; font-variant-numeric:tabular-nums;
+}
+.cards+.metrics-more { margin-top:12px }
+.abreast { display:grid; grid-template-columns:max-content minmax(0,1fr); gap:28px;
+  align-items:start }
+.stacked { display:grid; grid-template-columns:minmax(0,1fr); gap:24px }
+.dag-scroll { overflow-x:auto; padding:2px }
+.dag-scroll .dag { margin:0 auto }
+.times .badge { font-size:12px }
+.done { color:var(--soft); font-size:13px }
+.done b { color:var(--good); margin-right:5px }
+.time { display:flex; align-items:center; gap:10px; justify-content:flex-end;
+  font-variant-numeric:tabular-nums; white-space:nowrap }
+.times th:last-child { text-align:right }
+.time-bar { width:84px; height:6px; border-radius:3px; background:var(--wash); flex:none }
+.time-bar i { display:block; height:6px; border-radius:3px; background:var(--s1);
+  width:var(--share); min-width:1px }
+.step { scroll-margin-top:14px }
+.step:target { border-color:var(--link); box-shadow:0 0 0 1px var(--link) }
+.step-head { display:flex; flex-wrap:wrap; align-items:center; gap:6px 10px }
+.step-head h3 { font-size:16px; min-width:0 }
+.step-head .sign { flex:none; width:24px; height:24px; border-radius:50%; display:grid;
+  place-items:center; font-size:13px; font-weight:700; background:var(--tone-wash);
+  color:var(--tone) }
+.step-facts { color:var(--faint); font-size:13px; margin-left:auto;
+  font-variant-numeric:tabular-nums }
+.step>*+* { margin-top:14px }
+.step>.notes { margin-top:10px }
+.notes { margin:0; padding:0 0 0 18px; color:var(--soft); font-size:14px }
+.notes li { overflow-wrap:anywhere; margin-top:2px }
+.notes li::marker { color:var(--faint) }
+.step-error>*+* { margin-top:10px }
+.step-error pre { max-height:420px; overflow:auto }
+.small-head { font-size:13px; font-weight:600; color:var(--soft) }
+.small,small { font-size:13px; color:var(--faint) }
+details>summary { cursor:pointer; color:var(--soft); font-size:14px; list-style:none }
+details>summary::-webkit-details-marker { display:none }
+details>summary::before { content:"▸"; display:inline-block; width:1.2em; color:var(--faint) }
+details[open]>summary::before { content:"▾" }
+details>summary:hover { color:var(--ink) }
+details>summary+* { margin-top:10px }
+.framed { border:1px solid var(--line); border-radius:10px; overflow:hidden }
+.framed>summary { display:flex; padding:9px 14px; background:var(--wash); font-weight:560 }
+.framed>summary a { margin-left:auto; font-weight:400; font-size:13px }
+.framed>iframe { margin:0 }
+iframe { display:block; width:100%; height:560px; border:0; color-scheme:light dark }
+.absent { color:var(--soft); font-size:14px; overflow-wrap:anywhere }
+.files .scroll a,.facts a { overflow-wrap:anywhere }
+.files td { vertical-align:top }
+.files td:not(:last-child) { width:1%; white-space:nowrap }
+.files td:last-child { overflow-wrap:anywhere; min-width:220px; max-width:none }
+.files td:last-child code { white-space:pre-wrap }
+.command { display:block; white-space:pre-wrap; overflow-wrap:anywhere }
+.command::before { content:"$ "; color:var(--faint) }
+.details>div+div { margin-top:20px }
+.details h3 { margin-bottom:8px }
+@media (max-width:860px) {
+  .abreast { grid-template-columns:minmax(0,1fr) }
+  .step-facts { margin-left:0; width:100% }
+}
+@media (max-width:600px) { .time-bar { display:none } }
+"""
+
+
+def write_report(record: Mapping[str, Any], run_folder: Path) -> Path:
+    """Writes the run's report, whole or not at all.
+
+    Args:
+        record: The run's record, as ``run.json`` holds it; what it lacks is left out.
+        run_folder: Where ``report.html`` is written. Links are relative to it.
+
+    Returns:
+        The report's path.
+    """
+    path = run_folder / REPORT
+    write_text(path, report_html(record, run_folder))
+    return path
+
+
+def report_html(record: Mapping[str, Any], run_folder: Path) -> str:
+    """Returns the report as a standalone document.
+
+    Args:
+        record: The run's record.
+        run_folder: The folder that links are relative to.
+    """
+    # Who reads of a failure looks for the error, not for the pages of what went well.
+    frames = Frames(folder=run_folder, to_open=0 if record.get("status") == "failed" else MOST_OPEN)
+    steps = step_views(record.get("steps") or {})
+    parts = [
+        _header(record, steps),
+        _metrics(record),
+        _next(record),
+        block("Steps", element("div", graph_and_times(steps), class_="panel")) if steps else "",
+        _each_step(steps, frames),
+        _details(record, run_folder, frames),
+    ]
+    title = f"{record.get('pipeline', 'run')} · {record.get('status', '')}"
+    script = Html(f"<script>{SCRIPT}</script>")
+    body = joined([element("main", joined(parts)), script])
+    return document(title, body, policy=POLICY, style=_STYLE)
+
+
+def _header(record: Mapping[str, Any], steps: list[StepView]) -> Html:
+    status = str(record.get("status") or "")
+    heading = [element("h1", record.get("pipeline") or "run")]
+    if status:
+        heading.append(badge(status, _TONES.get(status, "dull")))
+    cached = sum(step.cached for step in steps)
+    took = duration(record.get("seconds"))
+    when = [
+        _moment(str(record.get("started") or "")),
+        f"took {took}" if took else "",
+        f"{len(steps)} step{'' if len(steps) == 1 else 's'}"
+        + (f", {cached} from the cache" if cached else ""),
+    ]
+    parts = [
+        element("p", record.get("id") or "", class_="overline mono"),
+        element("div", joined(heading), class_="title"),
+        element("p", " · ".join(filter(None, when)), class_="when"),
+        _model(record),
+        _why(record, steps),
+    ]
+    return element("header", joined(parts))
+
+
+def _moment(text: str) -> str:
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    zone = moment.strftime(" %Z") if moment.tzinfo else ""
+    return f"{moment.day} {moment:%B %Y, %H:%M}{zone}"
+
+
+def _model(record: Mapping[str, Any]) -> Html:
+    version, path = record.get("model_version"), record.get("model_path")
+    if not version and not record.get("pushed"):
+        return Html()
+    state = badge("pushed", "good") if record.get("pushed") else badge("not pushed", "warn")
+    parts = ["Model ", element("code", version or ""), state]
+    if path:
+        parts.append(element("code", path))
+    return element("div", joined(parts), class_="model")
+
+
+def _why(record: Mapping[str, Any], steps: list[StepView]) -> Html:
+    """Says why the run did not end well, with a link to where."""
+    status, reason = record.get("status"), str(record.get("reason") or "")
+    if status not in ("stopped", "failed"):
+        return notice("Note", reason) if reason else Html()
+    tone = _TONES[str(status)]
+    culprit = next(
+        (step for step in steps if step.tone == tone),
+        next((step for step in steps if step.tone == "bad"), None),
+    )
+    words = "A gate stopped the run" if status == "stopped" else "The run failed"
+    if culprit is None:
+        return notice(words, reason, tone)
+    where = element("a", culprit.name, href=f"#{culprit.anchor}")
+    error = culprit.record.get("error") or {}
+    text = reason or str(error.get("headline") or "")
+    return notice(joined([words, " at ", where]), text, tone)
+
+
+def _metrics(record: Mapping[str, Any]) -> Html:
+    metrics, baseline = record.get("metrics") or {}, record.get("baseline_metrics") or {}
+    split, tiles = metric_cards(metrics, baseline)
+    if not split:
+        return Html()
+    more = element(
+        "details",
+        joined([element("summary", "All metrics by split"), metrics_table(metrics, baseline)]),
+        class_="metrics-more",
+    )
+    body = element("div", joined([tiles, more]), style="margin-top:12px")
+    return block(f"Metrics on the {split} split", body)
+
+
+def _next(record: Mapping[str, Any]) -> Html:
+    commands = [element("code", command, class_="command") for command in record.get("next") or ()]
+    if not commands:
+        return Html()
+    return block("Next", element("pre", joined(commands), class_="next", style="margin-top:12px"))
+
+
+def _each_step(steps: list[StepView], frames: Frames) -> Html:
+    if not steps:
+        return notice("The run has no steps")
+    return block("Step by step", joined(step_section(step, frames) for step in steps))
+
+
+def _details(record: Mapping[str, Any], folder: Path, frames: Frames) -> Html:
+    groups: list[tuple[str, dict[str, object]]] = [
+        ("Arguments", {name: value_text(value) for name, value in _items(record, "arguments")}),
+        ("Code", dict(_items(record, "code"))),
+        ("Locks", {name: element("code", value) for name, value in _items(record, "locks")}),
+        ("Files", {"record": frames.link(str(folder / "run.json"), "run.json"), "folder": folder}),
+    ]
+    parts = [
+        element("div", joined([element("h3", heading), facts(values)]))
+        for heading, values in groups
+        if values
+    ]
+    return block("Made from", element("div", joined(parts), class_="panel details"))
+
+
+def _items(record: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
+    found = record.get(name) or {}
+    return [(str(key), value) for key, value in found.items()]

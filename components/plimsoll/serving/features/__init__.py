@@ -1,0 +1,1 @@
+"""The feature look-up of a request."""

@@ -1,0 +1,95 @@
+"""The distinct entity keys of a request, and the times of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from plimsoll.formats.feature_plan import Key
+from plimsoll.serving.features.request_columns import Request
+from plimsoll.serving.online.keys import DUMMY_VALUE, WrongKeyError, microseconds, normal
+from plimsoll.serving.online.store import Asked, Entity
+from plimsoll.transform.apply.apply import wrong_value
+
+NO_KEY = -1
+_AS_THEY_ARE = {"STRING": {str, type(None)}}
+"""Value type -> Python types of values that need no look each."""
+
+
+def asked_keys(entity: Entity, request: Request, rows: Sequence[int]) -> tuple[list[int], Asked]:
+    """Returns the keys of some rows, each distinct one once.
+
+    Args:
+        entity: The key.
+        request: The request.
+        rows: The rows that need it.
+
+    Returns:
+        Row -> place among the keys, ``NO_KEY`` where a part is null or the row needs none; and
+        the keys.
+
+    Raises:
+        RequestError: if a row lacks a part, or has one of a wrong type.
+    """
+    parts = [_part(key, request, rows) for key in entity.keys]
+    places: list[int] = [NO_KEY] * request.size
+    distinct: dict[tuple[Any, ...], int] = {}
+    for row, values in zip(rows, zip(*parts, strict=True), strict=True):
+        if None not in values:
+            places[row] = distinct.setdefault(values, len(distinct))
+    write = entity.writer.write
+    return places, Asked(keys=[write(values) for values in distinct], values=list(distinct))
+
+
+def row_times(request: Request, column: str, now: Callable[[], float]) -> list[int]:
+    """Returns the time of each row, microseconds since 1970: its own, or else now.
+
+    Raises:
+        RequestError: if a time is not ISO 8601 text.
+    """
+    current = int(now() * 1_000_000)
+    values = request.optional(column)
+    if values is None:
+        return [current] * request.size
+    known: dict[str, int] = {}
+    return [
+        current if value is None else _time(column, place, value, known)
+        for place, value in enumerate(values)
+    ]
+
+
+def _part(key: Key, request: Request, rows: Sequence[int]) -> Sequence[Any]:
+    if not key.column:
+        return [DUMMY_VALUE] * len(rows)
+    values = request.values(key.column, rows)
+    if _as_they_are(key.type, values):
+        return values
+    settled = []
+    for row, value in zip(rows, values, strict=True):
+        try:
+            settled.append(normal(key.type, value))
+        except WrongKeyError as error:
+            raise wrong_value(row, key.column, key.column_type, value, str(error)) from None
+    return settled
+
+
+def _as_they_are(value_type: str, values: Sequence[Any]) -> bool:
+    known = _AS_THEY_ARE.get(value_type)
+    return known is not None and known.issuperset(map(type, values)) and _plain(values)
+
+
+def _plain(texts: Sequence[str | None]) -> bool:
+    """Says if all texts can be written as UTF-8."""
+    return all(text is None or text.isascii() for text in texts)
+
+
+def _time(column: str, place: int, value: Any, known: dict[str, int]) -> int:
+    if type(value) is not str:
+        raise wrong_value(place, column, "timestamp", value)
+    found = known.get(value)
+    if found is None:
+        try:
+            found = known[value] = microseconds(value)
+        except (ValueError, OverflowError) as error:
+            raise wrong_value(place, column, "timestamp", value, str(error)) from None
+    return found

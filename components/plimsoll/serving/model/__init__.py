@@ -1,0 +1,1 @@
+"""The served package: found, loaded, asked."""

@@ -1,0 +1,1 @@
+"""Readers of online stores, as Feast writes them."""

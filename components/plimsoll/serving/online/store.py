@@ -1,0 +1,188 @@
+"""What a look-up asks of an online store, whichever it is, and how a store says no."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+from plimsoll.errors import ArtifactError, PlimsollError
+from plimsoll.formats.feature_plan import Feature, FeaturePlan, Key, OnDemand, View
+from plimsoll.serving.online.keys import KEY_VERSION, KeyWriter
+
+TIMEOUT = "timeout"
+UNREACHABLE = "unreachable"
+REFUSED = "refused"
+DAMAGED = "damaged"
+PAUSED = "paused"
+REASONS = (TIMEOUT, UNREACHABLE, REFUSED, DAMAGED, PAUSED)
+"""Why a look-up failed: no answer in time; no connection; an answer that is an error, such as a
+missing table or a wrong password; bytes that are no values; a failure a moment ago."""
+
+
+class StoreError(PlimsollError):
+    """An online store gave no answer that can be used.
+
+    Args:
+        reason: One of ``REASONS``.
+        headline: What went wrong, without a value or a password.
+        cause: Why, without a value or a password.
+    """
+
+    def __init__(self, reason: str, headline: str, *, cause: str = "") -> None:
+        super().__init__(headline, cause=cause)
+        self.reason = reason
+
+
+class Stored(NamedTuple):
+    """What a store keeps of one view for one key."""
+
+    event_us: int
+    """Event timestamp, microseconds since 1970, UTC."""
+    values: tuple[Any, ...]
+    """One a wanted feature, in the order of ``WantedView.features``; None for none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entity:
+    """A key that views share."""
+
+    keys: tuple[Key, ...]
+    """Its parts."""
+    writer: KeyWriter
+    """Serializes it."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The request's columns; empty for a view without entities."""
+        return tuple(key.column for key in self.keys if key.column)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedView:
+    """A view, and those of its features that are looked up."""
+
+    view: View
+    entity: int
+    """Place of its key among ``Wanted.entities``."""
+    features: tuple[Feature, ...]
+    """At least one."""
+
+    @property
+    def name(self) -> str:
+        """The view's, as the store keeps it."""
+        return self.view.name
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the features become."""
+        return tuple(feature.column for feature in self.features)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What of a plan is looked up."""
+
+    project: str
+    """The store's project."""
+    entities: tuple[Entity, ...]
+    """Each key once."""
+    views: tuple[WantedView, ...]
+    """The views that have wanted features."""
+    on_demand: tuple[OnDemand, ...] = ()
+    """The on-demand views that have wanted features."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The distinct keys of one entity in a request."""
+
+    keys: Sequence[bytes]
+    """Serialized."""
+    values: Sequence[tuple[Any, ...]]
+    """The same keys as text and whole numbers, in the order of ``Entity.keys``."""
+
+
+class OnlineReader(Protocol):
+    """Reads features from an online store; safe to use from several threads."""
+
+    def prepare(self, wanted: Wanted) -> None:
+        """Takes what will be asked, once, before the first read; touches no store."""
+
+    def read(
+        self, asked: Mapping[int, Asked], views: Collection[int], deadline: float
+    ) -> dict[int, list[Stored | None]]:
+        """Reads views for keys, in one go.
+
+        Args:
+            asked: Place of an entity -> its keys.
+            views: Places of the views that are wanted; their entities are all asked.
+            deadline: When it must have ended, on ``time.monotonic``'s clock.
+
+        Returns:
+            Place of each view -> one a key: what is stored, or None.
+
+        Raises:
+            StoreError: if the store does not answer as it should, or not in time.
+        """
+
+    def close(self) -> None:
+        """Lets go of connections."""
+
+
+def wanted_of(plan: FeaturePlan, columns: Collection[str] | None = None) -> Wanted:
+    """Returns what has to be looked up.
+
+    Args:
+        plan: The plan.
+        columns: The feature columns that somebody reads; None: all of the plan's. What their
+            on-demand views need is added.
+
+    Raises:
+        ArtifactError: if keys are serialized in a way that is not known here.
+    """
+    if plan.key_version != KEY_VERSION:
+        raise ArtifactError(
+            f"the feature plan's keys are of version {plan.key_version}",
+            cause=f"only entity_key_serialization_version {KEY_VERSION} can be looked up",
+            hint="set it in feature_store.yaml, materialise again, and make the package again",
+        )
+    names = set(plan.columns if columns is None else columns)
+    on_demand: list[OnDemand] = []
+    for part in reversed(plan.on_demand):
+        if any(feature.column in names for feature in part.features):
+            names.update(part.inputs)
+            on_demand.insert(0, part)
+    places: dict[tuple[Key, ...], int] = {}
+    views = []
+    for view in plan.views:
+        features = tuple(item for item in view.features if item.column in names)
+        if features:
+            entity = places.setdefault(view.keys, len(places))
+            views.append(WantedView(view=view, entity=entity, features=features))
+    entities = tuple(Entity(keys=keys, writer=KeyWriter(keys)) for keys in places)
+    return Wanted(
+        project=plan.project,
+        entities=entities,
+        views=tuple(views),
+        on_demand=tuple(on_demand),
+    )
+
+
+def seconds_left(deadline: float) -> float:
+    """Returns the seconds until a deadline.
+
+    Raises:
+        StoreError: if it has passed.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise too_late()
+    return left
+
+
+def too_late() -> StoreError:
+    """Returns the error of a store that takes too long."""
+    return StoreError(TIMEOUT, "the feature store did not answer in time")

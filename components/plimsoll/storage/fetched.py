@@ -1,0 +1,35 @@
+"""A folder that a step reads outside its inputs: here as it lies, or fetched from a bucket."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from plimsoll.storage import provenance as witness
+
+REMOTE = "gs://"
+
+
+@contextmanager
+def at_hand(place: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Gives a folder to read, and a witness by which a later run can tell if it is the same.
+
+    Args:
+        place: A folder, or a ``gs://`` prefix, whose objects are there until the end.
+
+    Raises:
+        DataError: if nothing lies below the prefix, or an object cannot be read.
+    """
+    if not place.startswith(REMOTE):
+        yield Path(place), witness.observe(place)
+        return
+    from plimsoll.storage import gcs, gcs_listing
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "fetched"
+        objects = gcs.fetch_folder(place, folder)
+        found = gcs_listing.by_generation(objects)
+        yield folder, {"uri": place, "folders": False, "objects": found}

@@ -1,0 +1,130 @@
+"""What a step saw or left outside its own folder, so that a later run can tell if it still holds.
+
+A component that reads or writes files outside its outputs puts witnesses of them into the
+metadata of one of its output artifacts, under ``witnesses``. The local engine reuses such a step
+only while every witness holds. A step with caching switched off that says nothing of witnesses
+always runs; an empty list says that it looked at nothing outside.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from plimsoll.errors import PlimsollError
+from plimsoll.storage.files import digest_file
+
+METADATA_KEY = "witnesses"
+
+
+def observe(pattern: str) -> dict[str, Any]:
+    """Returns a witness of the files that a path, a folder or a glob pattern names now.
+
+    Args:
+        pattern: A file, a folder (all files below it), or a glob pattern.
+
+    Returns:
+        The absolute pattern, and size, modification time and SHA-256 of each file.
+    """
+    pattern = os.path.abspath(pattern)
+    return {
+        "pattern": pattern,
+        "files": {str(path): _observed(path) for path in matching(pattern)},
+    }
+
+
+def observe_some(pattern: str, chosen: Collection[str]) -> dict[str, Any]:
+    """Returns a witness of some of the files that a glob pattern names, and that no other comes.
+
+    Args:
+        pattern: A glob pattern; files in the folders that it names count as its own.
+        chosen: The absolute paths of the files whose content matters.
+    """
+    pattern = os.path.abspath(pattern)
+    names = [str(path) for path in matching(pattern, folders=True)]
+    return {
+        "pattern": pattern,
+        "files": {name: _observed(Path(name)) for name in names if name in chosen},
+        "others": [name for name in names if name not in chosen],
+    }
+
+
+def holds(witness: Mapping[str, Any]) -> bool:
+    """Says if what a witness saw is still the same.
+
+    Of files, size and modification time stand for the content while both are unchanged; only
+    where they are not is a file read again. Of objects in a bucket the generations are listed
+    again. What cannot be asked here, such as a database or a bucket without its client or its
+    permission, does not hold.
+    """
+    if "objects" in witness:
+        return _objects_unchanged(witness)
+    if "files" not in witness:
+        return False
+    files, others = witness["files"], witness.get("others")
+    found = [str(path) for path in matching(witness["pattern"], folders=others is not None)]
+    if found != sorted([*files, *(others or ())]):
+        return False
+    return all(_unchanged(Path(name), seen) for name, seen in files.items())
+
+
+def matching(pattern: str, *, folders: bool = False) -> list[Path]:
+    """Returns the files that a path, a folder or a glob pattern names, sorted.
+
+    Hidden files below a folder are left out, as a shell would.
+
+    Args:
+        pattern: A file, a folder (all files below it), or a glob pattern.
+        folders: Whether the files below folders that a glob pattern takes count too.
+    """
+    path = Path(pattern)
+    if path.is_dir():
+        return _below(path)
+    if path.exists():
+        # A pipe or a device has no end to read to.
+        return [path] if path.is_file() else []
+    found = [Path(name) for name in glob.glob(pattern)]
+    files = [item for item in found if item.is_file()]
+    if folders:
+        files += [file for item in found if item.is_dir() for file in _below(item)]
+    return sorted(set(files), key=str)
+
+
+def _below(folder: Path) -> list[Path]:
+    below = (item for item in folder.rglob("*") if not _hidden(item.relative_to(folder)))
+    return sorted((item for item in below if item.is_file()), key=str)
+
+
+def _objects_unchanged(witness: Mapping[str, Any]) -> bool:
+    try:
+        from plimsoll.storage.gcs_listing import generations
+
+        return generations(str(witness["uri"]), folders=bool(witness["folders"])) == dict(
+            witness["objects"]
+        )
+    except (ImportError, PlimsollError):
+        return False
+
+
+def _hidden(relative: Path) -> bool:
+    return any(part.startswith(".") for part in relative.parts)
+
+
+def _observed(path: Path) -> dict[str, Any]:
+    status = path.stat()
+    # Text, because KFP carries metadata numbers as doubles and these need 63 bits.
+    return {
+        "bytes": str(status.st_size),
+        "modified_ns": str(status.st_mtime_ns),
+        "sha256": digest_file(path),
+    }
+
+
+def _unchanged(path: Path, seen: Mapping[str, str]) -> bool:
+    status = path.stat()
+    if str(status.st_size) != seen["bytes"]:
+        return False
+    return str(status.st_mtime_ns) == seen["modified_ns"] or digest_file(path) == seen["sha256"]

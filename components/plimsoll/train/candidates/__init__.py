@@ -1,0 +1,1 @@
+"""The models that are tried: which, in what order, and which of them goes out."""

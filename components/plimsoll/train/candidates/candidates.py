@@ -1,0 +1,241 @@
+"""Trains the models that are asked for, one after the other, and finds the best on eval."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plimsoll.formats.examples import Examples
+from plimsoll.models.blend import FAMILY as BLEND
+from plimsoll.models.blend import Member, blended, save_blend
+from plimsoll.models.model import NetworkModel
+from plimsoll.storage.files import read_json
+from plimsoll.train.candidates.auto import candidates
+from plimsoll.train.candidates.blending import loss_of, weights_for
+from plimsoll.train.candidates.boosting import boost
+from plimsoll.train.config import TrainConfig
+from plimsoll.train.job import Job
+from plimsoll.train.launch.config import LauncherConfig
+from plimsoll.train.launch.launcher import launch
+from plimsoll.train.network import warm_start as start
+
+SPLITS = ("eval", "test")
+BOOSTING = "boosting"
+AUTO = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is asked of a training besides its knobs."""
+
+    module: str = ""
+    """Source of the user's own network, or where to import it from."""
+    launcher: str = "local"
+    """Who runs the processes: ``local`` or ``trainjob``."""
+    launcher_config: LauncherConfig = field(default_factory=LauncherConfig)
+    """Settings of the launcher."""
+    checkpoints: Path | None = None
+    """A folder that outlives this step; None: no checkpoints are taken."""
+    start_from: Path | None = None
+    """A pushed model to go on from."""
+    seen: Mapping[str, Any] = field(default_factory=dict)
+    """A witness of that model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A model that was trained."""
+
+    family: str
+    """``tabm``, ``boosting``, ``blend`` and so on."""
+    config: TrainConfig
+    """Nothing left open; of a blend: what was asked."""
+    folder: Path
+    """Its files."""
+    answers: Mapping[str, NDArray[np.float64]]
+    """Split -> what it answers."""
+    eval_loss: float
+    """Log loss, or root mean squared error in the label's unit."""
+    parameters: int
+    """Weights that were learnt; trees a class, for boosting."""
+    history: Mapping[str, Any] | None = None
+    """A network's: ``epochs``, ``best_epoch``, ``planned_epochs``."""
+    shares: tuple[float, ...] = ()
+    """A blend's: what each of the models before it weighs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trials:
+    """All that was tried."""
+
+    tried: tuple[Trained, ...]
+    """In the order in which they were trained; boosting is always the first."""
+    left_out: tuple[str, ...] = ()
+    """Families that the time budget did not allow."""
+
+    @property
+    def boosting(self) -> Trained:
+        """What the others are compared with."""
+        return self.tried[0]
+
+    def best(self, asked: str) -> Trained:
+        """Returns the model that was asked for; ``auto``: the blend, or the best on eval alone."""
+        wanted = BLEND if asked == AUTO else asked
+        fitting = [item for item in self.tried if item.family == wanted] or list(self.tried)
+        return min(fitting, key=lambda item: item.eval_loss)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where a training may write."""
+
+    scratch: Path
+    """Of the models' files."""
+    logs: Path
+    """Of progress: here, or below it where several models are tried."""
+    checkpoints: Path | None
+    """Of checkpoints; None: none are taken."""
+
+    def of(self, name: str, *, alone: bool) -> Places:
+        """Returns where one of the trainings may write."""
+        return Places(
+            scratch=self.scratch / name,
+            logs=self.logs if alone else self.logs / name,
+            checkpoints=self.checkpoints / name if self.checkpoints else None,
+        )
+
+
+def settled(source: Examples, config: TrainConfig, asked: Asked) -> TrainConfig:
+    """Returns a config whose model is the one that a network of one's own, or to go on from, means.
+
+    Raises:
+        DataError: if the examples are not those of the model to go on from.
+        ConfigError: if the config asks for another network than that.
+    """
+    if asked.module and config.model == AUTO:
+        config = replace(config, model="module")
+    if asked.start_from:
+        start.check_columns(source, asked.start_from)
+        config = start.config_for(config, asked.start_from)
+    return config
+
+
+def try_all(
+    source: Examples,
+    config: TrainConfig,
+    asked: Asked,
+    places: Places,
+    say: Callable[[str], None],
+) -> Trials:
+    """Trains boosting and the models that a config asks for, and blends them for ``auto``.
+
+    Args:
+        source: The examples.
+        config: The knobs, as ``settled`` returns them.
+        asked: What is asked besides.
+        places: Where it may write.
+        say: Takes lines of progress.
+
+    Raises:
+        DataError: if a split is empty or cannot be learnt from.
+        ConfigError: if a training diverges, or the config does not fit the data.
+    """
+    started = time.monotonic()
+    baseline = replace(config, model=BOOSTING)
+    found = [_boosted(source, baseline, places.scratch / "baseline", say)]
+    planned = [item for item in _planned(source, config) if item != baseline]
+    left_out = []
+    for place, item in enumerate(planned):
+        spent = time.monotonic() - started
+        if place and config.time_budget and spent > config.time_budget:
+            left_out.append(item.model)
+            say(f"{item.model}: left out, the time budget is spent ({spent:.0f} s)")
+            continue
+        inside = places.of(f"{place}-{item.model}", alone=len(planned) == 1)
+        if item.model == BOOSTING:
+            found.append(_boosted(source, item, inside.scratch, say))
+        else:
+            found.append(_trained(source, item, asked, inside))
+    if config.model == AUTO:
+        found += _blend(source, config, found, places.scratch / BLEND)
+    return Trials(tried=tuple(found), left_out=tuple(left_out))
+
+
+def _planned(source: Examples, config: TrainConfig) -> Sequence[TrainConfig]:
+    return candidates(source, config) if config.model == AUTO else [config]
+
+
+def _trained(source: Examples, config: TrainConfig, asked: Asked, places: Places) -> Trained:
+    job = Job(
+        examples=source.folder,
+        out=places.scratch,
+        config=config.for_rows(source.rows["train"]),
+        logs=places.logs,
+        checkpoints=places.checkpoints,
+        start_from=asked.start_from,
+        module=asked.module if config.model == "module" else "",
+    )
+    launch(job, asked.launcher, asked.launcher_config)
+    model = NetworkModel(job.out)
+    answers = {split: model.predict(source.batch(split)) for split in SPLITS}
+    return Trained(
+        family=config.model,
+        config=job.config,
+        folder=job.out,
+        answers=answers,
+        eval_loss=loss_of(source.task, source.label("eval"), answers["eval"]),
+        parameters=sum(value.numel() for value in model.network.parameters()),
+        history=read_json(job.out / "history.json"),
+    )
+
+
+def _boosted(
+    source: Examples, config: TrainConfig, folder: Path, say: Callable[[str], None]
+) -> Trained:
+    started = time.monotonic()
+    settled = config.for_rows(source.rows["train"])
+    boosted = boost(source, settled, SPLITS)
+    folder.mkdir(parents=True)
+    boosted.write(folder)
+    say(f"boosting: {boosted.trees} trees ({time.monotonic() - started:.1f} s)")
+    return Trained(
+        family=BOOSTING,
+        config=settled,
+        folder=folder,
+        answers=boosted.predictions,
+        eval_loss=loss_of(source.task, source.label("eval"), boosted.predictions["eval"]),
+        parameters=boosted.trees,
+    )
+
+
+def _blend(
+    source: Examples, config: TrainConfig, found: Sequence[Trained], folder: Path
+) -> list[Trained]:
+    """Returns the blend of what was found, or nothing if one model is as good alone."""
+    label = source.label("eval")
+    shares = weights_for(source.task, label, [item.answers["eval"] for item in found])
+    members = [(item, share) for item, share in zip(found, shares, strict=True) if share]
+    if len(members) < 2:
+        return []
+    save_blend(folder, [Member(folder=item.folder, weight=share) for item, share in members])
+    weights = [share for _, share in members]
+    answers = {
+        split: blended([item.answers[split] for item, _ in members], weights) for split in SPLITS
+    }
+    return [
+        Trained(
+            family=BLEND,
+            config=config,
+            folder=folder,
+            answers=answers,
+            eval_loss=loss_of(source.task, label, answers["eval"]),
+            parameters=sum(item.parameters for item, _ in members),
+            shares=shares,
+        )
+    ]

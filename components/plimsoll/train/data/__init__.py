@@ -1,0 +1,1 @@
+"""How a training reads its examples: tensors, samplers, batches, streams."""

@@ -1,0 +1,122 @@
+"""Batches of rows that stay on disk: windows of blocks, read ahead by a thread."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from plimsoll.errors import DataError
+from plimsoll.train.data.sampler import Cut, Order
+from plimsoll.train.data.tensors import Rows, Split, joined
+
+AHEAD = 1
+"""Windows that wait to be taken, besides the one that is read and the one that is used."""
+LOOK_SECONDS = 0.5
+
+
+class Streamed:
+    """A split's batches, of which only some windows are in memory.
+
+    Batches are taken one after the other; to begin elsewhere, the reading begins anew.
+
+    Args:
+        split: The split on disk.
+        order: The order of its rows.
+        cut: How batches are cut among the processes; a process reads its own rows alone.
+    """
+
+    def __init__(self, split: Split, order: Order, cut: Cut) -> None:
+        self._split, self._order, self._cut = split, order, cut
+        self._reader: _Reader | None = None
+        self._next = (-1, -1)
+        self._rest: Rows | None = None
+
+    def batch(self, epoch: int, step: int) -> Rows:
+        """Returns this process's rows of a step of an epoch, both from 0; there may be none."""
+        if self._reader is None or self._next != (epoch, step):
+            self.close()
+            self._reader = _Reader(self._split, self._order, self._cut, (epoch, step))
+            self._rest = None
+        self._next = (epoch, step + 1) if step + 1 < self._cut.steps else (epoch + 1, 0)
+        start, stop = self._cut.share(step)
+        return self._take(self._reader, stop - start)
+
+    def close(self) -> None:
+        """Ends the reading."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _take(self, reader: _Reader, count: int) -> Rows:
+        parts: list[Rows] = []
+        while self._rest is None or count > len(self._rest):
+            if self._rest is not None:
+                parts.append(self._rest)
+                count -= len(self._rest)
+            self._rest = reader.window()
+        parts.append(self._rest.part(0, count))
+        self._rest = self._rest.part(count, len(self._rest))
+        return joined(parts)
+
+
+class _Reader:
+    """A thread that reads one window after the other, from a place in the order on."""
+
+    def __init__(self, split: Split, order: Order, cut: Cut, start: tuple[int, int]) -> None:
+        self._split, self._order, self._cut = split, order, cut
+        self._ready: queue.Queue[Rows | BaseException] = queue.Queue(maxsize=AHEAD)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=start, daemon=True)
+        self._thread.start()
+
+    def window(self) -> Rows:
+        """Returns the next window's rows, which may be none."""
+        while True:
+            try:
+                item = self._ready.get(timeout=LOOK_SECONDS)
+            except queue.Empty:
+                if not self._thread.is_alive() and self._ready.empty():
+                    raise DataError("the reading of the training rows ended early") from None
+                continue
+            if isinstance(item, BaseException):
+                raise item
+            return item
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self, epoch: int, step: int) -> None:
+        try:
+            for rows in self._windows(epoch, step):
+                if not self._put(rows):
+                    return
+        except BaseException as error:
+            # Raised again where the rows are used.
+            self._put(error)
+
+    def _windows(self, epoch: int, step: int) -> Iterator[Rows]:
+        begin = step * self._cut.batch
+        while True:
+            starts = self._order.starts(epoch)
+            for number, (start, stop) in enumerate(pairwise(starts)):
+                if stop <= begin:
+                    continue
+                places = np.arange(start, stop)
+                ours = self._cut.owned(places) & (places >= begin)
+                yield self._split.read_at(self._order.window(epoch, number)[ours])
+            epoch, begin = epoch + 1, 0
+
+    def _put(self, item: Rows | BaseException) -> bool:
+        while not self._ended.is_set():
+            try:
+                self._ready.put(item, timeout=LOOK_SECONDS)
+            except queue.Full:
+                continue
+            return True
+        return False

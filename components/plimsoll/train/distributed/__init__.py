@@ -1,0 +1,1 @@
+"""Devices, process groups, sharding, and the heartbeat by which processes stay together."""

@@ -1,0 +1,137 @@
+"""A network in several processes: copied (DDP), or cut into shards (FSDP2).
+
+Torch's packages for shards take seconds to import, so that only what has shards imports them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from plimsoll.train.config import TrainConfig
+from plimsoll.train.distributed.process_group import World
+
+OWN_GROUP = 1 << 20
+"""A layer of so many weights is gathered by itself, so that never all are in memory at once."""
+
+
+def shared(
+    network: nn.Module, config: TrainConfig, world: World, device: torch.device
+) -> nn.Module:
+    """Returns the module that is called in a step; gradients are means over the processes."""
+    if world.size == 1:
+        return network
+    if config.parallel == "fsdp":
+        _cut(network, world, device)
+        return network
+    unknown = config.model == "module"
+    return DistributedDataParallel(
+        network,
+        device_ids=[device] if device.type == "cuda" else None,
+        # Only a network of the user's own may change buffers in a step, or leave weights unused.
+        forward_sync_buffers=unknown,
+        find_unused_parameters=unknown,
+        gradient_as_bucket_view=True,
+    )
+
+
+def _cut(network: nn.Module, world: World, device: torch.device) -> None:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    mesh = init_device_mesh(device.type, (world.size,))
+    for child in list(network.modules()):
+        own = sum(weight.numel() for weight in child.parameters(recurse=False))
+        if child is not network and own >= OWN_GROUP and not _only_holds(child):
+            fully_shard(child, mesh=mesh)
+    # Gathered weights would outlive a change of the shards between two passes.
+    fully_shard(network, mesh=mesh, reshard_after_forward=True)
+
+
+def _only_holds(module: nn.Module) -> bool:
+    return isinstance(module, nn.ParameterList | nn.ParameterDict | nn.ModuleList)
+
+
+class Weights:
+    """A network's weights as this process holds them: whole, or its shard of each.
+
+    Args:
+        network: After it was shared; not the wrapper.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.parameters: dict[str, nn.Parameter] = dict(network.named_parameters())
+        kept = network.state_dict()
+        everything = dict(network.named_buffers())
+        self.buffers: dict[str, torch.Tensor] = {
+            name: value for name, value in everything.items() if name in kept
+        }
+        """Those that are saved with the network."""
+
+    @property
+    def local(self) -> dict[str, torch.Tensor]:
+        """Name -> this process's part of a parameter, in the memory that is learnt in."""
+        with torch.no_grad():
+            return {name: _local(value) for name, value in self.parameters.items()}
+
+    def whole(self, name: str, part: torch.Tensor) -> torch.Tensor:
+        """Returns all of what the processes hold like a parameter, on the processor.
+
+        All processes have to call it, in the same order.
+
+        Args:
+            name: The parameter's, or a buffer's.
+            part: This process's part.
+        """
+        like = self.parameters.get(name)
+        if like is not None and _is_cut(like):
+            part = _like(like, part).full_tensor()
+        return part.detach().to("cpu", copy=True).contiguous()
+
+    def part(self, name: str, whole: torch.Tensor) -> torch.Tensor:
+        """Returns this process's part of a whole tensor, on its device."""
+        like = self.parameters.get(name)
+        if like is not None and _is_cut(like):
+            from torch.distributed.tensor import distribute_tensor
+
+            moved = whole.to(like.device)
+            cut = distribute_tensor(moved, like.device_mesh, like.placements, src_data_rank=None)
+            return _local(cut).clone()
+        held = self.parameters[name] if like is not None else self.buffers[name]
+        return whole.to(held.device, copy=True)
+
+    def state_like(self, name: str, part: torch.Tensor) -> torch.Tensor:
+        """Returns a part as the optimiser keeps what belongs to a parameter."""
+        like = self.parameters[name]
+        return _like(like, part) if _is_cut(like) else part
+
+
+def local_part(value: torch.Tensor) -> torch.Tensor:
+    """Returns this process's part of a tensor, sharing its memory."""
+    with torch.no_grad():
+        return _local(value)
+
+
+def _is_cut(value: torch.Tensor) -> bool:
+    return hasattr(value, "placements")
+
+
+def _local(value: Any) -> torch.Tensor:
+    found: torch.Tensor = value.to_local() if _is_cut(value) else value.detach()
+    return found
+
+
+def _like(like: Any, part: torch.Tensor) -> Any:
+    from torch.distributed.tensor import DTensor
+
+    return DTensor.from_local(
+        part,
+        like.device_mesh,
+        like.placements,
+        run_check=False,
+        shape=like.shape,
+        stride=like.stride(),
+    )

@@ -1,0 +1,1 @@
+"""Where a training runs: in this process, by torchrun, or as a TrainJob on a cluster."""

@@ -1,0 +1,300 @@
+"""Trains on a cluster: a TrainJob of Kubeflow Trainer, made or found again, followed to its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from plimsoll.errors import PlimsollError, StepError
+from plimsoll.train.distributed.stopping import leave, on_signals
+from plimsoll.train.job import Job
+from plimsoll.train.launch.cluster import Cluster, Found
+from plimsoll.train.launch.cluster_errors import UnreachableError
+from plimsoll.train.launch.config import LauncherConfig
+from plimsoll.train.launch.node_log import NodeLog, plain
+from plimsoll.train.launch.shared_storage import LOGS, OUT, Storage, staged, storage_for
+from plimsoll.train.launch.torchrun import killed, last_lines
+from plimsoll.train.launch.trainjob_spec import ANNOTATION, Fingerprints, fingerprints, form
+from plimsoll.train.telemetry import webhook as alerts
+from plimsoll.train.telemetry.failure_file import clear, read_error
+from plimsoll.train.telemetry.formatting import duration
+
+GONE_SECONDS = 300.0
+"""Longest time that a job which was deleted may take to go."""
+CANCEL_SECONDS = 20.0
+"""Longest time for telling the cluster to delete a job, once this process shall end."""
+CREATE_TRIES = 3
+FAILED_PODS = 2
+TAIL_LINES = 300
+"""torchrun's own account of an end takes dozens, and is left out."""
+
+
+class _AskedToStopError(BaseException):
+    """SIGTERM or SIGINT came."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(number)
+
+
+def run(job: Job, config: LauncherConfig) -> None:
+    """Trains by a TrainJob, and brings back the model and the logs.
+
+    The job's name comes from the training itself: started again after this process was killed, it
+    finds its job and follows that one. A job that failed is deleted and made anew, which goes on
+    from its checkpoints. On SIGTERM and SIGINT, and past its time, the job is deleted.
+
+    Args:
+        job: What to train.
+        config: What the cluster is asked for.
+
+    Raises:
+        ConfigError: if the config does not hold, or the cluster refuses the job.
+        PlimsollError: what ended the training, with the last lines of its log.
+        StepError: if it failed without a word, took too long, or was deleted by someone else.
+        SystemExit: with 143 after SIGTERM.
+    """
+    with tempfile.TemporaryDirectory(prefix="plimsoll-trainjob-") as folder:
+        # What ended the nodes' training comes among its logs, whoever wants these.
+        logs = job.logs or Path(folder)
+        with alerts.of_other_processes(job.subject, logs):
+            _run(dataclasses.replace(job, logs=logs), config)
+
+
+def _run(job: Job, config: LauncherConfig) -> None:
+    marks = fingerprints(job, config)
+    storage = storage_for(config, marks)
+    cluster = Cluster(config.namespace)
+    with on_signals(_Raising()):
+        try:
+            _Following(job, config, marks, storage, cluster).to_the_end()
+        except _AskedToStopError as asked:
+            _say(f"TrainJob {marks.name}: asked to stop, it is deleted")
+            _cancel(cluster, marks.name)
+            raise leave(asked.number) from None
+    if not config.keep:
+        _tidy(cluster, storage, marks.name)
+
+
+@dataclass
+class _Following:
+    """One TrainJob, from where it is found to its end."""
+
+    job: Job
+    config: LauncherConfig
+    marks: Fingerprints
+    storage: Storage
+    cluster: Cluster
+
+    @property
+    def logs(self) -> Path:
+        """Where the logs come to be."""
+        assert self.job.logs is not None  # noqa: S101 - _run was given one
+        return self.job.logs
+
+    def to_the_end(self) -> None:
+        """Finds or makes the job, waits for its end, and brings back what it left."""
+        if not self._found_again():
+            self._make()
+        last = self._wait()
+        # An earlier training's word may have been brought here before this one removed it.
+        clear(self.logs)
+        self.storage.mirror(LOGS, self.logs, ended=True)
+        if last.condition == "Failed":
+            self._failed(last)
+        self.storage.fetch(OUT, self.job.out)
+        metrics = ", ".join(f"{name} {value}" for name, value in sorted(last.metrics.items()))
+        if metrics:
+            _say(f"TrainJob {self.marks.name}: {metrics}")
+
+    def _found_again(self) -> bool:
+        name = self.marks.name
+        found = self._ask()
+        if found is None:
+            return False
+        if found.annotations.get(ANNOTATION, self.marks.job) != self.marks.job:
+            raise StepError(
+                f"TrainJob {name} in {self.cluster.namespace} is another training's",
+                cause=f"its {ANNOTATION} is {found.annotations[ANNOTATION][:20]}...",
+            )
+        useless = found.condition == "Complete" and not self.storage.has(OUT)
+        if not (found.deleting or found.condition == "Failed" or useless):
+            _say(f"TrainJob {name}: found again, {found.status(self.config.nodes)}")
+            return True
+        why = "it failed before" if found.condition == "Failed" else "it left nothing"
+        if not found.deleting:
+            _say(f"TrainJob {name}: {why}; it is deleted and made anew")
+            self.cluster.delete(name)
+        self._wait_until_gone()
+        return False
+
+    def _make(self) -> None:
+        job_file = staged(self.job, self.storage)
+        nodes = f"{self.config.nodes} node" + ("s" if self.config.nodes > 1 else "")
+        made = self._created(form(self.config, self.marks, job_file))
+        told = f"made, {nodes}" if made else "it is there meanwhile"
+        _say(f"TrainJob {self.marks.name} in {self.cluster.namespace}: {told}")
+
+    def _created(self, asked: dict[str, Any]) -> bool:
+        for _ in range(CREATE_TRIES):
+            try:
+                return self.cluster.create(**asked)
+            except UnreachableError as error:
+                last = error
+            # It may have been made though its answer was lost.
+            if self._ask() is not None:
+                return False
+        raise last
+
+    def _wait(self) -> Found:
+        """Follows the job until it is complete or failed: state, log, logs' files."""
+        name, config = self.marks.name, self.config
+        begun = time.monotonic()
+        log = NodeLog(self.cluster, _say)
+        clear(self.logs)
+        status = waits_for = ""
+        while True:
+            found = self._ask()
+            if found is None or found.deleting:
+                raise StepError(
+                    f"TrainJob {name} was deleted by someone else",
+                    hint="run again: it goes on from its last checkpoint",
+                )
+            before, status = status, found.status(config.nodes)
+            if status != before:
+                _say(f"TrainJob {name}: {status}")
+            waits_for = self._say_why_it_waits(found, status, waits_for)
+            log.read(found)
+            if found.condition:
+                return found
+            self.storage.mirror(LOGS, self.logs, ended=False)
+            self._check_time(status, time.monotonic() - begun, waits_for)
+            time.sleep(config.poll_seconds)
+
+    def _say_why_it_waits(self, found: Found, status: str, before: str) -> str:
+        if status != "Created":
+            return ""
+        reasons = sorted({pod.waits_for for pod in found.pods if pod.waits_for})
+        now = "; ".join(reasons)
+        if now and now != before:
+            _say(f"TrainJob {self.marks.name} waits: {now}")
+        return now or before
+
+    def _check_time(self, status: str, seconds: float, waits_for: str) -> None:
+        config, name = self.config, self.marks.name
+        if status == "Created" and seconds > config.start_minutes * 60:
+            self._give_up(
+                f"TrainJob {name} did not start within {duration(config.start_minutes * 60)}",
+                waits_for or "not all of its nodes have a pod",
+                '{"start_minutes": ...}',
+            )
+        # Half a minute more than the cluster's own limit, which also says why.
+        if seconds > config.time_limit_minutes * 60 + max(30.0, 2 * config.poll_seconds):
+            self._give_up(
+                f"TrainJob {name} took longer than {duration(config.time_limit_minutes * 60)}",
+                f"it is {status}",
+                '{"time_limit_minutes": ...}',
+            )
+
+    def _give_up(self, headline: str, cause: str, knob: str) -> NoReturn:
+        _cancel(self.cluster, self.marks.name)
+        raise StepError(headline, cause=cause, hint=f"it was deleted; give it longer: {knob}")
+
+    def _failed(self, found: Found) -> NoReturn:
+        left = read_error(self.logs)
+        last = self._last_lines(found)
+        if left is not None:
+            cause = "\n".join(filter(None, (left.cause, last)))
+            raise type(left)(left.headline, cause=cause, choices=left.choices, hint=left.hint)
+        raise StepError(
+            f"TrainJob {found.name} failed",
+            cause="\n".join(filter(None, (found.message, last))),
+            hint=f"its nodes' logs: kubectl logs -n {self.cluster.namespace} "
+            f"-l jobset.sigs.k8s.io/jobset-name={found.name}",
+        )
+
+    def _last_lines(self, found: Found) -> str:
+        failed = [pod for pod in found.pods if pod.phase == "Failed"] or list(found.pods)
+        parts = []
+        for pod in failed[:FAILED_PODS]:
+            try:
+                text = "\n".join(plain(self.cluster.log(pod.name, last_lines=TAIL_LINES)))
+                dead = killed(text)
+                lines = [*([dead.headline] if dead else []), *last_lines(text).splitlines()]
+            except StepError as error:
+                lines = [f"its log cannot be read: {error.headline}"]
+            ended = f" ({pod.ended})" if pod.ended else ""
+            parts += [f"node {pod.index}{ended} said last:", *(f"  {line}" for line in lines)]
+        return "\n".join(parts)
+
+    def _ask(self) -> Found | None:
+        """Asks for the job, and goes on asking for a while where the cluster does not answer."""
+        begun = time.monotonic()
+        told = False
+        while True:
+            try:
+                return self.cluster.find(self.marks.name)
+            except UnreachableError as error:
+                if time.monotonic() - begun > self.config.unreachable_minutes * 60:
+                    raise StepError(
+                        error.headline,
+                        cause=f"for {duration(self.config.unreachable_minutes * 60)}: "
+                        f"{error.cause}",
+                        hint=f"TrainJob {self.marks.name} was left as it is; "
+                        "run again to follow it",
+                    ) from error
+                if not told:
+                    _say(f"{error.headline} ({error.cause}); asking again")
+                told = True
+                time.sleep(self.config.poll_seconds)
+
+    def _wait_until_gone(self) -> None:
+        begun = time.monotonic()
+        while (found := self._ask()) is not None:
+            if time.monotonic() - begun > GONE_SECONDS:
+                raise StepError(
+                    f"TrainJob {found.name} was deleted, but does not go",
+                    cause=f"after {duration(GONE_SECONDS)} it is still there",
+                    hint="look at its finalizers",
+                )
+            time.sleep(min(self.config.poll_seconds, 1.0))
+
+
+class _Raising:
+    """Raises on the first signal; while the job is being deleted, more change nothing."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __call__(self, number: int) -> None:
+        if not self._asked:
+            self._asked = True
+            raise _AskedToStopError(number)
+
+
+def _cancel(cluster: Cluster, name: str) -> None:
+    """Deletes a job; tried again for a short while, for this process is about to end."""
+    begun = time.monotonic()
+    while True:
+        try:
+            cluster.delete(name)
+            return
+        except PlimsollError as error:
+            passing = isinstance(error, UnreachableError)
+            if not passing or time.monotonic() - begun > CANCEL_SECONDS:
+                _say(f"TrainJob {name} could not be deleted: {error.headline} ({error.cause})")
+                return
+        time.sleep(1.0)
+
+
+def _tidy(cluster: Cluster, storage: Storage, name: str) -> None:
+    _cancel(cluster, name)
+    storage.remove()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - the step's log is its standard output

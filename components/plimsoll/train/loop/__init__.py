@@ -1,0 +1,1 @@
+"""The training loop: steps, losses, schedules, and the state that a checkpoint holds."""

@@ -1,0 +1,115 @@
+"""One step of learning: forward, backward, clip, AdamW, and the average that follows."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from plimsoll.train.config import TrainConfig
+from plimsoll.train.data.sampler import seed_of
+from plimsoll.train.data.tensors import Rows
+from plimsoll.train.distributed.devices import autocasts
+from plimsoll.train.distributed.process_group import World
+from plimsoll.train.distributed.sharding import Weights
+from plimsoll.train.loop.ema import Averaged
+from plimsoll.train.loop.losses import Loss
+from plimsoll.train.loop.schedules import Schedule
+
+FEWEST_ROWS = 2
+"""Layers that look at a batch's statistics need two rows; those that only fill up count 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a step is made of."""
+
+    model: nn.Module
+    """What is called: the network, or what wraps it."""
+    weights: Weights
+    averaged: Averaged
+    loss: Loss
+    schedule: Schedule
+    config: TrainConfig
+    world: World
+    device: torch.device
+
+
+class Steps:
+    """Takes steps. What random layers draw depends on the seed, the step and the process alone.
+
+    Args:
+        parts: What a step is made of.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.total = torch.zeros((), dtype=torch.float64, device=parts.device)
+        """Sum of the losses of this epoch's rows in this process; reading it waits for a GPU."""
+        self.parameters = list(parts.weights.parameters.values())
+        self.optimizer = self._optimizer()
+        self._in_16_bits = autocasts(parts.config, parts.device)
+        self._generator = (
+            torch.cuda.default_generators[parts.device.index]
+            if parts.device.type == "cuda"
+            else torch.default_generator
+        )
+
+    def take(self, batch: Rows, *, rows: int, step: int) -> None:
+        """Learns from a batch.
+
+        Args:
+            batch: This process's rows; there may be none.
+            rows: Rows of the batch in all processes together.
+            step: From 0, since the very start.
+        """
+        self.seed(step)
+        self.optimizer.param_groups[0]["lr"] = self.parts.schedule.rate(step)
+        loss = self.backward(batch, rows)
+        self._clip()
+        self.optimizer.step()
+        self.parts.averaged.follow(self.parts.averaged.share(step + 1))
+        self.total += loss
+
+    def backward(self, batch: Rows, rows: int) -> torch.Tensor:
+        """Sets the gradients of a batch, and returns the sum of its rows' losses."""
+        real, batch = len(batch), batch.padded(FEWEST_ROWS)
+        with self.autocast():
+            answers = self.parts.model(batch.numeric, batch.categorical)
+        target = batch.target
+        if real < len(batch):
+            answers, target = answers[:real], target[:real]
+        loss = self.parts.loss.learnt(answers, target)
+        self.optimizer.zero_grad()
+        # The processes' gradients are averaged: so their sum is over the rows of all.
+        (loss * (self.parts.world.size / rows)).backward()
+        return loss.detach()
+
+    def seed(self, step: int) -> None:
+        """Sets torch's generator for a step, from 0."""
+        parts = self.parts
+        self._generator.manual_seed(seed_of(parts.config.seed, "step", step, parts.world.rank))
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Returns the context in which matrix products are computed in 16 bits, if they are."""
+        if not self._in_16_bits:
+            return nullcontext()
+        cast: AbstractContextManager[object] = torch.autocast(
+            self.parts.device.type, dtype=torch.bfloat16
+        )
+        return cast
+
+    def _clip(self) -> None:
+        if self.parts.config.clip:
+            nn.utils.clip_grad_norm_(self.parameters, self.parts.config.clip)
+
+    def _optimizer(self) -> torch.optim.AdamW:
+        config = self.parts.config
+        return torch.optim.AdamW(
+            self.parameters,
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )

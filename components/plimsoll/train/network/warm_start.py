@@ -1,0 +1,344 @@
+"""Goes on from the weights of a model that was trained before: warm start, fine-tuning.
+
+The network keeps the shape that it was trained in, the edges of its bins and the unit of its
+label included; what only training knows (dropout, the optimiser, the running average) starts
+afresh. The examples must be made with the transform of that model, or its inputs mean something
+else now than what it learnt.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plimsoll.errors import ArtifactError, ConfigError, DataError
+from plimsoll.formats.champion import CHAMPION, champion_in
+from plimsoll.formats.package import MANIFEST, Package, open_package
+from plimsoll.models.blend import members_of
+from plimsoll.models.embedded_bins import EmbeddedBins
+from plimsoll.models.model_files import BLEND, BOOSTING, MODULE, NETWORK
+from plimsoll.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from plimsoll.formats.examples import Examples
+    from plimsoll.models.network import Network, NetworkConfig
+    from plimsoll.models.network_layers import PiecewiseLinear
+    from plimsoll.train.network.shape import Shape
+
+FAR_OFF = 8
+"""Rounding leaves an edge that is found again within so many units in the last place."""
+SLOWER = 0.1
+"""Fine-tuning's learning rate of a fresh training's, where none is asked for."""
+_TRAINED_ANEW = ("dropout", "unknown_rate")
+_LEARNT = (
+    *("numbers", "bins", "frequencies", "number_width", "embeddings", "rank"),
+    *("target_mean", "target_std"),
+)
+"""Parts of the shape that the rows had a say in: those of the model stay."""
+_KNOBS = {
+    "family": "model",
+    "numbers": "numbers",
+    "hidden": "hidden",
+    "frequencies": "frequencies",
+    "number_width": "number_width",
+    "members": "members",
+    "crosses": "crosses",
+}
+"""Parts of the shape that train_config chooses -> its knob."""
+_ONLY = {
+    "frequencies": ("numbers", ("periodic",)),
+    "number_width": ("numbers", ("embedded", "periodic")),
+    "members": ("family", ("tabm",)),
+    "crosses": ("family", ("dcn",)),
+}
+"""Parts of the shape that mean something only where another part is one of these."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """The model to go on from."""
+
+    model: Path
+    """Folder of its network."""
+    package: Package | None
+    """The package around it; None: a bare model folder, whose columns have no names."""
+
+
+def find(folder: Path) -> Start:
+    """Finds the model in a folder.
+
+    Args:
+        folder: A package, a folder with ``champion.json`` that names one, or a model folder. Of a
+            blend, the network that weighs most is meant.
+
+    Raises:
+        ArtifactError: if there is none, or the package is damaged.
+        ConfigError: if it is a model of boosting, or a blend without a network.
+    """
+    folder = champion_in(folder) or folder
+    package = open_package(folder) if (folder / MANIFEST).is_file() else None
+    model = package.model if package else folder
+    if (model / BOOSTING).is_file():
+        raise ConfigError(
+            f"a model of boosting cannot be gone on with: {folder}",
+            cause="its trees are fitted anew in seconds; weights are what a network starts from",
+            hint="leave start_from out, or start from a network",
+        )
+    if (model / BLEND).is_file():
+        model = _heaviest_network(model)
+    if not (model / NETWORK).is_file():
+        raise ArtifactError(
+            f"there is no model to start from in {folder}",
+            cause=f"it has neither {MANIFEST}, nor {CHAMPION}, nor {NETWORK}",
+            hint="name a pushed model's folder, a package, or the model artifact of a run",
+        )
+    return Start(model=model, package=package)
+
+
+def _heaviest_network(blend: Path) -> Path:
+    networks = [item for item in members_of(blend) if (item.folder / NETWORK).is_file()]
+    if not networks:
+        raise ConfigError(
+            f"a blend without a network cannot be gone on with: {blend}",
+            cause="trees are fitted anew in seconds; weights are what a network starts from",
+            hint="leave start_from out, or start from a network",
+        )
+    return max(networks, key=lambda item: item.weight).folder
+
+
+def source_of_own(folder: Path) -> str:
+    """Returns the text of the network of one's own that a model is made of, or an empty one.
+
+    Args:
+        folder: As of ``find``.
+    """
+    path = find(folder).model / MODULE
+    return path.read_text("utf-8") if path.is_file() else ""
+
+
+def config_for(config: TrainConfig, folder: Path) -> TrainConfig:
+    """Returns the knobs of a training that goes on from a model.
+
+    What decides the network's shape is as the model has it where ``config`` leaves it at its
+    default, and the learning rate is a tenth of the usual one where that is left, too: weights
+    that know much are not to be shaken off.
+
+    Args:
+        config: The knobs asked for.
+        folder: As of ``find``.
+
+    Raises:
+        ConfigError: if a knob asks for another shape than the model's.
+    """
+    kept, usual = _read_config(find(folder).model), TrainConfig()
+    changes: dict[str, Any] = {}
+    odd = []
+    for field, knob in _parts(kept):
+        has, asked, default = getattr(kept, field), getattr(config, knob), getattr(usual, knob)
+        open_for_any = asked in (default, "auto")
+        if has == "plain" and knob == "numbers":
+            # So few rows, or no numbers: bins and plain came to the same.
+            open_for_any = asked != "periodic"
+        if asked != has and not open_for_any:
+            odd.append(f"{knob}: train_config says {_said(asked)}, the model has {_said(has)}")
+        changes[knob] = has
+    if odd:
+        raise ConfigError(
+            "train_config asks for another network than the one to start from",
+            cause="\n".join(odd),
+            hint="leave these knobs out: they are the model's",
+        )
+    if config.learning_rate == usual.learning_rate:
+        changes["learning_rate"] = usual.learning_rate * SLOWER
+    return dataclasses.replace(config, **changes)
+
+
+def check_columns(examples: Examples, folder: Path) -> None:
+    """Checks that a model reads the columns, and answers the classes, that the examples have.
+
+    Args:
+        examples: What it is to learn from now.
+        folder: As of ``find``.
+
+    Raises:
+        DataError: if it does not; the message says in what they differ, and what to do.
+    """
+    start = find(folder)
+    kept = _read_config(start.model)
+    outputs = 1 if examples.task == "regression" else len(examples.classes)
+    sizes = tuple(item.size for item in examples.categorical_outputs)
+    widths = tuple(item.width for item in examples.categorical_outputs)
+    odd = [
+        f"{what}: the model has {_said(has)}, the examples have {_said(given)}"
+        for what, has, given in (
+            ("task", kept.task, examples.task),
+            ("classes", kept.outputs, outputs),
+            ("numeric columns", kept.numeric, len(examples.numeric_names)),
+            ("categorical columns", len(kept.categories), len(sizes)),
+        )
+        if has != given
+    ]
+    if start.package is not None:
+        odd += _odd_names(examples, start.package)
+    elif (kept.categories, kept.widths) != (sizes, widths) and len(kept.categories) == len(sizes):
+        odd.append(f"values of the categories: {_said(kept.categories)} and {_said(sizes)}")
+    if odd:
+        place = start.package.folder if start.package else "PACKAGE"
+        raise DataError(
+            "the examples are not those of the model to start from",
+            cause="\n".join(odd),
+            hint=f'make them with its transform: transform_config {{"start_from": "{place}"}}',
+        )
+
+
+def shape_from(folder: Path, shape: Shape) -> Shape:
+    """Returns the shape of a network that goes on from a model.
+
+    Args:
+        folder: As of ``find``.
+        shape: The shape that would be trained afresh: what only training knows is taken from it.
+
+    Raises:
+        ArtifactError: if the model is damaged.
+    """
+    from plimsoll.models.network import load_network
+    from plimsoll.models.network_layers import PiecewiseLinear
+
+    found = load_network(find(folder).model)
+    numbers = getattr(found, "numbers", None)
+    kept = {name: getattr(found.config, name) for name in _LEARNT}
+    return dataclasses.replace(
+        shape,
+        network=dataclasses.replace(shape.network, **kept),
+        edges=_edges(numbers) if isinstance(numbers, PiecewiseLinear | EmbeddedBins) else (),
+    )
+
+
+def load_weights(network: Network, folder: Path) -> None:
+    """Puts the weights of a model into a network of the very same shape, in place.
+
+    Args:
+        network: As ``fresh_network`` makes it of ``shape_from``.
+        folder: As of ``find``.
+
+    Raises:
+        ConfigError: if the shapes differ; the message says in what.
+        ArtifactError: if the model is damaged.
+    """
+    from plimsoll.models.network import load_network
+
+    found = load_network(find(folder).model)
+    odd = [
+        f"{item.name}: {_said(getattr(found.config, item.name))} in the model, "
+        f"{_said(getattr(network.config, item.name))} here"
+        for item in dataclasses.fields(found.config)
+        if item.name not in _TRAINED_ANEW
+        and getattr(found.config, item.name) != getattr(network.config, item.name)
+    ]
+    if found.source != network.source:
+        odd.append("the source of your own network differs")
+    if odd:
+        raise ConfigError(
+            "the weights to start from are those of another network",
+            cause="\n".join(odd),
+            hint="make the examples with the model's transform (transform_config start_from), "
+            "and leave the knobs of the network's shape out of train_config",
+        )
+    network.load_state_dict(found.state_dict())
+
+
+def _read_config(model: Path) -> NetworkConfig:
+    from plimsoll.models.network import CONFIG_FILE, FORMAT, NetworkConfig
+    from plimsoll.storage.files import checked_manifest
+
+    return NetworkConfig.from_dict(checked_manifest(model, CONFIG_FILE, FORMAT))
+
+
+def _edges(numbers: PiecewiseLinear | EmbeddedBins) -> tuple[NDArray[np.float32], ...]:
+    """Returns the edges that bins were fitted to, to the bit, in the order of the columns."""
+    low, scale = numbers.low.numpy(), numbers.scale.numpy()
+    edges: dict[int, NDArray[np.float32]] = {}
+    if isinstance(numbers, EmbeddedBins):
+        for place, count in enumerate(numbers.bins):
+            if count:
+                own, last = low[place, :count], scale[place, count - 1]
+                edges[place] = np.append(own, _last(own[-1], last))
+        return tuple(edges.get(place, np.zeros(1, np.float32)) for place in range(len(low)))
+    start = 0
+    for place in sorted(range(len(numbers.bins)), key=lambda place: (numbers.bins[place], place)):
+        stop = start + numbers.bins[place]
+        if stop > start:
+            own = low[start:stop]
+            edges[place] = np.append(own, _last(own[-1], scale[stop - 1]))
+        start = stop
+    none = np.zeros(1, np.float32)
+    return tuple(edges.get(place, none) for place in range(len(numbers.bins)))
+
+
+def _last(low: np.float32, scale: np.float32) -> np.float32:
+    """Returns an edge whose distance from the one below it has this very inverse."""
+    one, near = np.float32(1), low + np.float32(1) / scale
+    step = np.spacing(np.float32(near))
+    for ulps in sorted(range(-FAR_OFF, FAR_OFF + 1), key=abs):
+        edge = np.float32(near + ulps * step)
+        if one / (edge - low) == scale:
+            return edge
+    return np.float32(near)
+
+
+def _parts(kept: NetworkConfig) -> list[tuple[str, str]]:
+    """Returns the parts of the shape that mean something in this model, each with its knob."""
+    if kept.family == "module":
+        return [("family", "model"), ("hidden", "hidden")]
+    parts = dict(_KNOBS)
+    if kept.family == "linear":
+        del parts["hidden"]
+    for part, (other, wanted) in _ONLY.items():
+        if getattr(kept, other) not in wanted:
+            del parts[part]
+    return list(parts.items())
+
+
+def _odd_names(examples: Examples, package: Package) -> list[str]:
+    from plimsoll.models.transform import read_transform
+
+    transform = read_transform(package.transform)
+    odd = []
+    if package.classes != examples.classes:
+        odd.append(
+            f"classes: the model answers {_said(package.classes)}, "
+            f"the examples have {_said(examples.classes)}"
+        )
+    numeric = transform.numeric
+    if numeric != examples.numeric_names:
+        odd.append(f"numeric columns: {_difference(numeric, examples.numeric_names)}")
+    had = {item.name: item for item in transform.categorical}
+    given = {item.name: item for item in examples.categorical_outputs}
+    if tuple(had) != tuple(given):
+        odd.append(f"categorical columns: {_difference(tuple(had), tuple(given))}")
+    odd += [
+        f"{name}: the model knows {had[name].size} values, the examples have {item.size}"
+        for name, item in given.items()
+        if name in had and had[name] != item
+    ]
+    return odd
+
+
+def _difference(had: tuple[str, ...], given: tuple[str, ...]) -> str:
+    gone = [name for name in had if name not in given]
+    new = [name for name in given if name not in had]
+    parts = [f"the examples lack {_said(gone)}"] if gone else []
+    parts += [f"the model does not know {_said(new)}"] if new else []
+    return "; ".join(parts) or "they stand in another order"
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        shown = ", ".join(map(str, value[:8]))
+        return f"{shown}, ... ({len(value) - 8} more)" if len(value) > 8 else shown or "none"
+    return str(value)

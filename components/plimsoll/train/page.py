@@ -1,0 +1,318 @@
+"""The report of a training: the winner's losses by epoch, and every model that was tried."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from plimsoll.pictures.cells import signed_bar
+from plimsoll.pictures.charts import (
+    badge,
+    bar_chart,
+    cards,
+    facts,
+    line_chart,
+    notice,
+    table,
+)
+from plimsoll.pictures.markup import Html, joined
+from plimsoll.pictures.page import Page
+from plimsoll.train.candidates.importance import Importance
+from plimsoll.train.telemetry.history import History
+
+BOOSTING, BLEND = "boosting", "blend"
+NEAR = 0.02
+"""Losses this much above the lowest, as a share of it, are always drawn."""
+_NAMES = {BOOSTING: "gradient boosting"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One model that was tried."""
+
+    model: str
+    """The family: ``tabm``, ``boosting``, ``blend``."""
+    eval_loss: float | None
+    """Log loss, or root mean squared error in the label's unit; None: it came to none."""
+    parameters: int = 0
+    """Numbers that were learnt: weights, or leaves of trees."""
+    best_epoch: int = 0
+    """The number of it, or of the trees; 0: there is none."""
+    epochs: int = 0
+    """Epochs that were run."""
+    chosen: bool = False
+    """Whether it is the model that goes on."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """The knobs in which candidates differ."""
+    losses: Sequence[float] = ()
+    """The eval loss by epoch, from the first."""
+    note: str = ""
+    """Why it came to nothing, or what else is to be known; a few words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """All that the page tells."""
+
+    label: str
+    """The column that is predicted."""
+    task: str
+    """``binary``, ``multiclass`` or ``regression``."""
+    rows: int
+    """Of the training split."""
+    candidates: Sequence[Candidate]
+    """In the order in which they were tried; one is chosen. Boosting is among them."""
+    history: History | None = None
+    """Of the chosen network; None where boosting was chosen."""
+    patience: int = 0
+    """Epochs without a lower eval loss after which the chosen network stops."""
+    weighted: bool = False
+    """Whether classes weigh in the losses by epoch, which then compare with no others."""
+    importances: Sequence[Importance] = ()
+    """How much the chosen one leans on each column, the most first; none: it was not measured."""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """How the chosen one was trained, by what it is called."""
+    notes: Sequence[str] = ()
+    """What the reader must know besides, such as that the time ran out."""
+
+
+def training_page(told: Told) -> Page:
+    """Returns the page of a training."""
+    chosen = _chosen(told)
+    auto = sum(item.model != BOOSTING for item in told.candidates) > 1
+    made = Page(
+        f"Training: {told.label}",
+        f"{_title(chosen.model)} for {told.task} on {told.rows:,} rows"
+        + (f", the best on eval of {len(told.candidates)} models." if auto else "."),
+    )
+    made.add_bare("", _cards(told, chosen))
+    for note in told.notes:
+        made.add_bare("", notice(note, tone="warn"))
+    if told.history is not None and told.history.epochs:
+        made.add("Losses", _losses(told, told.history), _about_losses(told, told.history))
+    if len(told.candidates) > 1:
+        _add_candidates(made, told, auto=auto)
+    if told.importances:
+        _add_importances(made, told)
+    if told.facts:
+        made.add("How it was trained", facts(told.facts))
+    if told.history is not None and told.history.epochs:
+        _add_epochs(made, told.history)
+    return made
+
+
+def _chosen(told: Told) -> Candidate:
+    return next(item for item in told.candidates if item.chosen)
+
+
+def _title(model: str) -> str:
+    titles = {BOOSTING: "Gradient boosting", BLEND: "A blend of models"}
+    return titles.get(model, f"A network ({model})")
+
+
+def _name(model: str) -> str:
+    return _NAMES.get(model, model)
+
+
+def _loss_name(told: Told) -> str:
+    return "error (RMSE)" if told.task == "regression" else "log loss"
+
+
+def _boosting(told: Told) -> Candidate | None:
+    found = [item for item in told.candidates if item.model == BOOSTING and _finite(item)]
+    return min(found, key=lambda item: item.eval_loss or 0.0, default=None)
+
+
+def _finite(candidate: Candidate) -> bool:
+    return candidate.eval_loss is not None and math.isfinite(candidate.eval_loss)
+
+
+def _cards(told: Told, chosen: Candidate) -> Html:
+    name = f"eval {_loss_name(told)}"
+    shown: list[tuple[str, object, object]] = [(name, chosen.eval_loss, _name(chosen.model))]
+    boosting = _boosting(told)
+    if boosting is not None and not boosting.chosen:
+        better = _against(chosen, boosting)
+        shown.append((name, boosting.eval_loss, _name(BOOSTING)))
+        shown.append(("against boosting", f"{better:+.2%}", "lower is better"))
+    if told.history is not None:
+        ran = len(told.history.epochs)
+        shown.append(("best epoch", told.history.best, f"of {ran} run"))
+    if chosen.parameters:
+        shown.append(("parameters", chosen.parameters, "learnt"))
+    return cards(shown)
+
+
+def _against(candidate: Candidate, boosting: Candidate) -> float:
+    """Returns the difference of the eval losses as a share of boosting's."""
+    if candidate.eval_loss is None or not boosting.eval_loss:
+        return math.nan
+    return (candidate.eval_loss - boosting.eval_loss) / boosting.eval_loss
+
+
+def _losses(told: Told, history: History) -> Html:
+    return line_chart(
+        {
+            "train": [(epoch.number, epoch.train_loss) for epoch in history.epochs],
+            "eval": [(epoch.number, epoch.eval_loss) for epoch in history.epochs],
+        },
+        x_label="epoch",
+        y_label="loss",
+        x_marks={"best epoch": history.best},
+        y_marks=_boosting_mark(told),
+        x_whole=True,
+        dots=len(history.epochs) <= 60,
+    )
+
+
+def _boosting_mark(told: Told) -> dict[str, float]:
+    """Returns boosting's loss by what is written at it, where it is of the curves' unit."""
+    boosting = _boosting(told)
+    if boosting is None or boosting.eval_loss is None or told.weighted:
+        return {}
+    return {} if told.task == "regression" else {_name(BOOSTING): boosting.eval_loss}
+
+
+def _about_losses(told: Told, history: History) -> str:
+    early = len(history.epochs) < history.planned
+    ended = (
+        f"It stopped after {told.patience} epochs without a lower eval loss. "
+        if early and told.patience
+        else "It stopped early. "
+        if early
+        else "All epochs allowed were run. "
+    )
+    unit = "Values are standardised here. " if told.task == "regression" else ""
+    weighed = "Classes weigh the same here, however rare. " if told.weighted else ""
+    return (
+        f"{ended}The weights of epoch {history.best} were kept, which has the lowest eval loss of "
+        f"those past the learning rate's warm-up. {unit}{weighed}The train loss is taken while "
+        "units are dropped out, so it may lie above the eval loss."
+    )
+
+
+def _add_candidates(made: Page, told: Told, *, auto: bool) -> None:
+    heading = "Models that were tried" if auto else "Network and gradient boosting"
+    about = "On the eval split; lower is better. The test split is left to evaluation."
+    curves = _curves(told)
+    if curves is None:
+        made.add_bare(heading, _candidates(told), about)
+    else:
+        made.add(heading, curves, about)
+        made.add_bare("", _candidates(told))
+
+
+def _curves(told: Told) -> Html | None:
+    """Returns the eval losses by epoch of the networks that have no curves of their own."""
+    named: dict[str, Sequence[float]] = {}
+    for item in told.candidates:
+        if item.losses:
+            again = sum(name.split(" ")[0] == item.model for name in named)
+            named[f"{item.model} {again + 1}" if again else item.model] = item.losses
+    lowest = [min(filter(math.isfinite, losses), default=math.nan) for losses in named.values()]
+    # A chosen network has its own curves above.
+    if len(named) < (1 if told.history is None else 2) or not all(map(math.isfinite, lowest)):
+        return None
+    marks = _boosting_mark(told)
+    # The first epochs lie far above all that matters, and so does a model that is no match.
+    ends = sorted([*lowest, *marks.values()])
+    top = ends[0] + max(4 * (ends[len(ends) // 2] - ends[0]), NEAR * abs(ends[0]))
+    return line_chart(
+        {
+            name: [(number + 1, loss) for number, loss in enumerate(losses) if loss <= top]
+            for name, losses in named.items()
+        },
+        x_label="epoch",
+        y_label="eval loss",
+        y_marks=marks,
+        x_whole=True,
+        note=f"Above {top:.3g} nothing is drawn.",
+    )
+
+
+def _candidates(told: Told) -> Html:
+    ordered = sorted(
+        told.candidates,
+        key=lambda item: math.inf if item.eval_loss is None else item.eval_loss,
+    )
+    boosting = _boosting(told)
+    changes = [_against(item, boosting) if boosting else math.nan for item in ordered]
+    # A model that is no match would leave no room to tell the others apart.
+    sizes = sorted(abs(change) for change in changes if math.isfinite(change) and change)
+    scale = 1.5 * sizes[len(sizes) // 2] if sizes else 1.0
+    headers = ["model", f"eval {_loss_name(told)}", *(["against boosting"] if boosting else [])]
+    rows: list[list[object]] = []
+    for item, change in zip(ordered, changes, strict=True):
+        chosen = badge("chosen", "good") if item.chosen else ""
+        row: list[object] = [joined([f"{_name(item.model)} ", chosen]), item.eval_loss]
+        if boosting is not None:
+            said = f"{change:+.2%}"
+            drawn = joined([signed_bar(change, label=said, scale=scale), f" {said}"])
+            row.append("" if item is boosting or not math.isfinite(change) else drawn)
+        ran = f" of {item.epochs}" if item.epochs else ""
+        settings = ", ".join(f"{name} {_said(value)}" for name, value in item.settings.items())
+        ran = " trees" if item.model == BOOSTING else ran
+        row += [item.parameters or None, f"{item.best_epoch}{ran}" if item.best_epoch else None]
+        row.append(" ".join(filter(None, [settings, item.note])))
+        rows.append(row)
+    return table([*headers, "parameters", "best epoch", "settings"], rows)
+
+
+def _add_importances(made: Page, told: Told) -> None:
+    made.add(
+        "What the model leans on",
+        bar_chart(
+            [item.column for item in told.importances],
+            {"": [item.rise for item in told.importances]},
+            value_label=f"rise of the eval {_loss_name(told)}",
+            horizontal=True,
+        ),
+        "A column's values are dealt out anew among the rows of the eval split: how much the loss "
+        "rises. Columns that tell the same stand in for each other, and then both look small.",
+    )
+    made.add_bare(
+        "",
+        table(
+            ["column", f"rise of the eval {_loss_name(told)}", "spread of the repeats"],
+            [[item.column, item.rise, item.spread] for item in told.importances],
+        ),
+    )
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return " x ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _add_epochs(made: Page, history: History) -> None:
+    rates = [(epoch.number, epoch.learning_rate) for epoch in history.epochs]
+    made.add(
+        "Learning rate",
+        line_chart(
+            {"": rates},
+            x_label="epoch",
+            y_label="learning rate",
+            x_whole=True,
+            y_from_zero=True,
+            height=120,
+        ),
+        "At the end of each epoch: it warms up, and falls along a cosine.",
+    )
+    made.add_bare(
+        "Epochs",
+        table(
+            ["epoch", "train loss", "eval loss", "learning rate", ""],
+            [
+                [
+                    epoch.number,
+                    epoch.train_loss,
+                    epoch.eval_loss,
+                    epoch.learning_rate,
+                    badge("kept", "good") if epoch.number == history.best else "",
+                ]
+                for epoch in history.epochs
+            ],
+        ),
+    )

@@ -1,0 +1,101 @@
+"""Who is told how a training goes: its log, a file, TensorBoard, a webhook, trackers."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import sys
+import time
+from collections.abc import Callable
+
+from plimsoll.train.job import Job
+from plimsoll.train.telemetry import webhook as alerts
+from plimsoll.train.telemetry.console import Console
+from plimsoll.train.telemetry.events import Event, Listener, Stepped
+from plimsoll.train.telemetry.progress_file import ProgressFile
+from plimsoll.train.telemetry.tensorboard import TensorBoard
+from plimsoll.train.telemetry.trackers import trackers_for
+
+LONGEST_GAP = 15.0
+"""Seconds: steps are told of to files at least this often."""
+GAP_SHARE = 0.005
+"""Nor less often than this share of the time that the training has taken."""
+
+
+class Dispensable:
+    """Passes events on until a file cannot be written; the training goes on without it.
+
+    A full disk of logs must not cost the hours that were trained; what matters is kept elsewhere.
+
+    Args:
+        listener: Who is told.
+        name: What it writes, in words.
+    """
+
+    def __init__(self, listener: Listener, name: str) -> None:
+        self._listener: Listener | None = listener
+        self._name = name
+
+    def told(self, event: Event) -> None:
+        """Passes an event on, if nothing failed before."""
+        if self._listener is None:
+            return
+        try:
+            self._listener.told(event)
+        except OSError as error:
+            self._listener = None
+            _say(f"{self._name} can no longer be written: {error.strerror or error}")
+
+
+class Thinned:
+    """Passes events on, but of steps only as many as a file of a long training can hold.
+
+    Where the file lies in a bucket, each of its lines costs writing all of it again.
+
+    Args:
+        listener: Who is told.
+        clock: Seconds of a clock that never goes back.
+    """
+
+    def __init__(self, listener: Listener, clock: Callable[[], float] = time.monotonic) -> None:
+        self._listener = listener
+        self._clock = clock
+        self._began, self._last = clock(), -math.inf
+
+    def told(self, event: Event) -> None:
+        """Passes an event on, unless it is of a step and comes too soon after the last such."""
+        if isinstance(event, Stepped):
+            now = self._clock()
+            if now - self._last < min(LONGEST_GAP, GAP_SHARE * (now - self._began)):
+                return
+            self._last = now
+        self._listener.told(event)
+
+
+def listeners_for(job: Job) -> tuple[Listener, ...]:
+    """Returns who is told of a training: what its job and its environment ask for.
+
+    Nothing is written before the first event, so that all processes of a training may ask.
+
+    Args:
+        job: The training.
+
+    Raises:
+        EnvironmentBuildError: if a tracker is asked for whose package is not installed.
+    """
+    listeners: list[Listener] = [Console()]
+    if job.logs is not None:
+        listeners.append(Dispensable(Thinned(ProgressFile(job.logs)), "the progress file"))
+        if importlib.util.find_spec("tensorboard"):
+            listeners.append(Dispensable(Thinned(TensorBoard(job.logs)), "TensorBoard's files"))
+        else:
+            _say("no files for TensorBoard: the package tensorboard is not installed")
+    alerted = alerts.from_environment(job.subject, job.logs)
+    if alerted is not None:
+        listeners.append(alerted)
+    return (*listeners, *trackers_for(job))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,37 @@
+"""What a tracker of experiments is, and what it is told of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from plimsoll.train.telemetry.events import Ended, Epoch, Started, Stepped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is trained, as trackers tell of it."""
+
+    name: str
+    """The problem's name, or its label."""
+    facts: Mapping[str, str]
+    """Tags: model family, task, data id, version."""
+    parameters: Mapping[str, Any]
+    """The knobs."""
+
+
+class Tracker(Protocol):
+    """One tracker, spoken to by one thread alone."""
+
+    def start(self, subject: Subject, started: Started, run: str) -> str:
+        """Opens a run, or goes on with the one given, and returns its id."""
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Takes what an epoch came to."""
+
+    def speed(self, stepped: Stepped) -> None:
+        """Takes how fast it goes."""
+
+    def end(self, ended: Ended, history: Mapping[str, Any]) -> None:
+        """Takes the end and the whole history, and closes the run."""

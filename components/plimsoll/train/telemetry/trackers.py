@@ -1,0 +1,230 @@
+"""Trackers of experiments, told beside the training and never in its way.
+
+MLflow where ``MLFLOW_TRACKING_URI`` is set, Weights & Biases where ``WANDB_PROJECT`` or
+``WANDB_API_KEY`` is, and Kubeflow Trainer's own status where a TrainJob asks for it. They are told
+by a thread of their own: one that is down costs one warning, and a bounded wait at the end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from plimsoll import __version__
+from plimsoll.errors import ArtifactError, EnvironmentBuildError
+from plimsoll.formats.examples import MANIFEST
+from plimsoll.storage.files import read_json, write_json
+from plimsoll.train.job import Job
+from plimsoll.train.telemetry.events import Ended, Epoch, Event, Listener, Saved, Started, Stepped
+from plimsoll.train.telemetry.redaction import without_secrets
+from plimsoll.train.telemetry.tracker import Subject, Tracker
+
+LAST_SECONDS = 60.0
+"""Longest wait, at the end, for a tracker to take what it was not yet told."""
+MOST_WAITING = 10_000
+"""Events that wait for a slow tracker; more are left out."""
+IDS_FILE = "tracking.json"
+"""Beside the checkpoints: the trackers' runs, which a training that goes on continues."""
+
+
+def trackers_for(job: Job) -> tuple[Listener, ...]:
+    """Returns a listener for each tracker that the environment asks for.
+
+    Args:
+        job: The training.
+
+    Raises:
+        EnvironmentBuildError: if one is asked for whose package is not installed.
+    """
+    from plimsoll.train.telemetry import mlflow as tracking_mlflow
+    from plimsoll.train.telemetry import trainer_status as tracking_trainer
+    from plimsoll.train.telemetry import wandb as tracking_wandb
+
+    found: list[Listener] = []
+    if os.environ.get("MLFLOW_TRACKING_URI", "").strip():
+        _check_installed("mlflow", "MLFLOW_TRACKING_URI", "pip install 'mlflow-skinny>=3,<4'")
+        tracking_mlflow.prepare()
+        found.append(Beside(job, "MLflow", tracking_mlflow.MLflow))
+    if _wants_wandb():
+        _check_installed(
+            "wandb", "WANDB_PROJECT or WANDB_API_KEY", "pip install 'kfp-plimsoll[wandb]'"
+        )
+        folder = job.logs
+        found.append(
+            Beside(job, "Weights & Biases", lambda: tracking_wandb.WeightsAndBiases(folder))
+        )
+    if os.environ.get(tracking_trainer.VARIABLE) and importlib.util.find_spec("kubeflow"):
+        found.append(Beside(job, "Kubeflow Trainer", tracking_trainer.TrainerStatus))
+    return tuple(found)
+
+
+class Beside:
+    """Tells a tracker in a thread of its own, in order; the first failure ends that, not more.
+
+    Args:
+        job: The training.
+        name: The tracker's name.
+        open_tracker: Makes the tracker, in its thread: that may import and connect.
+    """
+
+    def __init__(self, job: Job, name: str, open_tracker: Callable[[], Tracker]) -> None:
+        self._job = job
+        self._name = name
+        self._open = open_tracker
+        self._events: queue.Queue[Event] = queue.Queue(MOST_WAITING)
+        self._thread: threading.Thread | None = None
+        self._failed = threading.Event()
+        self._warned = threading.Lock()
+        self._appends = False
+
+    def told(self, event: Event) -> None:
+        """Takes an event, and waits for nothing but the end."""
+        if isinstance(event, Started) and self._thread is None:
+            self._thread = threading.Thread(target=self._speak, name=self._name, daemon=True)
+            self._thread.start()
+        if self._thread is None or self._failed.is_set() or isinstance(event, Saved):
+            return
+        try:
+            self._events.put_nowait(event)
+        except queue.Full:
+            self._give_up("it is too slow")
+        if isinstance(event, Ended):
+            self._thread.join(LAST_SECONDS)
+            if self._thread.is_alive():
+                self._give_up(f"it did not answer within {LAST_SECONDS:g} s")
+            self._thread = None
+
+    def _speak(self) -> None:
+        try:
+            tracker = self._open()
+            epochs: list[Epoch] = []
+            event: Event | None = None
+            while not isinstance(event, Ended) and not self._failed.is_set():
+                event = self._events.get()
+                if isinstance(event, Epoch):
+                    epochs.append(event)
+                self._tell(tracker, event, epochs)
+        except BaseException as error:
+            # Whatever a tracker's packages raise, and SystemExit is among it, is no reason to
+            # end a training.
+            self._give_up(without_secrets(_first_line(error)))
+
+    def _tell(self, tracker: Tracker, event: Event, epochs: list[Epoch]) -> None:
+        if isinstance(event, Started):
+            ids = RunIds(self._job.checkpoints)
+            known = ids.get(self._name) if event.resumed_at else ""
+            run = tracker.start(subject(self._job, event), event, known)
+            ids.put(self._name, run)
+            self._appends = bool(run) and run == known
+        elif isinstance(event, Epoch):
+            if not (event.again and self._appends):
+                tracker.epoch(event)
+        elif isinstance(event, Stepped):
+            tracker.speed(event)
+        elif isinstance(event, Ended):
+            tracker.end(event, history(self._job, epochs))
+
+    def _give_up(self, why: str) -> None:
+        with self._warned:
+            if self._failed.is_set():
+                return
+            self._failed.set()
+        _say(f"{self._name} is told nothing more: {why}; the training goes on")
+
+
+class RunIds:
+    """The ids of the trackers' runs, beside the checkpoints, so that they live as long."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._file = folder / IDS_FILE if folder else None
+
+    def get(self, tracker: str) -> str:
+        """Returns the id of a tracker's run, or nothing."""
+        if self._file is None:
+            return ""
+        try:
+            values = read_json(self._file)
+        except (ArtifactError, OSError):
+            return ""
+        return str(values.get(tracker, "")) if isinstance(values, dict) else ""
+
+    def put(self, tracker: str, run: str) -> None:
+        """Keeps the id of a tracker's run."""
+        if self._file is None or not run:
+            return
+        with _WRITING:
+            try:
+                values = read_json(self._file)
+            except ArtifactError:
+                values = {}
+            known = values if isinstance(values, dict) else {}
+            write_json(self._file, {**known, tracker: run})
+
+
+_WRITING = threading.Lock()
+
+
+def subject(job: Job, started: Started) -> Subject:
+    """Returns what trackers tell of a training."""
+    try:
+        manifest = read_json(job.examples / MANIFEST)
+    except (ArtifactError, OSError):
+        # Damaged examples are refused where they are read.
+        manifest = {}
+    return Subject(
+        name=job.subject,
+        facts={
+            "plimsoll.model": started.model,
+            "plimsoll.task": started.task,
+            "plimsoll.data_id": str(manifest.get("dataset_id", "")),
+            "plimsoll.version": __version__,
+        },
+        parameters={
+            **job.config.to_dict(),
+            "rows": started.rows,
+            "weights": started.weights,
+            "processes": started.processes,
+            "place": started.place,
+        },
+    )
+
+
+def history(job: Job, epochs: list[Epoch]) -> Mapping[str, Any]:
+    """Returns the history that the training wrote, or what was told of it if it wrote none."""
+    try:
+        values = read_json(job.out / "history.json")
+    except (ArtifactError, OSError):
+        values = None
+    if isinstance(values, dict):
+        return values
+    return {"epochs": [dataclasses.asdict(epoch) for epoch in epochs]}
+
+
+def _wants_wandb() -> bool:
+    asked = os.environ.get("WANDB_PROJECT") or os.environ.get("WANDB_API_KEY")
+    return bool(asked) and os.environ.get("WANDB_MODE", "").lower() != "disabled"
+
+
+def _check_installed(package: str, variable: str, hint: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise EnvironmentBuildError(
+            f"{variable} is set, but the package {package} is not installed here",
+            hint=f"{hint}, or unset it",
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"warning: {line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,1 @@
+"""Applies a fitted transform with numpy alone, in training as in serving."""

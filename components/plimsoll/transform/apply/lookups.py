@@ -1,0 +1,262 @@
+"""Looks values up: vocabularies, target encodings, hashes, and crosses of several columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import repeat
+from math import isfinite, prod
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plimsoll.formats.columns import Columns
+from plimsoll.models.transform_parts import (
+    FIRST_KNOWN,
+    MISSING,
+    UNKNOWN,
+    Cross,
+    TargetMean,
+    Value,
+)
+from plimsoll.transform.apply.steps import FEW, Encode, Features, Fill, Step, taken
+
+DENSE = 1 << 16
+"""Whole numbers within so many of each other are looked up by place."""
+MOST_CELLS = 1 << 20
+"""A cross of no more possible tuples has a table of all of them."""
+_EXACT = 1 << 53
+_HALF = np.uint64(32)
+_ODD = np.uint64(1)
+_SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
+_FACTORS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def index_of(values: Sequence[Value], kind: str) -> Encode:
+    """Returns what finds values: 0 missing, 1 unknown, i + 2 the value at place i.
+
+    Args:
+        values: Those known.
+        kind: Their column's type: string, int or bool.
+    """
+    if kind == "string":
+        return _index_of_texts(values)
+    return _index_of_numbers(values)
+
+
+def target_mean(part: TargetMean, kind: str) -> Encode:
+    """Returns what encodes values by the label's mean: shape (values, outputs)."""
+    find = index_of(part.values, kind)
+    table = np.array([part.missing, part.prior, *part.encoded], np.float64).astype(np.float32)
+    if table.shape[1] == 1:
+        table = table[:, 0]
+    return lambda values: table.take(find(values), axis=0)
+
+
+def bucket_of(buckets: int) -> Encode:
+    """Returns what lays values into buckets: 0 missing, 2.. the bucket."""
+    return lambda values: _bucket(hashes(values), buckets)
+
+
+def cross_step(part: Cross, kinds: Sequence[str], place: int) -> Step:
+    """Returns the step that looks up what values several columns have together."""
+    encoders, join = (
+        ([hashes for _ in kinds], _joined_hashes(part.buckets))
+        if part.buckets
+        else _known_crosses(part, kinds)
+    )
+
+    def step(columns: Columns) -> Fill:
+        takes = [
+            taken(encode, columns[name])
+            for encode, name in zip(encoders, part.columns, strict=True)
+        ]
+
+        def fill(rows: slice, out: Features) -> None:
+            out.categorical[:, place] = join([take(rows) for take in takes])
+
+        return fill
+
+    return step
+
+
+def hashes(values: Any) -> NDArray[np.uint64]:
+    """Returns a hash of each value, 0 for missing: of a text's UTF-8, of a number's 64 bits.
+
+    The texts' is CRC-32, both go through the last step of splitmix64. Lone surrogates, which JSON
+    may hold, are written as UTF-8 would.
+    """
+    if isinstance(values, Sequence):
+        sums = [None if text is None else text_sum(text) for text in values]
+        gone = np.array([found is None for found in sums], np.bool_)
+        whole = np.array([found or 0 for found in sums], np.uint64)
+    else:
+        gone = ~np.isfinite(values)
+        # Zero is added so that a negative zero is zero.
+        whole = (values + 0.0).view(np.uint64)
+    found = _mixed(whole) | _ODD
+    found[gone] = 0
+    return found
+
+
+def text_sum(text: str) -> int:
+    """Returns the CRC-32 of a text."""
+    return crc32(text.encode("utf-8", "surrogatepass"))
+
+
+def buckets_of_sums(sums: Sequence[int], buckets: int) -> NDArray[np.int32]:
+    """Returns the indices of texts' sums, 2 and above."""
+    return _bucket(_mixed(np.array(sums, np.uint64)) | _ODD, buckets)
+
+
+def _index_of_texts(values: Sequence[Value]) -> Encode:
+    indices: dict[Any, int] = {value: index for index, value in enumerate(values, FIRST_KNOWN)}
+    indices[None] = MISSING
+    find = indices.get
+
+    def encode(texts: Sequence[str | None]) -> NDArray[np.int32]:
+        return np.fromiter(map(find, texts, repeat(UNKNOWN)), np.int32, count=len(texts))
+
+    return encode
+
+
+def _index_of_numbers(values: Sequence[Value]) -> Encode:
+    # Whole numbers that are the same as floats cannot be told apart: the first counts.
+    indices: dict[float, int] = {}
+    for index, value in enumerate(values, FIRST_KNOWN):
+        indices.setdefault(float(value), index)
+    find = indices.get
+    find_many = _dense(indices) if _close(indices) else _sorted(indices)
+
+    def encode(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
+        if len(numbers) > FEW:
+            found = find_many(numbers)
+            found[~np.isfinite(numbers)] = MISSING
+            return found
+        listed = numbers.tolist()
+        return np.array(
+            [find(value, UNKNOWN) if isfinite(value) else MISSING for value in listed], np.int32
+        )
+
+    return encode
+
+
+def _close(indices: dict[float, int]) -> bool:
+    """Finds out if numbers may be looked up by place."""
+    if not indices:
+        return False
+    low, high = min(indices), max(indices)
+    whole = all(value.is_integer() for value in indices)
+    return whole and low > -_EXACT and high < _EXACT and high - low < DENSE
+
+
+def _dense(indices: dict[float, int]) -> Encode:
+    low, span = min(indices), max(indices) - min(indices)
+    outside = int(span) + 1
+    table = np.full(outside + 1, UNKNOWN, np.int32)
+    for value, index in indices.items():
+        table[int(value - low)] = index
+
+    def encode(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
+        shifted = numbers - low
+        places = np.where((shifted >= 0) & (shifted <= span), shifted, outside).astype(np.intp)
+        found = table.take(places)
+        found[(places != shifted) & (places != outside)] = UNKNOWN
+        return found
+
+    return encode
+
+
+def _sorted(indices: dict[float, int]) -> Encode:
+    known = np.array(sorted(indices), np.float64)
+    order = np.array([indices[value] for value in known.tolist()], np.int32)
+
+    def encode(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
+        if not len(known):
+            return np.full(len(numbers), UNKNOWN, np.int32)
+        places = known.searchsorted(numbers)
+        np.minimum(places, len(known) - 1, out=places)
+        return np.where(known[places] == numbers, order[places], np.int32(UNKNOWN))
+
+    return encode
+
+
+def _mixed(whole: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Spreads 64 bits evenly: the last step of splitmix64 (Steele, Lea and Flood, 2014)."""
+    whole = (whole ^ (whole >> _SHIFTS[0])) * _FACTORS[0]
+    whole = (whole ^ (whole >> _SHIFTS[1])) * _FACTORS[1]
+    return np.asarray(whole ^ (whole >> _SHIFTS[2]))
+
+
+def _bucket(found: NDArray[np.uint64], buckets: int) -> NDArray[np.int32]:
+    places = ((found >> _HALF) * np.uint64(buckets)) >> _HALF
+    indices = places.astype(np.int32) + np.int32(FIRST_KNOWN)
+    indices[found == 0] = MISSING
+    return indices
+
+
+def _joined_hashes(buckets: int) -> Encode:
+    def join(found: Sequence[NDArray[np.uint64]]) -> NDArray[np.int32]:
+        whole, *others = found
+        gone = whole == 0
+        for other in others:
+            gone |= other == 0
+            whole = _mixed(whole * _GOLDEN + other) | _ODD
+        whole[gone] = 0
+        return _bucket(whole, buckets)
+
+    return join
+
+
+def _known_crosses(part: Cross, kinds: Sequence[str]) -> tuple[list[Encode], Encode]:
+    """Returns what finds each column's values, and what finds the tuples of their indices.
+
+    A tuple is looked up as one number, whose digits are the indices.
+    """
+    columns = [*zip(*part.values, strict=True)]
+    each = [tuple(dict.fromkeys(column)) for column in columns]
+    sizes = [FIRST_KNOWN + len(some) for some in each]
+    encoders = [index_of(some, kind) for some, kind in zip(each, kinds, strict=True)]
+    digits = [
+        encode(column if kind == "string" else np.array(column, np.float64))
+        for encode, column, kind in zip(encoders, columns, kinds, strict=True)
+    ]
+    known: dict[int, int] = {}
+    for index, number in enumerate(_numbers(digits, sizes).tolist(), FIRST_KNOWN):
+        known.setdefault(number, index)
+    find = _of_tuples(known, prod(sizes))
+
+    def join(found: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+        joined = find(_numbers(found, sizes))
+        for digit in found:
+            joined[digit == MISSING] = MISSING
+        return joined
+
+    return encoders, join
+
+
+def _of_tuples(known: Mapping[int, int], bound: int) -> Encode:
+    """Returns what finds the indices of numbers from 0 up to a bound."""
+    ordered = np.array(sorted(known), np.int64)
+    order = np.array([known[number] for number in ordered.tolist()], np.int32)
+    if bound <= MOST_CELLS:
+        table = np.full(bound, UNKNOWN, np.int32)
+        table[ordered] = order
+        take: Encode = table.take
+        return take
+
+    def encode(numbers: NDArray[np.int64]) -> NDArray[np.int32]:
+        places = ordered.searchsorted(numbers)
+        np.minimum(places, len(ordered) - 1, out=places)
+        return np.where(ordered[places] == numbers, order[places], np.int32(UNKNOWN))
+
+    return encode
+
+
+def _numbers(digits: Sequence[NDArray[np.int32]], sizes: Sequence[int]) -> NDArray[np.int64]:
+    whole = digits[0].astype(np.int64)
+    for digit, size in zip(digits[1:], sizes[1:], strict=True):
+        whole = whole * size + digit
+    return whole

@@ -1,0 +1,1 @@
+"""Fits a transform on the train split."""

@@ -1,0 +1,1 @@
+"""How each kind of column is measured and fitted."""

@@ -1,0 +1,117 @@
+"""What is measured of the label as its rows pass: its classes, or its mean and spread."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plimsoll.errors import DataError
+from plimsoll.formats.rows import column_from_arrow
+
+MOST_CLASSES = 1 << 14
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSeen:
+    """What is known of the label."""
+
+    rows: int
+    missing: int
+    finite: bool
+    """Whether all values are; of classes, True."""
+    counts: Mapping[Any, int]
+    """How often each class occurs; of values, nothing."""
+    mean: float
+    std: float
+
+
+class LabelTally:
+    """Measures the label.
+
+    Args:
+        name: The label's column, for errors.
+        regression: Whether it is a value rather than a class.
+    """
+
+    def __init__(self, name: str, *, regression: bool) -> None:
+        self._name = name
+        self._regression = regression
+        self.rows = self.missing = 0
+        self.finite = True
+        self.counts: dict[Any, int] = {}
+        """How often each class occurs."""
+        self.mean = self._squares = 0.0
+
+    def add(self, column: pa.Array) -> None:
+        """Adds rows.
+
+        Raises:
+            DataError: if there are more classes than can be learnt.
+        """
+        before = self.rows
+        self.rows += len(column)
+        self.missing += column.null_count
+        if not self._regression and not pa.types.is_timestamp(column.type):
+            known = column.drop_null()
+            if pa.types.is_floating(known.type):
+                known = known.filter(pc.invert(pc.is_nan(known)))
+                self.missing += len(column) - column.null_count - len(known)
+            counted = pc.value_counts(known)
+            values, counts = counted.field("values"), counted.field("counts")
+            self._count(dict(zip(values.to_pylist(), counts.to_pylist(), strict=True)))
+        elif pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+            values = column_from_arrow(column)
+            self.finite = self.finite and bool(np.isfinite(values).all())
+            if self.finite and len(values):
+                self._add_moments(before, len(values), *_moments(values))
+
+    def merge(self, other: LabelTally) -> None:
+        """Adds what was measured of later rows."""
+        before = self.rows
+        self.rows += other.rows
+        self.missing += other.missing
+        self.finite = self.finite and other.finite
+        self._count(other.counts)
+        if other.rows:
+            self._add_moments(before, other.rows, other.mean, other._squares)
+
+    def seen(self) -> LabelSeen:
+        """Returns what is known."""
+        return LabelSeen(
+            rows=self.rows,
+            missing=self.missing,
+            finite=self.finite,
+            counts=self.counts,
+            mean=self.mean,
+            std=math.sqrt(self._squares / self.rows) if self.rows else 0.0,
+        )
+
+    def _count(self, counts: dict[Any, int]) -> None:
+        for value, count in counts.items():
+            self.counts[value] = self.counts.get(value, 0) + count
+        if len(self.counts) > MOST_CLASSES:
+            raise DataError(
+                f"the label {self._name!r} has more than {MOST_CLASSES} classes",
+                hint="task: regression, if it is an amount",
+            )
+
+    def _add_moments(self, before: int, count: int, mean: float, squares: float) -> None:
+        if not before:
+            self.mean, self._squares = mean, squares
+            return
+        apart = mean - self.mean
+        share = count / (before + count)
+        self.mean += apart * share
+        self._squares += squares + apart * apart * share * before
+
+
+def _moments(values: Any) -> tuple[float, float]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(values.mean())
+        return mean, float(np.square(values - mean).sum())

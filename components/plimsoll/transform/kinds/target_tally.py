@@ -1,0 +1,94 @@
+"""What the label is where a column has a value, measured as rows pass, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plimsoll.transform.kinds.category_tally import Encoded
+
+ROWS = "rows"
+SUM = "sum"
+"""Regression: what a value's rows are counted, and their labels added up, under."""
+Cells: TypeAlias = NDArray[np.float64]
+"""Shape (folds,)."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The labels of some rows, ready to be added up."""
+
+    fold: NDArray[np.int64]
+    """Shape (rows,): the fold of each."""
+    folds: int
+    weights: Mapping[Any, NDArray[np.float64]]
+    """What is added up, by name: for each class 1 where the label is it, else 0; for regression
+    ``ROWS``, 1 everywhere, and ``SUM``, the label."""
+
+
+@dataclass(frozen=True)
+class TargetSeen:
+    """What is known of the labels by a column's values."""
+
+    folds: int
+    held: Mapping[Any, Mapping[Any, Cells]]
+    """What is added up -> value -> its sum in each fold; the value None is a missing one."""
+
+
+class TargetTally:
+    """Adds up labels by value and fold.
+
+    Args:
+        limit: Values that are held at most; beyond, the rarest so far are let go.
+        folds: Into how many folds the rows are dealt.
+    """
+
+    def __init__(self, limit: int, folds: int) -> None:
+        self._limit = limit
+        self.folds = folds
+        self.held: dict[Any, dict[Any, Cells]] = {}
+
+    def add(self, encoded: Encoded, targets: Targets) -> None:
+        """Adds rows."""
+        sizes = len(encoded.values) + 1, self.folds
+        places = (encoded.codes + 1) * self.folds + targets.fold
+        names = [None, *encoded.values.to_pylist()]
+        for name, weights in targets.weights.items():
+            sums = np.bincount(places, weights, sizes[0] * sizes[1]).reshape(sizes)
+            self._add(name, names, sums)
+        self._prune()
+
+    def merge(self, other: TargetTally) -> None:
+        """Adds what was measured of later rows; ``other`` is used up."""
+        for name, cells in other.held.items():
+            self._add(name, list(cells), np.array(list(cells.values())).reshape(-1, self.folds))
+        self._prune()
+
+    def seen(self) -> TargetSeen:
+        """Returns what is known."""
+        return TargetSeen(self.folds, self.held)
+
+    def _add(self, name: Any, values: list[Any], sums: Cells) -> None:
+        held = self.held.setdefault(name, {})
+        for place in np.flatnonzero(sums.any(axis=1)).tolist():
+            value = values[place]
+            held[value] = held[value] + sums[place] if value in held else sums[place]
+
+    def _prune(self) -> None:
+        if max(map(len, self.held.values()), default=0) <= self._limit:
+            return
+        rows: dict[Any, float] = {}
+        for name, cells in self.held.items():
+            if name != SUM:
+                for value, sums in cells.items():
+                    rows[value] = rows.get(value, 0.0) + float(sums.sum())
+        rows.pop(None, None)
+        # Half of them, so that pruning is rare.
+        kept = sorted(rows, key=lambda value: (-rows[value], value))[: self._limit // 2]
+        wanted = {None, *kept}
+        for name, cells in self.held.items():
+            self.held[name] = {value: sums for value, sums in cells.items() if value in wanted}

@@ -1,0 +1,88 @@
+"""Fits a timestamp column: which of its parts the train split has gone around."""
+
+from __future__ import annotations
+
+from plimsoll.models.transform import Calendar, Cycle, Part
+from plimsoll.transform.config import TransformConfig
+from plimsoll.transform.kinds.numbers import fit_number
+from plimsoll.transform.kinds.time_tally import DAY, TimeSeen
+from plimsoll.transform.kinds.treatments import AS_FOUND, Treatment
+
+ROUNDS = {"time_of_day": DAY, "day_of_week": 7 * DAY, "day_of_year": 365 * DAY}
+"""Part -> microseconds after which it comes round again."""
+_CYCLES = ("time_of_day", "day_of_year")
+_NAMES = {
+    "time_of_day": "the time of day",
+    "day_of_week": "the day of the week",
+    "day_of_year": "the day of the year",
+}
+ELAPSED = "elapsed_days"
+
+
+def fit_times(
+    name: str,
+    seen: TimeSeen,
+    config: TransformConfig,
+    *,
+    by_time: bool,
+    treatment: Treatment = AS_FOUND,
+) -> tuple[tuple[Part, ...], str]:
+    """Chooses the parts of a timestamp.
+
+    A part that comes round again (time of day, day of the week, day of the year) is used only if
+    the train split goes around it at least once: values never seen say nothing. Time elapsed
+    goes on for ever, so it is not used where eval and test come after train. Parts that the
+    treatment names are used all the same.
+
+    Args:
+        name: The column.
+        seen: What was measured of it; at least one time is there.
+        config: The knobs.
+        by_time: Whether the dataset is split by time.
+        treatment: Which parts are asked for.
+
+    Returns:
+        The parts, and why these.
+    """
+    low, high = seen.low, seen.high
+    days = (high - low) // DAY + 1
+    notes = [f"the train split covers {days} day{'s' if days > 1 else ''}"]
+    if treatment.parts:
+        notes.append("parts as configured")
+    wanted = treatment.parts or _chosen(seen, high - low, notes, by_time=by_time)
+    parts: list[Part] = []
+    for part in wanted:
+        if part == ELAPSED:
+            parts += _elapsed(name, seen, config, notes)
+        elif part in _CYCLES:
+            parts.append(Cycle(output=f"{name}.{part}", of=part))
+        else:
+            parts.append(Calendar(output=f"{name}.{part}", of=part))
+    return tuple(parts), "; ".join(notes)
+
+
+def _chosen(seen: TimeSeen, span: int, notes: list[str], *, by_time: bool) -> list[str]:
+    chosen = []
+    for part, around in ROUNDS.items():
+        if part == "time_of_day" and not seen.within_days:
+            notes.append("no time of day is given")
+        elif span >= around:
+            chosen.append(part)
+        else:
+            notes.append(f"too few for {_NAMES[part]}")
+    if by_time:
+        notes.append("no elapsed time, since the split is by time")
+    elif span:
+        chosen.append(ELAPSED)
+    return chosen
+
+
+def _elapsed(
+    name: str, seen: TimeSeen, config: TransformConfig, notes: list[str]
+) -> tuple[Part, ...]:
+    if seen.elapsed is None or seen.low == seen.high:
+        notes.append("no elapsed time, since all times are the same")
+        return ()
+    number = fit_number(f"{name}.{ELAPSED}", seen.elapsed, config, of=ELAPSED)
+    notes.append(f"elapsed time {number.part.scale}: {number.why}")
+    return (number.part,)

@@ -1,0 +1,1 @@
+"""The checks: of rows, of columns, against a reference."""

@@ -1,0 +1,135 @@
+"""The values behind an anomaly: read again, for the columns that have one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from plimsoll.formats.dataset import Dataset
+from plimsoll.validate.checks.check import MOST_VALUES
+from plimsoll.validate.statistics.arrays import text_of
+
+Counts = tuple[tuple[str, int], ...]
+MOST_DISTINCT = 1_000_000
+"""Past this many offending values the rarest are forgotten, so that memory stays bounded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offenders:
+    """The values for which a condition holds."""
+
+    rows: int = 0
+    """How many rows have one."""
+    values: Counts = ()
+    """The most frequent ones with their rows, ties by value; ``MOST_VALUES`` at most."""
+    places: tuple[str, ...] = ()
+    """Where the first of each stands."""
+
+
+@dataclass
+class _Seen:
+    rows: int
+    first: int
+
+
+def offending(
+    dataset: Dataset, split: str, column: str, offends: Callable[[pa.Array], pa.Array]
+) -> Offenders:
+    """Finds the values of a column for which a condition holds.
+
+    Args:
+        dataset: The data set.
+        split: Which part of it.
+        column: Which column.
+        offends: Maps an array to booleans; null counts as false.
+    """
+    found: dict[str, _Seen] = {}
+    rows = start = 0
+    for batch in dataset.batches(split, [column]):
+        array = batch.column(0)
+        mask = pc.fill_null(offends(array), False).to_numpy(zero_copy_only=False)
+        places = np.flatnonzero(mask)
+        rows += len(places)
+        if len(places):
+            _add(found, array.take(pa.array(places)), places + start)
+        start += len(array)
+        if len(found) > MOST_DISTINCT:
+            common = sorted(found, key=lambda value: -found[value].rows)[: MOST_DISTINCT // 2]
+            found = {value: found[value] for value in common}
+    most = sorted(found, key=lambda value: (-found[value].rows, value))[:MOST_VALUES]
+    return Offenders(
+        rows=rows,
+        values=tuple((value, found[value].rows) for value in most),
+        places=tuple(place_of(dataset, split, found[value].first) for value in most),
+    )
+
+
+def _add(found: dict[str, _Seen], bad: pa.Array, places: NDArray[np.int64]) -> None:
+    encoded = bad.dictionary_encode()
+    codes, first, counts = np.unique(
+        encoded.indices.to_numpy(), return_index=True, return_counts=True
+    )
+    for code, place, count in zip(codes, first, counts, strict=True):
+        value = text_of(encoded.dictionary[int(code)].as_py())
+        seen = found.setdefault(value, _Seen(0, int(places[place])))
+        seen.rows += int(count)
+
+
+def place_of(dataset: Dataset, split: str, row: int) -> str:
+    """Returns where a row stands: ``train row 1,204``, and its shard if there are several.
+
+    Args:
+        dataset: The data set.
+        split: Which part of it.
+        row: The row's number in the split, from 0.
+    """
+    text = f"{split} row {row + 1:,}"
+    shards = dataset.splits[split]
+    if len(shards) < 2:
+        return text
+    for shard in shards:
+        if row < shard.rows:
+            return f"{text} (row {row + 1:,} of {shard.path})"
+        row -= shard.rows
+    return text
+
+
+def not_among(values: Collection[Any]) -> Callable[[pa.Array], pa.Array]:
+    """Returns the condition of having a value, and none of ``values``."""
+    known = list(values)
+
+    def offends(array: pa.Array) -> pa.Array:
+        among = pc.is_in(array, value_set=pa.array(known, array.type))
+        return pc.and_(pc.invert(among), array.is_valid())
+
+    return offends
+
+
+def outside(low: float | None, high: float | None) -> Callable[[pa.Array], pa.Array]:
+    """Returns the condition of being a finite number below ``low`` or above ``high``."""
+
+    def offends(array: pa.Array) -> pa.Array:
+        below = pc.less(array, low) if low is not None else pa.scalar(False)
+        above = pc.greater(array, high) if high is not None else pa.scalar(False)
+        return pc.and_kleene(pc.or_kleene(below, above), pc.is_finite(array))
+
+    return offends
+
+
+def infinite(array: pa.Array) -> pa.Array:
+    """The condition of being an infinity."""
+    return pc.is_inf(array)
+
+
+def distinct_values(dataset: Dataset, split: str, column: str) -> set[Any]:
+    """Returns the different values of a column in a split, without null."""
+    found: set[Any] = set()
+    for batch in dataset.batches(split, [column]):
+        found.update(pc.unique(batch.column(0)).to_pylist())
+    return found - {None}

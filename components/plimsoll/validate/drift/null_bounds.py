@@ -1,0 +1,228 @@
+"""What chance alone does to a distance between two samples of one distribution.
+
+Each bound is passed by two random halves of one data set with a probability of about ``alpha``
+at most. Of the distances on cells, the bound is that of dividing the counts of the two together
+at random: mean and variance are summed over cells, and the tail is a gamma distribution's, which
+is exact for large counts, where it is chi-squared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from plimsoll.formats.distributions import Distribution
+from plimsoll.validate.drift.contingency_table import Cells
+from plimsoll.validate.drift.distances import cells_of, jensen_shannon_terms, psi_terms
+
+Floats: TypeAlias = NDArray[np.float64]
+Terms: TypeAlias = Callable[[Floats, Floats], Floats]
+
+SMALL_COUNT = 200
+"""Up to this many values in a cell, each way to divide them is weighed; past it, chi-squared."""
+
+
+def bound(distance: str, reference: Distribution, current: Distribution, alpha: float) -> float:
+    """Returns what a distance exceeds by chance with a probability of at most about ``alpha``.
+
+    Args:
+        distance: A name in ``distances.DISTANCES``, ``missing`` or ``unseen``.
+        reference: The one column.
+        current: The other.
+        alpha: Above 0, below 1.
+
+    Returns:
+        The bound; infinite where nothing can be told, such as of an empty column.
+    """
+    if distance == "missing":
+        return _missing(reference, current, alpha)
+    if not reference.values or not current.values:
+        return math.inf
+    return _BOUNDS[distance](reference, current, alpha)
+
+
+def _precision(reference: Distribution, current: Distribution) -> float:
+    return 1 / reference.values + 1 / current.values
+
+
+def _ks(reference: Distribution, current: Distribution, alpha: float) -> float:
+    # Kolmogorov's limit; with ties the statistic is only smaller.
+    return float(special.kolmogi(alpha)) * math.sqrt(_precision(reference, current))
+
+
+def _rank_shift(reference: Distribution, current: Distribution, alpha: float) -> float:
+    # The variance of Mann and Whitney's U; with ties it is only smaller.
+    first, second = reference.values, current.values
+    return _sigmas(alpha) * math.sqrt((first + second + 1) / (3.0 * first * second))
+
+
+def _wasserstein(reference: Distribution, current: Distribution, alpha: float) -> float:
+    # The mean area of a Brownian bridge, and of the area the concentration of a Gaussian maximum.
+    scale = reference.std or current.std
+    if not scale:
+        return 1.0
+    total = reference.values + current.values
+    first, second = reference.values / total, current.values / total
+    grid = np.union1d(np.asarray(reference.points, float), np.asarray(current.points, float))
+    from plimsoll.validate.drift.distances import levels
+
+    pooled = levels(reference, grid)[1] * first + levels(current, grid)[1] * second
+    spread = np.sqrt(np.clip(pooled * (1 - pooled), 0, None))
+    # Between two points the spread is at most the larger of the two ends'.
+    area = 2 * float(np.sum(np.maximum(spread[:-1], spread[1:]) * np.diff(grid / 2)))
+    middle = reference.mean * first + current.mean * second
+    # Huge numbers have no square.
+    spread_of_both = math.hypot(
+        *(
+            math.sqrt(share) * part
+            for share, one in ((first, reference), (second, current))
+            for part in (one.std, one.mean - middle)
+        )
+    )
+    precision = math.sqrt(_precision(reference, current))
+    found = (math.sqrt(2 / math.pi) * area + _sigmas(alpha) * spread_of_both) * precision
+    return found / scale if math.isfinite(found / scale) else math.inf
+
+
+def _l_infinity(reference: Distribution, current: Distribution, alpha: float) -> float:
+    # Bernstein's inequality for each value, and the union of all.
+    cells = cells_of(reference, current)
+    log = math.log(2 * max(len(cells.counts), 1) / alpha)
+    pooled = (cells.counts + cells.others) / (reference.values + current.values)
+    variance = pooled * (1 - pooled) * _precision(reference, current)
+    fewest = min(reference.values, current.values)
+    return float(np.max(np.sqrt(2 * variance * log))) + log / (3 * fewest)
+
+
+def _jensen_shannon(reference: Distribution, current: Distribution, alpha: float) -> float:
+    cells = cells_of(reference, current)
+    return min(_divided(cells, jensen_shannon_terms, 1 / (8 * math.log(2)), alpha), 1.0)
+
+
+def _jensen_shannon_distance(reference: Distribution, current: Distribution, alpha: float) -> float:
+    return math.sqrt(_jensen_shannon(reference, current, alpha))
+
+
+def _psi(reference: Distribution, current: Distribution, alpha: float) -> float:
+    return _divided(cells_of(reference, current), psi_terms, 1.0, alpha)
+
+
+def _unseen(reference: Distribution, current: Distribution, alpha: float) -> float:
+    def terms(first: Floats, second: Floats) -> Floats:
+        return np.where(first > 0, 0.0, second)
+
+    return min(_divided(cells_of(reference, current), terms, 0.0, alpha), 1.0)
+
+
+def _missing(reference: Distribution, current: Distribution, alpha: float) -> float:
+    if not reference.rows or not current.rows:
+        return math.inf
+    pooled = (reference.missing + current.missing) / (reference.rows + current.rows)
+    precision = 1 / reference.rows + 1 / current.rows
+    log = math.log(2 / alpha)
+    fewest = min(reference.rows, current.rows)
+    return math.sqrt(2 * pooled * (1 - pooled) * precision * log) + log / (3 * fewest)
+
+
+def _divided(cells: Cells, terms: Terms, curvature: float, alpha: float) -> float:
+    """Returns the bound of a sum over cells, whose counts chance divides between two samples.
+
+    Args:
+        cells: The cells.
+        terms: Maps shares of the two samples to each cell's part of the sum.
+        curvature: Near equal shares a part is ``curvature * (p - q)**2 / ((p + q) / 2)``.
+        alpha: The probability.
+    """
+    counts = np.round(cells.counts + cells.others)
+    small = counts <= SMALL_COUNT
+    mean = variance = covariance = spread = 0.0
+    for index, repeats in _alike(cells, counts, small):
+        moments = _moments(cells, index, int(counts[index]), terms)
+        mean += repeats * moments[0]
+        variance += repeats * moments[1]
+        covariance += repeats * moments[2]
+        spread += repeats * moments[3]
+    # The first sample's size is given, which leaves less to chance.
+    variance -= covariance**2 / spread if spread > 0 else 0.0
+    large = ~small
+    if large.any():
+        parts = curvature * _expected_square(cells, counts)[large]
+        freedom = 1 - 1 / len(counts) if large.all() else 1.0
+        mean += float(parts.sum()) * freedom
+        variance += 2 * float(np.sum(parts**2)) * freedom
+    return _gamma_tail(mean, max(variance, 0.0), alpha)
+
+
+def _alike(cells: Cells, counts: Floats, small: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Returns one cell of each kind of small ones, and how many there are of it."""
+    places = np.flatnonzero(small & (counts > 0))
+    if not len(places):
+        return []
+    kinds = np.column_stack([counts[places], cells.chance[places], cells.weights[places]])
+    _, first, repeats = np.unique(kinds, axis=0, return_index=True, return_counts=True)
+    return [(int(places[place]), int(many)) for place, many in zip(first, repeats, strict=True)]
+
+
+def _moments(
+    cells: Cells, index: int, count: int, terms: Terms
+) -> tuple[float, float, float, float]:
+    """Returns mean and variance of a cell's part, its covariance with the count, and its."""
+    ways = np.arange(count + 1, dtype=np.float64)
+    chance = float(cells.chance[index])
+    odds = np.exp(
+        special.gammaln(count + 1)
+        - special.gammaln(ways + 1)
+        - special.gammaln(count - ways + 1)
+        + special.xlogy(ways, chance)
+        + special.xlog1py(count - ways, -chance)
+    )
+    parts = terms(ways * cells.weights[index], (count - ways) * cells.other_weights[index])
+    mean, middle = float(odds @ parts), count * chance
+    return (
+        mean,
+        max(float(odds @ parts**2) - mean**2, 0.0),
+        float(odds @ (parts * (ways - middle))),
+        count * chance * (1 - chance),
+    )
+
+
+def _expected_square(cells: Cells, counts: Floats) -> Floats:
+    """Returns each cell's mean of ``(p - q)**2 / ((p + q) / 2)``."""
+    chance, both = cells.chance, cells.weights + cells.other_weights
+    variance = both**2 * counts * chance * (1 - chance)
+    middle = counts * (chance * cells.weights + (1 - chance) * cells.other_weights) / 2
+    return np.divide(variance, middle, out=np.zeros(len(counts)), where=middle > 0)
+
+
+def _gamma_tail(mean: float, variance: float, alpha: float) -> float:
+    if mean <= 0 or variance <= 1e-12 * mean**2:
+        return mean
+    shape = mean**2 / variance
+    if shape > 1e5:
+        return mean + _sigmas(2 * alpha) * math.sqrt(variance)
+    return float(special.gammainccinv(shape, alpha)) * variance / mean
+
+
+def _sigmas(alpha: float) -> float:
+    """Returns how many standard deviations a normal variable exceeds, either way, by chance."""
+    return float(-special.ndtri(alpha / 2))
+
+
+_BOUNDS: Mapping[str, Callable[[Distribution, Distribution, float], float]] = MappingProxyType(
+    {
+        "ks": _ks,
+        "rank_shift": _rank_shift,
+        "wasserstein": _wasserstein,
+        "jensen_shannon": _jensen_shannon,
+        "jensen_shannon_distance": _jensen_shannon_distance,
+        "psi": _psi,
+        "l_infinity": _l_infinity,
+        "unseen": _unseen,
+    }
+)

@@ -1,0 +1,1 @@
+"""The schema: inferred or given, its text, its rules, and what differs between two."""

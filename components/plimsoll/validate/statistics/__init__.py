@@ -1,0 +1,1 @@
+"""The statistics of a split, measured in one pass."""

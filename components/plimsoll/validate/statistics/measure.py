@@ -1,0 +1,224 @@
+"""Measures a split in one pass over its rows: TFDV's statistics, our own tallies, a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from plimsoll.configs import check_whole
+from plimsoll.errors import ArtifactError, ConfigError
+from plimsoll.formats.dataset import Dataset
+from plimsoll.validate.statistics.accumulator import Folded, Plan, folded, whole
+from plimsoll.validate.statistics.arrays import Shape
+from plimsoll.validate.statistics.parallel import folded_dataset
+from plimsoll.validate.statistics.sampling import highest_hash, rows_chosen, sample_rows
+from plimsoll.validate.statistics.slicing import check_column, slices_of
+from plimsoll.validate.statistics.summary import Summary, summaries_of
+from plimsoll.validate.statistics.tally import Tally
+
+NAME = "measure config"
+WEIGHTS = ("int", "float")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureConfig:
+    """What is measured of a split, and by whom."""
+
+    weight: str = ""
+    """Column of the rows' weights, from 0 upwards; empty: unweighted statistics only."""
+    slices: tuple[str, ...] = ()
+    """Columns by whose most frequent values statistics are made apart, beside the whole."""
+    sample_rate: float = 1.0
+    """Share of the rows that go into the statistics, above 0 to 1; chosen by their numbers."""
+    processes: int = 1
+    """How many processes of this machine share the work; 0: as many as pay off."""
+    beam_runner: str = ""
+    """Beam's runner that does the work instead, such as ``DataflowRunner``; empty: without Beam."""
+    beam_options: tuple[str, ...] = ()
+    """The runner's options as on a command line: ``--project=...``."""
+
+    def __post_init__(self) -> None:
+        check_whole(NAME, "processes", self.processes, 0)
+        if not 0 < self.sample_rate <= 1:
+            raise ConfigError(
+                f"{NAME}: sample_rate must be above 0 and at most 1",
+                cause=f"it is {self.sample_rate!r}",
+            )
+        if self.beam_options and not self.beam_runner:
+            raise ConfigError(
+                f"{NAME}: beam_options without a beam_runner",
+                hint="name the runner: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A split, measured."""
+
+    split: str
+    rows: int
+    """All its rows, of which ``tallies`` and ``sample`` speak."""
+    statistics: Any
+    """Its ``DatasetFeatureStatisticsList``: the whole, then slices named ``column=value``."""
+    covered: int
+    """The rows in the statistics: with a ``sample_rate`` below 1 fewer than ``rows``."""
+    tallies: Mapping[str, Tally]
+    """By column."""
+    summaries: Mapping[str, Summary] = field(default_factory=dict)
+    """By column; what the statistics say, in plain numbers."""
+    sample: pa.Table = field(default_factory=lambda: pa.table({}))
+    """A uniform sample of the rows in their order, in the data set's own types: all rows, if
+    there are no more than ``sampling.sample_rows``."""
+    notes: tuple[str, ...] = ()
+    """What was left out, in words: rows by the sample rate, values without a slice."""
+
+    def missing_share(self, column: str) -> float:
+        """Returns the share of rows in which a column has no usable value, 0 to 1."""
+        return self.tallies[column].missing / self.rows if self.rows else 0.0
+
+
+DEFAULT = MeasureConfig()
+
+
+def measure(
+    dataset: Dataset,
+    split: str,
+    shapes: Mapping[str, Shape],
+    categorical: Sequence[str],
+    config: MeasureConfig = DEFAULT,
+) -> Measured:
+    """Measures a split in bounded memory; the result does not depend on who does the work.
+
+    Args:
+        dataset: The data set.
+        split: Which part of it.
+        shapes: How each column goes into the statistics.
+        categorical: Columns of whole numbers that are names rather than amounts.
+        config: What is measured, and by whom.
+
+    Raises:
+        ArtifactError: if the statistics do not cover each row that the manifest counts.
+        ConfigError: if the config names a column that is not there or does not fit.
+        DataError: if a row has no weight that can be used.
+        StepError: if a process that shares the work fails or is killed.
+    """
+    rows = dataset.rows(split)
+    plan = plan_of(dataset, split, shapes, categorical, config)
+    if config.beam_runner:
+        from plimsoll.validate.statistics.beam import folded_by_beam
+
+        done = folded_by_beam(dataset, split, plan, config.beam_runner, config.beam_options)
+    else:
+        done = folded_dataset(dataset, split, plan, config.processes)
+    return _measured(split, plan, done, rows)
+
+
+def measure_batches(
+    batches: Iterable[pa.RecordBatch],
+    shapes: Mapping[str, Shape],
+    categorical: Sequence[str] = (),
+    *,
+    split: str = "",
+    rows: int | None = None,
+    weight: str = "",
+    sample_rate: float = 1.0,
+) -> Measured:
+    """Measures rows as they pass, in bounded memory.
+
+    Args:
+        batches: The rows in the types of data sets, cut anyhow; each batch has all columns, in
+            the order of ``shapes``.
+        shapes: How each column goes into the statistics.
+        categorical: Columns of whole numbers that are names rather than amounts.
+        split: What to call them.
+        rows: How many there must be; None: any number.
+        weight: As in ``MeasureConfig``.
+        sample_rate: As in ``MeasureConfig``.
+
+    Raises:
+        ArtifactError: if there is another number of rows, or the statistics miss some.
+        DataError: if a row has no weight that can be used.
+    """
+    plan = Plan(
+        shapes=dict(shapes),
+        categorical=tuple(categorical),
+        weight=weight,
+        sample_rate=sample_rate,
+    )
+    done = whole(plan, folded(plan, batches)).finish(plan)
+    return _measured(split, plan, done, done.rows if rows is None else rows)
+
+
+def plan_of(
+    dataset: Dataset,
+    split: str,
+    shapes: Mapping[str, Shape],
+    categorical: Sequence[str],
+    config: MeasureConfig,
+) -> Plan:
+    """Settles how a split is measured.
+
+    Raises:
+        ConfigError: if the config names a column that is not there or does not fit.
+    """
+    types = {column.name: column.type for column in dataset.columns}
+    if config.weight:
+        check_column(config.weight, types, WEIGHTS, "weight")
+    return Plan(
+        shapes={name: shapes[name] for name in types},
+        categorical=tuple(categorical),
+        weight=config.weight,
+        slices=slices_of(dataset, config.slices),
+        sample_rate=config.sample_rate,
+        highest_hash=highest_hash(dataset.rows(split), sample_rows(len(types))),
+    )
+
+
+def _measured(split: str, plan: Plan, done: Folded, rows: int) -> Measured:
+    statistics = done.statistics
+    covered = int(statistics.datasets[0].num_examples) if statistics.datasets else 0
+    chosen = rows_chosen(rows, plan.sample_rate)
+    check_rows(split, manifest=rows, read=done.rows, covered=covered, chosen=chosen)
+    notes = [slices.note() for slices in plan.slices if slices.note()]
+    if chosen < rows:
+        notes.append(f"statistics of {split} from {chosen:,} of {rows:,} rows, chosen by number")
+    return Measured(
+        split=split,
+        rows=rows,
+        statistics=statistics,
+        covered=covered,
+        tallies=done.tallies,
+        summaries=summaries_of(statistics),
+        sample=done.sample,
+        notes=tuple(notes),
+    )
+
+
+def check_rows(
+    split: str, *, manifest: int, read: int, covered: int, chosen: int | None = None
+) -> None:
+    """Checks that no row was lost on the way into the statistics.
+
+    Args:
+        split: Which part of the data set.
+        manifest: Its rows.
+        read: The rows that were read.
+        covered: The rows that the statistics count.
+        chosen: The rows that the sample rate chooses; None: all.
+
+    Raises:
+        ArtifactError: if the counts differ.
+    """
+    chosen = manifest if chosen is None else chosen
+    if manifest == read and chosen == covered:
+        return
+    sampled = f", of which the sample rate chooses {chosen:,}" if chosen != manifest else ""
+    raise ArtifactError(
+        f"the statistics of {split} do not cover its rows",
+        cause=f"the manifest counts {manifest:,} rows{sampled}, {read:,} were read, "
+        f"the statistics count {covered:,}",
+        hint="make the data set again",
+    )
