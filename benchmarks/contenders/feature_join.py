@@ -26,7 +26,7 @@ from clock import resident_mb
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.types import Float64, Int64, String
 
-from plimsoll.feature_store.offline.store import store as _loaded  # noqa: F401
+from plimsoll.feature_store.offline import store as _loaded  # noqa: F401
 
 SECONDS_AT_MOST = 100
 STREAM_MEMORY = "500MB"

@@ -139,7 +139,7 @@ def test_a_fault_of_the_server_gives_nothing_away(packages, tmp_path):
     script = tmp_path / "broken.py"
     script.write_text(
         "import sys\n"
-        "from plimsoll.serving import predictor\n"
+        "from plimsoll.serving.model import predictor\n"
         "from plimsoll.serving.__main__ import main\n"
         "def fail(self, rows):\n"
         "    if len(rows) == 1:\n"
