@@ -10,8 +10,8 @@ from plimsoll.ingest.readers.formats import open_files
 from plimsoll.ingest.readers.reading import read_files
 from plimsoll.ingest.sources.sources import find
 from plimsoll.validate.config import Comparison
-from plimsoll.validate.drift.distributions import distributions_of
 from plimsoll.validate.drift import drift
+from plimsoll.validate.drift.distributions import distributions_of
 from plimsoll.validate.statistics import tfdv as validator
 from plimsoll.validate.statistics.arrays import shape_of
 from plimsoll.validate.statistics.measure import Measured, measure_batches
