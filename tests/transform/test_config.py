@@ -2,7 +2,7 @@ import pytest
 
 from plimsoll.errors import ConfigError
 from plimsoll.transform.config import TransformConfig, parse
-from plimsoll.transform.kinds.treatments import KINDS, KINDS_OF_TYPE, SETTINGS, Crossing, Treatment
+from plimsoll.transform.treatments import KINDS, KINDS_OF_TYPE, SETTINGS, Crossing, Treatment
 
 
 def test_nothing_said_is_the_default():

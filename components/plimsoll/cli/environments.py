@@ -38,7 +38,7 @@ def _env_build(options: argparse.Namespace) -> int:
 
 
 def _building(role: str) -> Any:
-    from plimsoll.local.summary import building
+    from plimsoll.local.engine.progress import building
 
     return building(role)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from plimsoll.local.engine.environments import Announce
 from plimsoll.local.record import FAILED, INTERRUPTED, STOPPED, SUCCEEDED, Failure, Run, Step
 from plimsoll.printable import printable
 
@@ -108,20 +105,6 @@ def print_differences(found: Sequence[Mapping[str, Any]], first: str, second: st
     for item in found:
         table.add_row(item["field"], _value(item["first"]), _value(item["second"]))
     console.print(table)
-
-
-@contextmanager
-def building(role: str) -> Iterator[Announce]:
-    """Shows that an environment is being built; yields where its progress is said."""
-    console = Console(stderr=True, highlight=False)
-    with console.status(f"{role} environment") as status:
-
-        def announce(line: str) -> None:
-            status.update(line)
-            if not console.is_terminal:
-                print(line, file=sys.stderr, flush=True)
-
-        yield announce
 
 
 def _metrics_table(record: Run) -> Table:

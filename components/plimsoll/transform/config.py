@@ -9,7 +9,7 @@ from typing import Any
 
 from plimsoll.configs import check_whole, from_json
 from plimsoll.errors import ConfigError, nearest
-from plimsoll.transform.kinds.treatments import (
+from plimsoll.transform.treatments import (
     MOST_QUANTILES,
     Crossing,
     Treatment,

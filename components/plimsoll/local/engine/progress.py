@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import IO
 
@@ -15,6 +16,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from plimsoll.local.engine.environments import Announce
 from plimsoll.local.record import FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED, Step
 from plimsoll.local.watch.watching import LiveLines
 from plimsoll.printable import printable
@@ -26,6 +28,20 @@ _MARKS = {
     SKIPPED: ("-", "dim"),
 }
 _ASCII = {"·": ".", "✓": "+", "✗": "x", "-": "-"}
+
+
+@contextmanager
+def building(role: str) -> Iterator[Announce]:
+    """Shows that an environment is being built; yields where its progress is said."""
+    console = Console(stderr=True, highlight=False)
+    with console.status(f"{role} environment") as status:
+
+        def announce(line: str) -> None:
+            status.update(line)
+            if not console.is_terminal:
+                print(line, file=sys.stderr, flush=True)
+
+        yield announce
 
 
 class Progress:

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from plimsoll.errors import PlimsollError, StepError
 from plimsoll.local.engine import code, environments, failure, process
-from plimsoll.local.summary import building
+from plimsoll.local.engine.progress import building
 from plimsoll.storage.files import read_json, write_json
 
 DATA = "data"

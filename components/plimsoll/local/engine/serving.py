@@ -10,8 +10,8 @@ from pathlib import Path
 
 from plimsoll.errors import UsageError
 from plimsoll.local.engine import environments, process
+from plimsoll.local.engine.progress import building
 from plimsoll.local.engine.role_command import import_root
-from plimsoll.local.summary import building
 
 FEATURES_VARIABLE = "PLIMSOLL_FEATURES"
 REPOSITORY = Path("feature_repo")

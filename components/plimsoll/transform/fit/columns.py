@@ -31,7 +31,7 @@ from plimsoll.transform.kinds.target_tally import TargetSeen
 from plimsoll.transform.kinds.targets import fit_target
 from plimsoll.transform.kinds.time_tally import TimeSeen
 from plimsoll.transform.kinds.times import fit_times
-from plimsoll.transform.kinds.treatments import Treatment
+from plimsoll.transform.treatments import Treatment
 
 MISSING_SUFFIX = ".missing"
 CATEGORY_SUFFIX = ".category"

@@ -19,7 +19,7 @@ from plimsoll.transform.fit.columns import Fitted, Task, fit_column
 from plimsoll.transform.fit.measure import ColumnPlan, Plan, measured
 from plimsoll.transform.fit.requests import Asked, asked_of
 from plimsoll.transform.kinds.labels import fit_label
-from plimsoll.transform.kinds.treatments import Crossing
+from plimsoll.transform.treatments import Crossing
 
 AnyPart = TypeVar("AnyPart", Part, Cross)
 

@@ -10,7 +10,7 @@ from plimsoll.errors import ConfigError, nearest
 from plimsoll.formats.dataset import Column, Dataset
 from plimsoll.problem import Problem
 from plimsoll.transform.config import NAME, TransformConfig, treatments
-from plimsoll.transform.kinds.treatments import AS_FOUND, CROSSED_TYPES, KINDS_OF_TYPE, Treatment
+from plimsoll.transform.treatments import AS_FOUND, CROSSED_TYPES, KINDS_OF_TYPE, Treatment
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from plimsoll.models.transform import Bins, Number
 from plimsoll.transform.apply.numbers import signed_log
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.kinds.number_tally import LARGEST, Numbers, NumberSeen
-from plimsoll.transform.kinds.treatments import AS_FOUND, Treatment
+from plimsoll.transform.treatments import AS_FOUND, Treatment
 
 FEW_VALUES = 10
 """A number of no more distinct values is standardised: a table would gain nothing."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from plimsoll.models.predictions import class_text
 from plimsoll.models.transform import Label, TargetMean
 from plimsoll.transform.kinds.target_tally import ROWS, SUM, TargetSeen
-from plimsoll.transform.kinds.treatments import Treatment
+from plimsoll.transform.treatments import Treatment
 
 NO_SPREAD = 1e-9
 """Encodings that lie closer together, as a share of the label's size, differ by rounding alone."""

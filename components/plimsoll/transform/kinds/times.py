@@ -6,7 +6,7 @@ from plimsoll.models.transform import Calendar, Cycle, Part
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.kinds.numbers import fit_number
 from plimsoll.transform.kinds.time_tally import DAY, TimeSeen
-from plimsoll.transform.kinds.treatments import AS_FOUND, Treatment
+from plimsoll.transform.treatments import AS_FOUND, Treatment
 
 ROUNDS = {"time_of_day": DAY, "day_of_week": 7 * DAY, "day_of_year": 365 * DAY}
 """Part -> microseconds after which it comes round again."""

@@ -1,0 +1,143 @@
+"""The rooms of the house: no imports in a circle, no folder that holds more than one takes in.
+
+import-linter keeps who may stand on whom. It leaves out modules of one room, and takes a lazy
+import or one for types alone for what it is; here each of them counts.
+"""
+
+import ast
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "components" / "plimsoll"
+MOST_MODULES = 15
+
+Graph = dict[str, dict[str, str]]
+"""A module, or a room -> what it imports -> where: a file and a line."""
+
+
+def _name(path: Path, root: Path) -> str:
+    """Returns the dotted name of a module, without its package's; a package is its folder."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imported(node: ast.AST, package: str) -> list[str]:
+    """Returns the dotted names that a statement imports from a package, without the package's."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and not node.level:
+        names = [f"{node.module}.{alias.name}" for alias in node.names]
+    else:
+        return []
+    return [name.removeprefix(f"{package}.") for name in names if name.startswith(f"{package}.")]
+
+
+def import_graph(root: Path) -> Graph:
+    """Reads every import in a package's modules: at the top, in bodies, and for types alone."""
+    paths = {_name(path, root): path for path in sorted(root.rglob("*.py"))}
+    graph: Graph = {name: {} for name in paths}
+    for name, path in paths.items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for target in _imported(node, root.name):
+                # What a module holds is imported from the module.
+                module = target if target in paths else target.rpartition(".")[0]
+                if module != name and module in paths:
+                    where = f"{path.relative_to(root.parent)}:{node.lineno}"
+                    graph[name].setdefault(module, where)
+    return graph
+
+
+def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """Returns a shortest circle in a graph, its first name again at the end; or an empty list."""
+    shortest: list[str] = []
+    for start in graph:
+        paths, known = [[start]], {start}
+        for path in paths:
+            for name in graph[path[-1]]:
+                if name == start and not (shortest and len(shortest) <= len(path) + 1):
+                    shortest = [*path, start]
+                if name not in known:
+                    known.add(name)
+                    paths.append([*path, name])
+    return shortest
+
+
+def rooms(graph: Graph, package: str) -> Graph:
+    """Joins a graph's modules into the rooms and the single modules right below a package."""
+    prefix = f"{package}." if package else ""
+
+    def room(module: str) -> str:
+        return module.removeprefix(prefix).partition(".")[0]
+
+    inside = [name for name in graph if name.startswith(prefix) and name]
+    joined: Graph = {room(name): {} for name in inside}
+    for name in inside:
+        for target, where in graph[name].items():
+            if target.startswith(prefix) and target and room(target) != room(name):
+                joined[room(name)].setdefault(room(target), where)
+    return joined
+
+
+def describe(names: list[str], graph: Graph) -> str:
+    """Says a circle, an import a line."""
+    steps = itertools.pairwise(names)
+    return "\n".join(f"  {one} imports {other} ({graph[one][other]})" for one, other in steps)
+
+
+def crowded(root: Path) -> dict[str, int]:
+    """Returns the folders with more modules than a room takes, and how many they hold."""
+    modules = [path for path in root.rglob("*.py") if path.name != "__init__.py"]
+    counts = Counter(path.parent.relative_to(root.parent).as_posix() for path in modules)
+    return {folder: count for folder, count in sorted(counts.items()) if count > MOST_MODULES}
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return import_graph(PACKAGE)
+
+
+def test_no_modules_import_each_other_in_a_circle(graph):
+    names = circle(graph)
+    assert not names, "modules import each other in a circle:\n" + describe(names, graph)
+
+
+def test_no_rooms_import_each_other_in_a_circle(graph):
+    packages = {name.rpartition(".")[0] for name in graph}
+    for package in sorted(packages):
+        joined = rooms(graph, package)
+        names = circle(joined)
+        assert not names, f"rooms of plimsoll.{package} form a circle:\n" + describe(names, joined)
+
+
+@pytest.mark.parametrize("folder", [PACKAGE, ROOT / "tests"], ids=lambda folder: folder.name)
+def test_no_folder_is_crowded(folder):
+    folders = crowded(folder)
+    assert not folders, f"more than {MOST_MODULES} modules in a folder: make rooms of {folders}"
+
+
+def test_the_checks_see_lazy_imports_and_those_for_types(tmp_path):
+    package = tmp_path / "house"
+    files = {
+        "__init__.py": "",
+        "core.py": "from house.loop import train",
+        "loop/__init__.py": "",
+        "loop/train.py": "def train():\n    from house.data.reader import read",
+        "data/__init__.py": "",
+        "data/reader.py": "if TYPE_CHECKING:\n    import house.loop.state",
+        "loop/state.py": "import os",
+    }
+    for name, text in files.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text, "utf-8")
+    graph = import_graph(package)
+    assert circle(graph) == []
+    joined = rooms(graph, "")
+    assert describe(circle(joined), joined) == (
+        "  data imports loop (house/data/reader.py:2)\n  loop imports data (house/loop/train.py:2)"
+    )
+    assert crowded(package) == {}
