@@ -28,7 +28,7 @@ from plimsoll.validate.drift.reference import Reference, open_reference
 from plimsoll.validate.report import report_html
 from plimsoll.validate.schema import inference as schemas
 from plimsoll.validate.statistics import tfdv as validator
-from plimsoll.validate.statistics.arrays import Shape, shape_of
+from plimsoll.validate.statistics.arrays import Encoding, encoding_of
 from plimsoll.validate.statistics.measure import MeasureConfig, Measured, measure
 
 FORMAT = "plimsoll.anomalies/2"
@@ -145,13 +145,14 @@ def _checked(
     dataset: Dataset, given: Any | None, asked: Asked, scratch: Path
 ) -> tuple[Context, list[Check], list[dict[str, Any]]]:
     features = {feature.name: feature for feature in given.feature} if given is not None else {}
-    shapes = {
-        column.name: shape_of(column.type, features.get(column.name)) for column in dataset.columns
+    encodings = {
+        column.name: encoding_of(column.type, features.get(column.name))
+        for column in dataset.columns
     }
-    categorical = _categorical(dataset, features, shapes)
+    categorical = _categorical(dataset, features, encodings)
     check_asked(given, asked.config, _kinds(dataset, categorical))
     references, witnesses = _references(asked, categorical, scratch)
-    context = _measured(dataset, given, asked.config, shapes, categorical)
+    context = _measured(dataset, given, asked.config, encodings, categorical)
     checks = [check for split in SPLITS for check in check_split(context, split)]
     checks += whole_checks(context, references.get(BASELINE))
     checks += _absent(context, asked, references)
@@ -167,7 +168,7 @@ def _checked(
         told = {(check.column, check.kind) for check in found if check.against == SERVING}
         checks += [
             check
-            for check in serving_checks(context, references[SERVING], shapes, categorical)
+            for check in serving_checks(context, references[SERVING], encodings, categorical)
             if (check.column, check.kind) not in told
         ]
     return context, checks, witnesses
@@ -218,7 +219,7 @@ def _measured(
     dataset: Dataset,
     given: Any | None,
     config: ValidateConfig,
-    shapes: dict[str, Shape],
+    encodings: dict[str, Encoding],
     categorical: list[str],
 ) -> Context:
     how = MeasureConfig(
@@ -229,14 +230,14 @@ def _measured(
         beam_runner=config.beam_runner,
         beam_options=config.beam_options,
     )
-    measured = {split: measure(dataset, split, shapes, categorical, how) for split in SPLITS}
-    schema = given if given is not None else _inferred(dataset, measured["train"], shapes)
+    measured = {split: measure(dataset, split, encodings, categorical, how) for split in SPLITS}
+    schema = given if given is not None else _inferred(dataset, measured["train"], encodings)
     return Context(
         dataset=dataset,
         schema=schema,
         is_given=given is not None,
         environment=schemas.environment_of(schema),
-        shapes=shapes,
+        encodings=encodings,
         measured=measured,
         config=config,
         distributions={
@@ -251,11 +252,13 @@ def _measured(
     )
 
 
-def _categorical(dataset: Dataset, features: dict[str, Any], shapes: dict[str, Shape]) -> list[str]:
+def _categorical(
+    dataset: Dataset, features: dict[str, Any], encodings: dict[str, Encoding]
+) -> list[str]:
     return [
         column.name
         for column in dataset.columns
-        if shapes[column.name].tfdv == "INT"
+        if encodings[column.name].tfdv == "INT"
         and (
             schemas.is_class_label(dataset, column.name)
             or (column.name in features and features[column.name].int_domain.is_categorical)
@@ -263,12 +266,12 @@ def _categorical(dataset: Dataset, features: dict[str, Any], shapes: dict[str, S
     ]
 
 
-def _inferred(dataset: Dataset, train: Measured, shapes: dict[str, Shape]) -> Any:
+def _inferred(dataset: Dataset, train: Measured, encodings: dict[str, Encoding]) -> Any:
     from tensorflow_metadata.proto.v0 import schema_pb2
 
     # Of no rows TFDV infers nothing; the columns are known all the same.
     raw = validator.infer_schema(train.statistics) if train.rows else schema_pb2.Schema()
-    return schemas.inferred(raw, dataset, train, shapes)
+    return schemas.inferred(raw, dataset, train, encodings)
 
 
 def _write(

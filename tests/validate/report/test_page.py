@@ -16,7 +16,7 @@ from plimsoll.validate.report import report_html
 from plimsoll.validate.report.columns import OPEN
 from plimsoll.validate.report.drift import MOST_OVERLAID, used
 from plimsoll.validate.report.drift import OPEN as MOST_RANKED
-from plimsoll.validate.statistics.arrays import shape_of
+from plimsoll.validate.statistics.arrays import encoding_of
 from plimsoll.validate.statistics.measure import measure
 from validate.made import label, made, ran
 
@@ -55,14 +55,14 @@ class Tags(HTMLParser):
 
 def context_of(dataset):
     """Returns what the gate measures of a data set, compared with nothing."""
-    shapes = {column.name: shape_of(column.type) for column in dataset.columns}
-    measured = {split: measure(dataset, split, shapes, ["y"]) for split in SPLITS}
+    encodings = {column.name: encoding_of(column.type) for column in dataset.columns}
+    measured = {split: measure(dataset, split, encodings, ["y"]) for split in SPLITS}
     return Context(
         dataset=dataset,
         schema=None,
         is_given=False,
         environment="",
-        shapes=shapes,
+        encodings=encodings,
         measured=measured,
         distributions={split: distributions_of(measured[split], ["y"]) for split in SPLITS},
     )

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from plimsoll.formats.dataset import Dataset
 from plimsoll.validate.statistics import tfdv as validator
-from plimsoll.validate.statistics.arrays import shape_of
+from plimsoll.validate.statistics.arrays import encoding_of
 from plimsoll.validate.statistics.measure import MeasureConfig, measure
 from validate.made import Ran, hourly, label, made, ran
 
@@ -80,9 +80,9 @@ def written(folder: Path) -> dict[str, str]:
     from google.protobuf import text_format
 
     parts = weighted(folder / "weighted")
-    shapes = {column.name: shape_of(column.type) for column in parts.columns}
+    encodings = {column.name: encoding_of(column.type) for column in parts.columns}
     measured = measure(
-        parts, "train", shapes, ["y"], MeasureConfig(weight="weight", slices=("kind",))
+        parts, "train", encodings, ["y"], MeasureConfig(weight="weight", slices=("kind",))
     )
     plain = ran(first(folder / "first"), folder / "plain", mode="warn")
     wrong = ran(later(folder / "later"), folder / "wrong", schema=GIVEN, mode="warn")

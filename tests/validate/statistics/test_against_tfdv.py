@@ -6,7 +6,7 @@ import pytest
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from plimsoll.validate.statistics import tfdv as validator
-from plimsoll.validate.statistics.arrays import shape_of
+from plimsoll.validate.statistics.arrays import encoding_of
 from plimsoll.validate.statistics.measure import measure_batches
 
 ROWS = 3000
@@ -32,11 +32,11 @@ def table():
 
 
 def ours(rows, weight=""):
-    shapes = {
-        name: shape_of({"double": "float", "int64": "int"}.get(str(kind), "string"))
+    encodings = {
+        name: encoding_of({"double": "float", "int64": "int"}.get(str(kind), "string"))
         for name, kind in zip(rows.column_names, rows.schema.types, strict=True)
     }
-    found = measure_batches(rows.to_batches(), shapes, ["y"], weight=weight)
+    found = measure_batches(rows.to_batches(), encodings, ["y"], weight=weight)
     return found.statistics.datasets[0]
 
 
@@ -73,7 +73,9 @@ def test_values_past_those_that_tfdv_counts_are_counted():
     random = np.random.default_rng(3)
     values = pa.array([f"m{value}" for value in random.integers(0, 2000, ROWS)])
     counted = {item["values"]: item["counts"] for item in values.value_counts().to_pylist()}
-    found = measure_batches(pa.table({"many": values}).to_batches(), {"many": shape_of("string")})
+    found = measure_batches(
+        pa.table({"many": values}).to_batches(), {"many": encoding_of("string")}
+    )
     summary = found.summaries["many"]
     assert summary.distinct == len(counted)
     assert all(counted[value] == rows for value, rows in summary.counts)
@@ -86,7 +88,9 @@ def test_of_more_values_than_are_counted_the_frequent_ones_are_right():
     values = pa.array([f"m{value}" for value in np.minimum(random.zipf(1.2, 400_000), 10**7)])
     counted = {item["values"]: item["counts"] for item in values.value_counts().to_pylist()}
     assert len(counted) > 2 * validator.EXACT_VALUES
-    found = measure_batches(pa.table({"many": values}).to_batches(), {"many": shape_of("string")})
+    found = measure_batches(
+        pa.table({"many": values}).to_batches(), {"many": encoding_of("string")}
+    )
     summary = found.summaries["many"]
     assert summary.distinct == pytest.approx(len(counted), rel=0.03)
     for value, rows in summary.counts[:500]:

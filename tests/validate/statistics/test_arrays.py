@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from plimsoll.validate.statistics.arrays import lists_of, shape_of, without_non_finite
+from plimsoll.validate.statistics.arrays import encoding_of, lists_of, without_non_finite
 
 
 def feature(text):
@@ -51,26 +51,26 @@ MOMENTS = pa.array([1_357_016_400_000_000, -500_000, None]).cast(pa.timestamp("u
     ],
 )
 def test_a_timestamp_is_counted_in_the_unit_of_the_schema(unit, expected):
-    shape = shape_of(
+    encoding = encoding_of(
         "timestamp", feature(f'name: "t" type: INT time_domain {{ integer_format: {unit} }}')
     )
-    assert shape.tfdv == "INT"
-    assert shape.convert(MOMENTS).to_pylist() == expected
-    told = str(shape.moment(expected[0]))
+    assert encoding.tfdv == "INT"
+    assert encoding.convert(MOMENTS).to_pylist() == expected
+    told = str(encoding.timestamp(expected[0]))
     assert told == ("2013-01-01 00:00:00" if unit == "UNIX_DAYS" else "2013-01-01 05:00:00")
 
 
 def test_a_timestamp_is_text_if_the_schema_says_bytes():
-    plain = shape_of("timestamp", feature('name: "t" type: BYTES'))
+    plain = encoding_of("timestamp", feature('name: "t" type: BYTES'))
     assert plain.convert(MOMENTS).to_pylist()[0] == "2013-01-01T05:00:00"
-    day = shape_of(
+    day = encoding_of(
         "timestamp", feature('name: "t" type: BYTES time_domain { string_format: "%Y-%m-%d" }')
     )
     assert day.convert(MOMENTS).to_pylist() == ["2013-01-01", "1969-12-31", None]
 
 
 def test_a_timestamp_without_a_schema_is_microseconds():
-    assert shape_of("timestamp").convert(MOMENTS).to_pylist()[1] == -500000
+    assert encoding_of("timestamp").convert(MOMENTS).to_pylist()[1] == -500000
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,12 @@ def test_a_timestamp_without_a_schema_is_microseconds():
     ],
 )
 def test_a_boolean_becomes_what_the_schema_names(text, kind, expected):
-    shape = shape_of("bool", feature(text) if text else None)
-    assert shape.tfdv == kind
-    assert shape.convert(pa.array([True, False, None])).to_pylist() == expected
+    encoding = encoding_of("bool", feature(text) if text else None)
+    assert encoding.tfdv == kind
+    assert encoding.convert(pa.array([True, False, None])).to_pylist() == expected
 
 
 def test_whole_numbers_are_floats_where_the_schema_says_so():
-    shape = shape_of("int", feature('name: "n" type: FLOAT'))
-    assert shape.tfdv == "FLOAT"
-    assert shape.convert(pa.array([1, None])).type == pa.float64()
+    encoding = encoding_of("int", feature('name: "n" type: FLOAT'))
+    assert encoding.tfdv == "FLOAT"
+    assert encoding.convert(pa.array([1, None])).type == pa.float64()

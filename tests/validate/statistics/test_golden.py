@@ -10,7 +10,7 @@ import pyarrow as pa
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from plimsoll.validate.statistics.arrays import shape_of
+from plimsoll.validate.statistics.arrays import encoding_of
 from plimsoll.validate.statistics.measure import measure
 from validate.made import hourly, label, made
 
@@ -36,8 +36,8 @@ def statistics(folder):
         "y": label(ROWS),
     }
     dataset = made(folder / "data", columns)
-    shapes = {column.name: shape_of(column.type) for column in dataset.columns}
-    return measure(dataset, "train", shapes, ["y"]).statistics.datasets[0].features
+    encodings = {column.name: encoding_of(column.type) for column in dataset.columns}
+    return measure(dataset, "train", encodings, ["y"]).statistics.datasets[0].features
 
 
 def test_statistics_are_as_written(tmp_path):

@@ -19,7 +19,7 @@ from plimsoll.errors import ConfigError, DataError, StepError
 from plimsoll.formats.dataset import open_dataset
 from plimsoll.validate.statistics import accumulator as folding
 from plimsoll.validate.statistics import parallel
-from plimsoll.validate.statistics.arrays import shape_of
+from plimsoll.validate.statistics.arrays import encoding_of
 from plimsoll.validate.statistics.measure import MeasureConfig, measure, measure_batches
 from validate.made import hourly, label, made
 
@@ -53,7 +53,7 @@ def dataset(tmp_path_factory):
 
 
 def shapes_of(dataset):
-    return {column.name: shape_of(column.type) for column in dataset.columns}
+    return {column.name: encoding_of(column.type) for column in dataset.columns}
 
 
 def measured(dataset, **config):

@@ -11,7 +11,7 @@ from plimsoll.errors import ArtifactError, ConfigError, DataError
 from plimsoll.problem import SPLITS
 from plimsoll.validate.statistics import slicing
 from plimsoll.validate.statistics import tfdv as validator
-from plimsoll.validate.statistics.arrays import shape_of
+from plimsoll.validate.statistics.arrays import encoding_of
 from plimsoll.validate.statistics.measure import MeasureConfig, check_rows, measure
 from plimsoll.validate.statistics.sampling import rows_chosen
 from plimsoll.validate.statistics.summary import summaries_of
@@ -38,8 +38,8 @@ def dataset(tmp_path_factory):
 
 
 def measured(dataset, **config):
-    shapes = {column.name: shape_of(column.type) for column in dataset.columns}
-    return measure(dataset, "train", shapes, ["y"], MeasureConfig(**config))
+    encodings = {column.name: encoding_of(column.type) for column in dataset.columns}
+    return measure(dataset, "train", encodings, ["y"], MeasureConfig(**config))
 
 
 def of(statistics, column):
@@ -97,9 +97,9 @@ def test_values_without_a_slice_are_told(dataset):
 
 
 def test_splits_have_the_same_slices(dataset):
-    shapes = {column.name: shape_of(column.type) for column in dataset.columns}
+    encodings = {column.name: encoding_of(column.type) for column in dataset.columns}
     config = MeasureConfig(slices=("city",))
-    found = [measure(dataset, split, shapes, ["y"], config) for split in SPLITS]
+    found = [measure(dataset, split, encodings, ["y"], config) for split in SPLITS]
     names = [{item.name for item in each.statistics.datasets} for each in found]
     assert names[0] == names[1] == names[2]
 

@@ -11,7 +11,7 @@ from plimsoll.formats.distributions import Distribution
 from plimsoll.quantities import rows_text, shown
 from plimsoll.validate.config import ValidateConfig
 from plimsoll.validate.drift.drift import Measurement
-from plimsoll.validate.statistics.arrays import Shape
+from plimsoll.validate.statistics.arrays import Encoding
 
 if TYPE_CHECKING:
     from plimsoll.validate.statistics.measure import Measured
@@ -94,7 +94,7 @@ class Context:
     is_given: bool
     """If the schema was given, and so is enforced as written."""
     environment: str
-    shapes: Mapping[str, Shape]
+    encodings: Mapping[str, Encoding]
     measured: Mapping[str, Measured]
     """By split."""
     config: ValidateConfig = field(default_factory=ValidateConfig)

@@ -92,7 +92,7 @@ def _unexpected(context: Context, split: str, name: str) -> Check:
 
 
 def _type(context: Context, split: str, name: str, rule: Any | None) -> Check:
-    asked, seen = feature_type(rule), context.shapes[name].tfdv
+    asked, seen = feature_type(rule), context.encodings[name].tfdv
     fits = not asked or asked == seen
     return Check(
         split=split,

@@ -29,7 +29,7 @@ from plimsoll.validate.drift.drift import (
 from plimsoll.validate.drift.reference import Reference
 from plimsoll.validate.schema.inference import is_known_environment, role_of
 from plimsoll.validate.statistics import tfdv as validator
-from plimsoll.validate.statistics.arrays import Shape, shape_of
+from plimsoll.validate.statistics.arrays import Encoding, encoding_of
 from plimsoll.validate.statistics.measure import measure
 
 COMPARATORS: Mapping[str, str] = {BASELINE: "drift_comparator", SERVING: "skew_comparator"}
@@ -106,14 +106,17 @@ def check_asked(schema: Any | None, config: ValidateConfig, kinds: Mapping[str, 
 
 
 def serving_checks(
-    context: Context, serving: Reference, shapes: Mapping[str, Shape], categorical: Sequence[str]
+    context: Context,
+    serving: Reference,
+    encodings: Mapping[str, Encoding],
+    categorical: Sequence[str],
 ) -> list[Check]:
     """Returns what the schema's environment SERVING holds against what the model is asked.
 
     Args:
         context: What was measured.
         serving: What the model is asked.
-        shapes: How each column of the data set goes into its statistics.
+        encodings: How each column of the data set goes into its statistics.
         categorical: Columns of whole numbers that are names rather than amounts.
 
     Raises:
@@ -132,9 +135,9 @@ def serving_checks(
         held = serving.dataset.columns
         # A column of another type keeps its own shape, so that TFDV can tell.
         own = {
-            item.name: shapes[item.name]
+            item.name: encodings[item.name]
             if context.types.get(item.name) == item.type
-            else shape_of(item.type, features.get(item.name))
+            else encoding_of(item.type, features.get(item.name))
             for item in held
         }
         names = [name for name in categorical if own.get(name) and own[name].tfdv == "INT"]

@@ -144,9 +144,9 @@ def _values(context: Context, name: str) -> Html:
         return escaped("no values")
     if summary.is_text:
         return _of_text(summary)
-    shape = context.shapes[name]
-    if shape.microseconds:
-        ends = [shape.moment(value) for value in (summary.low, summary.median, summary.high)]
+    encoding = context.encodings[name]
+    if encoding.microseconds:
+        ends = [encoding.timestamp(value) for value in (summary.low, summary.median, summary.high)]
         low, middle, high = (f"{end:%Y-%m-%d %H:%M}" if end else "?" for end in ends)
         return joined([f"{low} to {high}", f"median {middle}"], "<br>")
     spread = f"{number_text(summary.low)} to {number_text(summary.high)}"

@@ -12,7 +12,7 @@ from plimsoll.formats.dataset import Dataset
 from plimsoll.formats.statistics import ENVIRONMENTS, SERVING, TRAINING
 from plimsoll.problem import Problem
 from plimsoll.validate.schema.rules import check_rules
-from plimsoll.validate.statistics.arrays import Shape, bool_words, feature_type
+from plimsoll.validate.statistics.arrays import Encoding, bool_words, feature_type
 from plimsoll.validate.statistics.measure import Measured
 from plimsoll.validate.statistics.summary import LARGE, Summary
 
@@ -77,14 +77,16 @@ def completed(schema: Any, problem: Problem) -> tuple[Any, list[str]]:
     return result, notes
 
 
-def inferred(schema: Any, dataset: Dataset, train: Measured, shapes: Mapping[str, Shape]) -> Any:
+def inferred(
+    schema: Any, dataset: Dataset, train: Measured, encodings: Mapping[str, Encoding]
+) -> Any:
     """Returns TFDV's inferred schema, made fit for other honest data than the train split.
 
     Args:
         schema: What TFDV inferred; not changed.
         dataset: The data set.
         train: The train split, measured.
-        shapes: How each column went into the statistics.
+        encodings: How each column went into the statistics.
     """
     known = {feature.name: feature for feature in schema.feature}
     domains = {domain.name: list(domain.value) for domain in schema.string_domain}
@@ -99,7 +101,7 @@ def inferred(schema: Any, dataset: Dataset, train: Measured, shapes: Mapping[str
         _clear_domain(feature)
         feature.type = (
             feature.DESCRIPTOR.fields_by_name["type"]
-            .enum_type.values_by_name[shapes[column.name].tfdv]
+            .enum_type.values_by_name[encodings[column.name].tfdv]
             .number
         )
         role = role_of(dataset.problem, column.name)

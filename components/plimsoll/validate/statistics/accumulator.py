@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from plimsoll.parallel.parts import Forest, in_steps
-from plimsoll.validate.statistics.arrays import Shape, lists_of
+from plimsoll.validate.statistics.arrays import Encoding, lists_of
 from plimsoll.validate.statistics.sampling import ALL, Sampler, chosen
 from plimsoll.validate.statistics.slicing import Slices, check_weights, sliced
 from plimsoll.validate.statistics.tally import Tally
@@ -31,7 +31,7 @@ PART_ROWS_WHEN_WIDE = 1 << 16
 class Plan:
     """How a split is measured; it travels to other processes."""
 
-    shapes: Mapping[str, Shape]
+    encodings: Mapping[str, Encoding]
     """How each column goes into the statistics; their order is that of the columns."""
     categorical: tuple[str, ...] = ()
     """Columns of whole numbers that are names rather than amounts."""
@@ -47,18 +47,18 @@ class Plan:
     @property
     def batch_rows(self) -> int:
         """Rows that are added at once: a power of two, fewer for wide data."""
-        fitting = 1 << max((BATCH_CELLS // max(len(self.shapes), 1)).bit_length() - 1, 0)
+        fitting = 1 << max((BATCH_CELLS // max(len(self.encodings), 1)).bit_length() - 1, 0)
         return min(BATCH_ROWS, self.part_rows, fitting)
 
     @property
     def part_rows(self) -> int:
         """Rows of a part, the last but one included: a power of two."""
-        return PART_ROWS if len(self.shapes) <= WIDE else PART_ROWS_WHEN_WIDE
+        return PART_ROWS if len(self.encodings) <= WIDE else PART_ROWS_WHEN_WIDE
 
     @cached_property
     def statistician(self) -> Statistician:
         """What makes the statistics; it stays in its process."""
-        return Statistician(len(self.shapes), self.categorical, self.weight)
+        return Statistician(len(self.encodings), self.categorical, self.weight)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "statistician"}
@@ -69,8 +69,8 @@ class Fold:
 
     def __init__(self, plan: Plan) -> None:
         self.rows = 0
-        self.tallies = {name: Tally() for name in plan.shapes}
-        self.sampler = Sampler(len(plan.shapes), highest=plan.highest_hash)
+        self.tallies = {name: Tally() for name in plan.encodings}
+        self.sampler = Sampler(len(plan.encodings), highest=plan.highest_hash)
         self.partial = plan.statistician.start()
         self.slices: dict[str, list[Any]] = {}
 
@@ -87,11 +87,11 @@ class Fold:
         if plan.weight:
             check_weights(batch.column(batch.schema.get_field_index(plan.weight)), plan.weight)
         batch = chosen(batch, first, plan.sample_rate)
-        self.partial = plan.statistician.add(self.partial, _listed(batch, plan.shapes))
+        self.partial = plan.statistician.add(self.partial, _listed(batch, plan.encodings))
         for slices in plan.slices:
             for name, rows in sliced(batch, slices):
                 held = self.slices.get(name) or plan.statistician.start()
-                self.slices[name] = plan.statistician.add(held, _listed(rows, plan.shapes))
+                self.slices[name] = plan.statistician.add(held, _listed(rows, plan.encodings))
 
     def close(self, plan: Plan) -> None:
         """Makes it smaller, once all its rows are added."""
@@ -177,10 +177,10 @@ def _merged(plan: Plan, first: Fold, second: Fold) -> Fold:
     return first
 
 
-def _listed(batch: pa.RecordBatch, shapes: Mapping[str, Shape]) -> pa.RecordBatch:
+def _listed(batch: pa.RecordBatch, encodings: Mapping[str, Encoding]) -> pa.RecordBatch:
     """Returns rows as TFDV wants them."""
     lists = [
-        lists_of(shapes[name].convert(array))
+        lists_of(encodings[name].convert(array))
         for name, array in zip(batch.schema.names, batch.columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(lists, names=batch.schema.names)

@@ -31,8 +31,8 @@ ISO = "%Y-%m-%dT%H:%M:%S"
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A column in the shape in which TFDV sees it.
+class Encoding:
+    """How a column is encoded for TFDV.
 
     ``tfdv`` is INT, FLOAT or BYTES; ``convert`` maps the column's Arrow array to such values;
     ``microseconds`` is the unit of a timestamp kept as INT, 0 for anything else.
@@ -42,8 +42,8 @@ class Shape:
     convert: Callable[[pa.Array], pa.Array]
     microseconds: float = 0
 
-    def moment(self, value: float) -> datetime.datetime | None:
-        """Returns the moment that a number stands for, or None if it is no timestamp."""
+    def timestamp(self, value: float) -> datetime.datetime | None:
+        """Returns the time that a number stands for, or None if it is no timestamp."""
         if not self.microseconds:
             return None
         try:
@@ -52,8 +52,8 @@ class Shape:
             return None
 
 
-def shape_of(column_type: str, feature: Any | None = None) -> Shape:
-    """Returns the shape of a column, chosen by its schema feature where that leaves a choice.
+def encoding_of(column_type: str, feature: Any | None = None) -> Encoding:
+    """Returns how a column is encoded, chosen by its schema feature where that leaves a choice.
 
     Args:
         column_type: int, float, bool, string or timestamp.
@@ -63,14 +63,14 @@ def shape_of(column_type: str, feature: Any | None = None) -> Shape:
     if column_type == "int":
         # Whole numbers are numbers: a day without a fraction in it is no change of type.
         as_float = asked == "FLOAT"
-        return Shape("FLOAT", _as_float) if as_float else Shape("INT", _same)
+        return Encoding("FLOAT", _as_float) if as_float else Encoding("INT", _same)
     if column_type == "float":
-        return Shape("FLOAT", without_non_finite)
+        return Encoding("FLOAT", without_non_finite)
     if column_type == "bool":
-        return _bool_shape(feature, asked)
+        return _bool_encoding(feature, asked)
     if column_type == "timestamp":
-        return _time_shape(feature, asked)
-    return Shape("BYTES", _same)
+        return _time_encoding(feature, asked)
+    return Encoding("BYTES", _same)
 
 
 def feature_type(feature: Any | None) -> str:
@@ -110,7 +110,7 @@ def without_non_finite(array: pa.Array) -> pa.Array:
     return pc.if_else(finite, array, pa.scalar(None, array.type))
 
 
-# Named functions, not lambdas: shapes travel to other processes.
+# Named functions, not lambdas: encodings travel to other processes.
 
 
 def _same(array: pa.Array) -> pa.Array:
@@ -141,11 +141,11 @@ def _in_units(array: pa.Array, microseconds: int) -> pa.Array:
     return _floor_divided(_as_int(array), microseconds)
 
 
-def _bool_shape(feature: Any | None, asked: str) -> Shape:
+def _bool_encoding(feature: Any | None, asked: str) -> Encoding:
     if asked == "INT":
-        return Shape("INT", _as_int)
+        return Encoding("INT", _as_int)
     true, false = bool_words(feature)
-    return Shape("BYTES", partial(_as_words, true=true, false=false))
+    return Encoding("BYTES", partial(_as_words, true=true, false=false))
 
 
 def bool_words(feature: Any | None) -> tuple[str, str]:
@@ -156,18 +156,18 @@ def bool_words(feature: Any | None) -> tuple[str, str]:
     return true or "true", false or "false"
 
 
-def _time_shape(feature: Any | None, asked: str) -> Shape:
+def _time_encoding(feature: Any | None, asked: str) -> Encoding:
     if asked == "BYTES":
         written = feature.time_domain.string_format if feature is not None else ""
-        return Shape("BYTES", partial(_as_written, form=written or ISO))
+        return Encoding("BYTES", partial(_as_written, form=written or ISO))
     unit = "UNIX_MICROSECONDS"
     if feature is not None and feature.WhichOneof("domain_info") == "time_domain":
         number = feature.time_domain.integer_format
         unit = feature.time_domain.IntegerTimeFormat.Name(number)
     if unit == "UNIX_NANOSECONDS":
-        return Shape("INT", _in_nanoseconds, MICROSECONDS[unit])
+        return Encoding("INT", _in_nanoseconds, MICROSECONDS[unit])
     microseconds = int(MICROSECONDS.get(unit, 1))
-    return Shape("INT", partial(_in_units, microseconds=microseconds), microseconds)
+    return Encoding("INT", partial(_in_units, microseconds=microseconds), microseconds)
 
 
 def _whole_seconds(array: pa.Array) -> pa.Array:

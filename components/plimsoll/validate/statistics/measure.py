@@ -12,7 +12,7 @@ from plimsoll.configs import check_whole
 from plimsoll.errors import ArtifactError, ConfigError
 from plimsoll.formats.dataset import Dataset
 from plimsoll.validate.statistics.accumulator import Folded, Plan, folded, whole
-from plimsoll.validate.statistics.arrays import Shape
+from plimsoll.validate.statistics.arrays import Encoding
 from plimsoll.validate.statistics.parallel import folded_dataset
 from plimsoll.validate.statistics.sampling import highest_hash, rows_chosen, sample_rows
 from plimsoll.validate.statistics.slicing import check_column, slices_of
@@ -86,7 +86,7 @@ DEFAULT = MeasureConfig()
 def measure(
     dataset: Dataset,
     split: str,
-    shapes: Mapping[str, Shape],
+    encodings: Mapping[str, Encoding],
     categorical: Sequence[str],
     config: MeasureConfig = DEFAULT,
 ) -> Measured:
@@ -95,7 +95,7 @@ def measure(
     Args:
         dataset: The data set.
         split: Which part of it.
-        shapes: How each column goes into the statistics.
+        encodings: How each column goes into the statistics.
         categorical: Columns of whole numbers that are names rather than amounts.
         config: What is measured, and by whom.
 
@@ -106,7 +106,7 @@ def measure(
         StepError: if a process that shares the work fails or is killed.
     """
     rows = dataset.rows(split)
-    plan = plan_of(dataset, split, shapes, categorical, config)
+    plan = plan_of(dataset, split, encodings, categorical, config)
     if config.beam_runner:
         from plimsoll.validate.statistics.beam import folded_by_beam
 
@@ -118,7 +118,7 @@ def measure(
 
 def measure_batches(
     batches: Iterable[pa.RecordBatch],
-    shapes: Mapping[str, Shape],
+    encodings: Mapping[str, Encoding],
     categorical: Sequence[str] = (),
     *,
     split: str = "",
@@ -130,8 +130,8 @@ def measure_batches(
 
     Args:
         batches: The rows in the types of data sets, cut anyhow; each batch has all columns, in
-            the order of ``shapes``.
-        shapes: How each column goes into the statistics.
+            the order of ``encodings``.
+        encodings: How each column goes into the statistics.
         categorical: Columns of whole numbers that are names rather than amounts.
         split: What to call them.
         rows: How many there must be; None: any number.
@@ -143,7 +143,7 @@ def measure_batches(
         DataError: if a row has no weight that can be used.
     """
     plan = Plan(
-        shapes=dict(shapes),
+        encodings=dict(encodings),
         categorical=tuple(categorical),
         weight=weight,
         sample_rate=sample_rate,
@@ -155,7 +155,7 @@ def measure_batches(
 def plan_of(
     dataset: Dataset,
     split: str,
-    shapes: Mapping[str, Shape],
+    encodings: Mapping[str, Encoding],
     categorical: Sequence[str],
     config: MeasureConfig,
 ) -> Plan:
@@ -168,7 +168,7 @@ def plan_of(
     if config.weight:
         check_column(config.weight, types, WEIGHTS, "weight")
     return Plan(
-        shapes={name: shapes[name] for name in types},
+        encodings={name: encodings[name] for name in types},
         categorical=tuple(categorical),
         weight=config.weight,
         slices=slices_of(dataset, config.slices),

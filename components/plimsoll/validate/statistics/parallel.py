@@ -35,7 +35,7 @@ def folded_dataset(dataset: Dataset, split: str, plan: Plan, processes: int = 1)
         StepError: if a process is killed, or raises anything else.
     """
     rows = dataset.rows(split)
-    asked = processes or processes_that_pay(rows * len(plan.shapes), CELLS_THAT_PAY)
+    asked = processes or processes_that_pay(rows * len(plan.encodings), CELLS_THAT_PAY)
     blocks = blocks_of(rows, plan, asked * BLOCKS_A_PROCESS)
     if min(asked, len(blocks)) < 2:
         forest = folded(plan, rows_between(dataset, split, 0, rows))
