@@ -8,7 +8,7 @@ import clock
 from plimsoll.formats.dataset import type_name
 from plimsoll.ingest.readers.formats import open_files
 from plimsoll.ingest.readers.reading import read_files
-from plimsoll.ingest.sources.sources import find
+from plimsoll.ingest.sources.sources import resolve
 from plimsoll.validate.config import Comparison
 from plimsoll.validate.drift import drift
 from plimsoll.validate.drift.distributions import distributions_of
@@ -36,7 +36,7 @@ def work(reference: Path, current: Path) -> object:
 def measured(path: Path, scratch: Path) -> Measured:
     """Returns what is measured of one file."""
     notes: list[str] = []
-    files = open_files(find(str(path), scratch, notes).sources, ())
+    files = open_files(resolve(str(path), scratch, notes).sources, ())
     folder = scratch / path.stem
     folder.mkdir()
     rows = read_files(files, skip=(), private=(), notes=notes, folder=folder).rows

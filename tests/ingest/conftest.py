@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from plimsoll.formats.dataset import open_dataset
-from plimsoll.ingest.core import Ingested, ingest
+from plimsoll.ingest.core import IngestResult, ingest
 
-Ingest = Callable[..., Ingested]
+Ingest = Callable[..., IngestResult]
 Write = Callable[..., Path]
 
 
@@ -29,7 +29,7 @@ def write(tmp_path: Path) -> Write:
 def run(tmp_path: Path) -> Ingest:
     """Returns a function that ingests, and checks that what was written opens as the same."""
 
-    def ingested(data: Path | str, problem: str = "", label: str = "") -> Ingested:
+    def ingested(data: Path | str, problem: str = "", label: str = "") -> IngestResult:
         if not problem and not label:
             label = "y"
         folder = tmp_path / "out"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from plimsoll.ingest.core import Ingested
+from plimsoll.ingest.core import IngestResult
 
 
 def table(header: str, rows: Sequence[str]) -> str:
@@ -18,7 +18,7 @@ def forty(header: str = "a,b,y", row: str = "{half},{letter},{bit}") -> str:
     )
 
 
-def everything(result: Ingested) -> dict[str, list]:
+def everything(result: IngestResult) -> dict[str, list]:
     """Returns all rows of all splits, by column."""
     found: dict[str, list] = {name: [] for name in result.dataset.column_names()}
     for split in result.dataset.splits:
@@ -27,6 +27,6 @@ def everything(result: Ingested) -> dict[str, list]:
     return found
 
 
-def told(result: Ingested, words: str) -> bool:
+def told(result: IngestResult, words: str) -> bool:
     """Says if a note holds the words."""
     return any(words in note for note in result.dataset.inferred)

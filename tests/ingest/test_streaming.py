@@ -41,7 +41,7 @@ def cut(text, size):
     """Returns what comes of a text's bytes in chunks of a size, as blocks."""
     data = text.encode()
     chunks = (data[start : start + size] for start in range(0, len(data), size))
-    return list(text_streams.blocks(chunks, ",", "f.csv"))
+    return list(text_streams.row_blocks(chunks, ",", "f.csv"))
 
 
 class TestBlocks:
@@ -237,7 +237,7 @@ class TestManyRows:
 
     @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=30))
     def test_places_stand_in_the_order_of_the_numbers(self, numbers):
-        found = moments.places(pa.array(numbers, pa.float64()))
+        found = moments.ordinals(pa.array(numbers, pa.float64()))
         order = np.argsort(found, kind="stable")
         assert (np.diff(np.asarray(numbers)[order]) >= 0).all()
         assert len(np.unique(found)) == len(set(numbers))
@@ -246,7 +246,7 @@ class TestManyRows:
     def test_different_values_are_counted_exactly_while_few(self, numbers):
         distinct = Distinct(64)
         for start in range(0, len(numbers), 9):
-            distinct.see(mixed(np.asarray(numbers[start : start + 9], dtype=np.uint64)))
+            distinct.add(mixed(np.asarray(numbers[start : start + 9], dtype=np.uint64)))
         assert distinct.count == len(set(numbers))
         assert distinct.share == (len(set(numbers)) / len(numbers) if numbers else 0)
 
@@ -255,17 +255,17 @@ class TestManyRows:
         distinct = Distinct(4096)
         numbers = np.repeat(np.arange(300_000, dtype=np.uint64), times)
         for part in np.array_split(np.random.default_rng(0).permutation(numbers), 20):
-            distinct.see(mixed(part))
+            distinct.add(mixed(part))
         assert distinct.count == pytest.approx(300_000, rel=0.08)
         assert distinct.share == pytest.approx(1 / times)
 
     def test_keys_in_several_splits_are_counted_on_a_sample(self):
         spread = KeySpread(100)
         keys = mixed(np.arange(1000, dtype=np.uint64))
-        spread.see(keys, np.zeros(1000, dtype=np.int8))
-        spread.see(keys[::2], np.full(500, 2, dtype=np.int8))
+        spread.add(keys, np.zeros(1000, dtype=np.int8))
+        spread.add(keys[::2], np.full(500, 2, dtype=np.int8))
         assert 30 <= spread.shared <= 70
-        assert spread.told.endswith("of 100 sampled")
+        assert spread.text.endswith("of 100 sampled")
 
 
 class TestDisk:
@@ -331,7 +331,7 @@ class TestDisk:
     @pytest.mark.parametrize("change", ["grow", "shrink", "replace"])
     def test_a_file_that_changes_while_it_is_read_is_refused(self, write, run, monkeypatch, change):
         path = write(forty())
-        real = store.Store.append
+        real = store.BatchStore.append
 
         def meanwhile(self, batch):
             content = forty()
@@ -343,7 +343,7 @@ class TestDisk:
             os.utime(path, ns=(time.time_ns(), time.time_ns()))
             real(self, batch)
 
-        monkeypatch.setattr(store.Store, "append", meanwhile)
+        monkeypatch.setattr(store.BatchStore, "append", meanwhile)
         with pytest.raises(DataError, match=r"data.csv changed while it was read"):
             run(path)
 

@@ -20,15 +20,20 @@ from plimsoll.ingest import config as configs
 from plimsoll.ingest.config import IngestConfig
 from plimsoll.ingest.facts import label as labels
 from plimsoll.ingest.facts.facts import Facts, gather
-from plimsoll.ingest.facts.roles import check_named, like_an_index, not_features, telling_columns
+from plimsoll.ingest.facts.roles import (
+    check_columns,
+    leaking_columns,
+    looks_like_index,
+    not_features,
+)
 from plimsoll.ingest.readers.formats import open_files
-from plimsoll.ingest.readers.prefetch import ahead
+from plimsoll.ingest.readers.prefetch import prefetch
 from plimsoll.ingest.readers.reading import read_files
 from plimsoll.ingest.rows.rows import Rows
-from plimsoll.ingest.sources.model import Found, Source
-from plimsoll.ingest.sources.sources import check_unchanged, find
+from plimsoll.ingest.sources.model import ResolvedSources, Source
+from plimsoll.ingest.sources.sources import check_unchanged, resolve
 from plimsoll.ingest.split.by_time import check_time, with_times
-from plimsoll.ingest.split.split import Divider, way
+from plimsoll.ingest.split.split import Splitter, split_method
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.storage import provenance as witnesses
 from plimsoll.storage.code_digest import code_digest
@@ -44,11 +49,11 @@ LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
-class Ingested:
+class IngestResult:
     """A dataset that was written, and what it came from."""
 
     dataset: Dataset
-    witnesses: tuple[Mapping[str, Any], ...]
+    provenance: tuple[Mapping[str, Any], ...]
     """Of the files it came from, and of the version that the store keeps."""
     sources: tuple[Source, ...]
     notes: tuple[str, ...] = ()
@@ -60,13 +65,13 @@ class Ingested:
             **{f"rows_{split}": self.dataset.rows(split) for split in SPLITS},
             "id": self.dataset.id,
             "notes": [*self.dataset.inferred, *self.notes],
-            witnesses.METADATA_KEY: [dict(seen) for seen in self.witnesses],
+            witnesses.METADATA_KEY: [dict(record) for record in self.provenance],
         }
 
 
 def ingest(
     data: str, label: str, problem: str, folder: Path, config: str = "{}", store: str = ""
-) -> Ingested:
+) -> IngestResult:
     """Makes a dataset of files, in memory that does not grow with their rows.
 
     Args:
@@ -86,45 +91,45 @@ def ingest(
         raise ConfigError(
             "the path of the data is empty", hint="give a file, a folder or a glob pattern"
         )
-    asked = problems.parse(problem, label=label)
+    parsed = problems.parse(problem, label=label)
     settings = configs.parse(config)
-    way(asked)
+    split_method(parsed)
     with told_if_unwritable(folder), scratch_beside(folder) as scratch:
-        ingested = _ingested(data, asked, settings, folder, scratch)
+        ingested = _ingest(data, parsed, settings, folder, scratch)
         replace_folder(ingested.dataset.folder, folder)
     dataset = dataclasses.replace(ingested.dataset, folder=folder)
     ingested = dataclasses.replace(ingested, dataset=dataset)
-    return ingested if not store else _kept(ingested, Path(store))
+    return ingested if not store else _keep(ingested, Path(store))
 
 
-def _ingested(
-    data: str, asked: Problem, settings: IngestConfig, folder: Path, scratch: Path
-) -> Ingested:
+def _ingest(
+    data: str, problem: Problem, settings: IngestConfig, folder: Path, scratch: Path
+) -> IngestResult:
     notes: list[str] = []
-    found = find(data, _below(scratch, "fetched"), notes, settings)
-    _check_apart(found, folder)
-    rows = _read(found, asked, _below(scratch, "rows"), notes)
-    check_time(rows, asked)
-    rows = labels.labelled(rows, asked.label, notes)
+    inputs = resolve(data, _subfolder(scratch, "fetched"), notes, settings)
+    _check_apart(inputs.sources, folder)
+    rows = _read(inputs, problem, _subfolder(scratch, "rows"), notes)
+    check_time(rows, problem)
+    rows = labels.with_label(rows, problem.label, notes)
     unlabelled = rows.read - rows.count()
-    if way(asked) == "time":
-        rows = with_times(rows, asked, notes)
+    if split_method(problem) == "time":
+        rows = with_times(rows, problem, notes)
     _check_enough(rows)
-    rows, facts, resolved = _settled(rows, asked, _name(asked, Path(data)), notes)
-    numbers = _below(scratch, "numbers")
-    division = Divider(rows, resolved, facts, numbers, notes).divide(_features(rows, resolved))
-    public = [name for name in rows.names if name not in asked.private]
-    lineage = _lineage(found, asked, settings)
+    rows, facts, settled = _settle(rows, problem, _name(problem, Path(data)), notes)
+    numbers = _subfolder(scratch, "numbers")
+    split = Splitter(rows, settled, facts, numbers, notes).split(_features(rows, settled))
+    public = [name for name in rows.names if name not in problem.private]
+    lineage = _lineage(inputs, problem, settings)
     lineage |= {"rows_read": rows.read, "rows_without_label": unlabelled}
     dataset = write_batches(
         scratch / folder.name,
         pa.schema([(name, rows.types[name]) for name in public]),
-        ahead(division.pieces(public)),
-        dataclasses.replace(resolved, split=division.split),
+        prefetch(split.batches(public)),
+        dataclasses.replace(settled, split=split.split),
         notes,
         lineage,
     )
-    return Ingested(dataset, (found.witness,), found.sources)
+    return IngestResult(dataset, (inputs.provenance,), inputs.sources)
 
 
 def safe_name(text: str) -> str:
@@ -136,22 +141,22 @@ def safe_name(text: str) -> str:
     return name[:LONGEST_NAME].strip("-")
 
 
-def _read(found: Found, problem: Problem, scratch: Path, notes: list[str]) -> Rows:
+def _read(resolved: ResolvedSources, problem: Problem, scratch: Path, notes: list[str]) -> Rows:
     used = {problem.time, *problem.keys, *problem.split.stratify}
     skip = set(problem.private) - used
-    files = open_files(found.sources, skip)
+    files = open_files(resolved.sources, skip)
     if files[0].declares_names:
         # Before hours are spent on reading.
-        check_named(problem, files[0].names, files[0].left_out)
+        check_columns(problem, files[0].names, files[0].left_out)
     read = read_files(files, skip=skip, private=problem.private, notes=notes, folder=scratch)
-    check_unchanged(found)
-    check_named(problem, read.names, read.left_out)
+    check_unchanged(resolved)
+    check_columns(problem, read.names, read.left_out)
     return read.rows
 
 
-def _check_apart(found: Found, folder: Path) -> None:
+def _check_apart(sources: Sequence[Source], folder: Path) -> None:
     target = folder.resolve()
-    inside = [item.name for item in found.sources if item.path.resolve().is_relative_to(target)]
+    inside = [item.name for item in sources if item.path.resolve().is_relative_to(target)]
     if inside:
         raise ConfigError(
             f"the output {folder.name} would replace the data that it is made of",
@@ -160,7 +165,7 @@ def _check_apart(found: Found, folder: Path) -> None:
         )
 
 
-def _below(folder: Path, name: str) -> Path:
+def _subfolder(folder: Path, name: str) -> Path:
     (folder / name).mkdir()
     return folder / name
 
@@ -175,14 +180,14 @@ def _check_enough(rows: Rows) -> None:
         )
 
 
-def _settled(
+def _settle(
     rows: Rows, problem: Problem, name: str, notes: list[str]
 ) -> tuple[Rows, Facts, Problem]:
-    """Returns the rows, facts of them, and the problem with all but its moments filled in."""
+    """Returns the rows, facts of them, and the problem with all but its timestamps filled in."""
     candidates = _features(rows, problem)
-    counted = [item for item in candidates if like_an_index(item)]
+    counted = [item for item in candidates if looks_like_index(item)]
     facts = gather(rows, problem.label, candidates, counted)
-    rows, target = labels.settle(rows, problem, facts.label, notes)
+    rows, target = labels.resolve_target(rows, problem, facts.label, notes)
     useless = not_features(facts, problem, notes)
     resolved = dataclasses.replace(
         problem,
@@ -196,9 +201,9 @@ def _settled(
         raise _nothing_to_learn_from(rows, problem, notes)
     _check_magnitudes(facts, resolved, features)
     if target.classes:
-        telling = telling_columns(facts, features)
-        if telling:
-            notes.append(f"SUSPICIOUS, tells the label exactly: {shortened(telling)}")
+        leaking = leaking_columns(facts, features)
+        if leaking:
+            notes.append(f"SUSPICIOUS, tells the label exactly: {shortened(leaking)}")
     return rows, facts, resolved
 
 
@@ -238,11 +243,11 @@ def _name(problem: Problem, data: Path) -> str:
     return safe_name(problem.name or f"{stem}-{problem.label}")
 
 
-def _lineage(found: Found, asked: Problem, settings: IngestConfig) -> dict[str, Any]:
+def _lineage(resolved: ResolvedSources, problem: Problem, settings: IngestConfig) -> dict[str, Any]:
     return {
-        "sources": [_told(source) for source in found.sources],
-        **({"found": dict(found.lineage)} if found.lineage else {}),
-        "problem": digest_json(asked.to_dict()),
+        "sources": [_source_record(source) for source in resolved.sources],
+        **({"found": dict(resolved.lineage)} if resolved.lineage else {}),
+        "problem": digest_json(problem.to_dict()),
         "config": {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(settings).items()
@@ -252,18 +257,18 @@ def _lineage(found: Found, asked: Problem, settings: IngestConfig) -> dict[str, 
     }
 
 
-def _told(source: Source) -> dict[str, Any]:
-    told = {"name": source.name, "bytes": source.bytes, "sha256": source.sha256}
+def _source_record(source: Source) -> dict[str, Any]:
+    record = {"name": source.name, "bytes": source.bytes, "sha256": source.sha256}
     # A file's time of modification is no part of the data: a copy of it is the same data.
     version = source.lasting_version
     return {
-        **told,
+        **record,
         **({"uri": source.uri} if source.uri else {}),
         **({"version": version} if version else {}),
     }
 
 
-def _kept(ingested: Ingested, store: Path) -> Ingested:
+def _keep(ingested: IngestResult, store: Path) -> IngestResult:
     from plimsoll.formats.versions import keep
 
     dataset = ingested.dataset
@@ -271,7 +276,8 @@ def _kept(ingested: Ingested, store: Path) -> Ingested:
         **dataset.lineage,
         "code": code_digest(("formats", "storage", "ingest")),
         "sources": [
-            {**_told(source), "version": dict(source.version)} for source in ingested.sources
+            {**_source_record(source), "version": dict(source.version)}
+            for source in ingested.sources
         ],
     }
     notes: list[str] = []
@@ -280,5 +286,5 @@ def _kept(ingested: Ingested, store: Path) -> Ingested:
     return dataclasses.replace(
         ingested,
         notes=tuple(notes),
-        witnesses=(*ingested.witnesses, witnesses.observe(str(kept / MANIFEST))),
+        provenance=(*ingested.provenance, witnesses.observe(str(kept / MANIFEST))),
     )

@@ -10,7 +10,7 @@ from plimsoll.errors import DataError
 from plimsoll.storage.gcs import SCHEME, Object, Store, split_uri
 from plimsoll.storage.globs import fixed_part, has_magic, regex_of
 
-ASK_SECONDS = 15.0
+LIST_SECONDS = 15.0
 """How long a witness tries to ask a bucket."""
 
 
@@ -29,7 +29,7 @@ class Listing:
         return item.name.removeprefix(self.base)
 
 
-def listing(store: Store, uri: str, *, folders: bool = False) -> Listing:
+def list_objects(store: Store, uri: str, *, folders: bool = False) -> Listing:
     """Lists the objects that an address names; hidden ones below a prefix are left out.
 
     Args:
@@ -57,16 +57,16 @@ def listing(store: Store, uri: str, *, folders: bool = False) -> Listing:
     return Listing(objects=tuple(_plain(found, base)), base=base, folder=False)
 
 
-def found_or_told(store: Store, uri: str, *, folders: bool = False) -> Listing:
-    """Lists as ``listing`` does, and refuses an address that names nothing.
+def list_or_raise(store: Store, uri: str, *, folders: bool = False) -> Listing:
+    """Lists as ``list_objects`` does, and refuses an address that names nothing.
 
     Raises:
         ConfigError: if ``uri`` is no address.
         DataError: if nothing is there, with the names that are near, or the bucket cannot be read.
     """
-    found = listing(store, uri, folders=folders)
-    if found.objects:
-        return found
+    listing = list_objects(store, uri, folders=folders)
+    if listing.objects:
+        return listing
     bucket, name = split_uri(uri)
     near = store.nearest(bucket, f"{fixed_part(name)}*" if has_magic(name) else name)
     raise DataError(
@@ -82,7 +82,7 @@ def generations(uri: str, *, folders: bool = False) -> dict[str, str]:
     Raises:
         DataError: if they cannot be listed.
     """
-    return by_generation(listing(Store(ASK_SECONDS), uri, folders=folders).objects)
+    return by_generation(list_objects(Store(LIST_SECONDS), uri, folders=folders).objects)
 
 
 def by_generation(objects: Sequence[Object]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from plimsoll.errors import DataError
 from plimsoll.ingest.readers import tfrecord_files
 from plimsoll.ingest.sources.file_kinds import masked
-from plimsoll.ingest.sources.sources import find
+from plimsoll.ingest.sources.sources import resolve
 
 
 def varint(number):
@@ -59,7 +59,7 @@ def source(tmp_path):
         data = content if isinstance(content, bytes) else b"".join(map(frame, content))
         path = tmp_path / name
         path.write_bytes(data)
-        return find(str(path), tmp_path / "scratch", []).sources[0]
+        return resolve(str(path), tmp_path / "scratch", []).sources[0]
 
     return written
 
@@ -147,7 +147,7 @@ def test_no_changed_byte_passes(tmp_path_factory, place, flip):
     content = bytearray(FRAMES)
     content[place] ^= flip
     path.write_bytes(bytes(content))
-    (found,) = find(str(path), path.parent, []).sources
+    (found,) = resolve(str(path), path.parent, []).sources
     with pytest.raises(DataError, match=r"data\.tfrecord (record [123]|is cut off within)"):
         list(tfrecord_files.batches(found))
 

@@ -11,7 +11,7 @@ from ingest.sources.bigquery_double import Table, running
 from plimsoll.errors import ConfigError, DataError
 from plimsoll.ingest.config import IngestConfig
 from plimsoll.ingest.sources import bigquery, bigquery_rows
-from plimsoll.ingest.sources.sources import check_unchanged, find
+from plimsoll.ingest.sources.sources import check_unchanged, resolve
 from plimsoll.storage import gcs, retries
 from plimsoll.storage.provenance import holds
 
@@ -50,7 +50,7 @@ def service(served, monkeypatch):
 def get(service, tmp_path):
     def gotten(data, notes=None, **config):
         config = IngestConfig(**{"project": "linear", "retry_seconds": 1.0, **config})
-        found = find(data, tmp_path / "scratch", [] if notes is None else notes, config)
+        found = resolve(data, tmp_path / "scratch", [] if notes is None else notes, config)
         check_unchanged(found)
         (source,) = found.sources
         with pa.ipc.open_file(source.path) as reader:
@@ -73,7 +73,7 @@ def test_a_table_comes_by_storage_reads(service, get):
     assert source.version == {"etag": "one", "modified": "2013-02-14T00:00:00+00:00"}
     assert source.sha256 == hashlib.sha256(source.path.read_bytes()).hexdigest()
     assert found.lineage == {"table": "linear.d.flights"}
-    assert not holds(found.witness), "what a database holds is asked again"
+    assert not holds(found.provenance), "what a database holds is asked again"
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAVAILABLE])
@@ -208,7 +208,7 @@ def account(monkeypatch, tmp_path):
 @pytest.mark.filterwarnings("ignore:Your application has authenticated")
 def test_an_account_without_a_project_is_told_to_name_one(account, tmp_path):
     with pytest.raises(ConfigError, match="BigQuery needs a project") as caught:
-        find(TABLE, tmp_path, [])
+        resolve(TABLE, tmp_path, [])
     assert "project" in caught.value.hint
     gcs.Store()
 

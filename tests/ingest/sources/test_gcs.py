@@ -11,7 +11,7 @@ import pytest
 from ingest.sources.gcs_double import BUCKET, Fault, running
 from plimsoll.errors import ConfigError, DataError, GateError
 from plimsoll.ingest.config import IngestConfig
-from plimsoll.ingest.sources.sources import check_unchanged, find
+from plimsoll.ingest.sources.sources import check_unchanged, resolve
 from plimsoll.storage import gcs, retries
 from plimsoll.storage.provenance import holds
 
@@ -41,7 +41,7 @@ def get(bucket, tmp_path):
     """Returns a function that finds data and reads what came."""
 
     def gotten(data, notes=None, config=QUICK):
-        found = find(data, tmp_path / "scratch", [] if notes is None else notes, config)
+        found = resolve(data, tmp_path / "scratch", [] if notes is None else notes, config)
         check_unchanged(found)
         return found, {source.name: source.path.read_bytes() for source in found.sources}
 
@@ -217,13 +217,13 @@ def test_an_empty_bucket(bucket, get):
 @pytest.mark.parametrize("data", ["gs://", "gs:/line/a.csv", "gs://Line/a.csv", "gs://../a.csv"])
 def test_what_is_no_address(data, tmp_path):
     with pytest.raises(ConfigError, match="is no address of Cloud Storage"):
-        find(data, tmp_path, [])
+        resolve(data, tmp_path, [])
 
 
 def test_without_credentials_it_is_told_how_to_get_some(tmp_path):
     code = (
-        "from pathlib import Path; from plimsoll.ingest.sources.sources import find\n"
-        f"find('gs://line/a.csv', Path({str(tmp_path)!r}), [])"
+        "from pathlib import Path; from plimsoll.ingest.sources.sources import resolve\n"
+        f"resolve('gs://line/a.csv', Path({str(tmp_path)!r}), [])"
     )
     environment = {
         **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
@@ -261,22 +261,22 @@ def test_a_witness_holds_while_the_generations_do(bucket, get, monkeypatch):
     bucket.put("in/2013-01.csv", "a,y\n1,1\n")
     whole, _ = get("gs://line/in")
     series, _ = get("gs://line/in/{YYYY}-{MM}.csv")
-    assert holds(whole.witness)
-    assert holds(series.witness)
+    assert holds(whole.provenance)
+    assert holds(series.provenance)
     bucket.put("in/2013-02.csv", "a,y\n1,1\n")
-    assert not holds(whole.witness)
-    assert not holds(series.witness), "there is a newer span"
+    assert not holds(whole.provenance)
+    assert not holds(series.provenance), "there is a newer span"
     bucket.delete("in/2013-02.csv")
-    assert holds(series.witness)
+    assert holds(series.provenance)
     bucket.put("in/2013-01.csv", "a,y\n1,1\n")
-    assert not holds(series.witness), "the same content, but it was not read"
+    assert not holds(series.provenance), "the same content, but it was not read"
 
 
 def test_a_witness_that_cannot_ask_does_not_hold(bucket, get, monkeypatch):
     bucket.put("in/a.csv", "a,y\n1,1\n")
     found, _ = get("gs://line/in")
     bucket.faults.append(Fault("GET", status=403, times=10**9))
-    assert not holds(found.witness)
+    assert not holds(found.provenance)
 
 
 def test_folders_go_both_ways_and_a_manifest_is_written_once(bucket, tmp_path):

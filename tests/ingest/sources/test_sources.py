@@ -14,7 +14,7 @@ import yaml
 from pyarrow import ipc
 
 from plimsoll.errors import DataError
-from plimsoll.ingest.sources.sources import check_unchanged, find
+from plimsoll.ingest.sources.sources import check_unchanged, resolve
 from plimsoll.storage.provenance import holds
 
 TABLE = pa.table({"a": [1, 2], "y": [0, 1]})
@@ -36,7 +36,7 @@ def put(tmp_path):
 @pytest.fixture
 def found(tmp_path):
     def finding(data, notes=None):
-        return find(str(data), tmp_path / "scratch", [] if notes is None else notes)
+        return resolve(str(data), tmp_path / "scratch", [] if notes is None else notes)
 
     return finding
 
@@ -241,7 +241,7 @@ def test_a_tracked_file_brings_its_hash_into_the_lineage(put, found):
     notes = []
     assert found(path.parent, notes).lineage == seen.lineage
     assert notes == []
-    assert holds(seen.witness)
+    assert holds(seen.provenance)
 
 
 def test_a_tracked_folder_is_checked_from_any_way_in(put, found):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from plimsoll.errors import ConfigError, DataError, GateError
 from plimsoll.ingest.config import IngestConfig, parse
 from plimsoll.ingest.sources import spans
-from plimsoll.ingest.sources.sources import find
+from plimsoll.ingest.sources.sources import resolve
 from plimsoll.storage.globs import regex_of
 from plimsoll.storage.provenance import holds
 
@@ -24,7 +24,7 @@ def taken(tmp_path, monkeypatch):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"a,y\n{name},1\n")
-        taken.found = find(data, tmp_path / "scratch", taken.notes, IngestConfig(**config))
+        taken.found = resolve(data, tmp_path / "scratch", taken.notes, IngestConfig(**config))
         return [source.name for source in taken.found.sources]
 
     taken = found
@@ -181,10 +181,10 @@ def test_all_else_in_a_pattern_stands_for_itself(before, after, span):
     if clean[1][:1].isdigit() or clean[0][-1:].isdigit():
         return
     pattern = spans.parse(f"{clean[0]}{{SPAN}}{clean[1]}")
-    place = pattern.read(f"{clean[0]}{span}{clean[1]}")
+    place = pattern.match(f"{clean[0]}{span}{clean[1]}")
     assert place is not None
     assert place.span == span
-    assert pattern.read(f"x{clean[0]}{span}{clean[1]}y") is None
+    assert pattern.match(f"x{clean[0]}{span}{clean[1]}y") is None
 
 
 @settings(max_examples=1000, deadline=None)
@@ -204,7 +204,7 @@ def test_a_glob_is_always_an_expression_and_never_crosses_a_slash(pattern, name)
 
 def test_a_witness_of_a_series_holds_until_a_span_or_what_was_read_changes(taken, tmp_path):
     taken(MONTHS[:3], DATA)
-    witness = taken.found.witness
+    witness = taken.found.provenance
     assert list(witness["files"]) == [str(tmp_path / MONTHS[2])]
     assert holds(witness)
     (tmp_path / MONTHS[0]).write_text("not read")

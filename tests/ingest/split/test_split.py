@@ -14,8 +14,8 @@ from ingest.data import everything, forty, table, told
 from plimsoll.errors import ConfigError, DataError
 from plimsoll.ingest.rows.row_hashes import hashes_of_keys, hashes_of_rows
 from plimsoll.ingest.rows.rows import Rows
-from plimsoll.ingest.rows.store import Store
-from plimsoll.ingest.split.by_hash import EVAL, REPEATED_SHARE, TEST, TRAIN, dealt, told_apart
+from plimsoll.ingest.rows.store import BatchStore
+from plimsoll.ingest.split.by_hash import EVAL, REPEATED_SHARE, TEST, TRAIN, dealt, rehash_repeated
 from plimsoll.ingest.split.by_time import boundaries, by_time
 from plimsoll.problem import Problem, Split
 
@@ -37,12 +37,12 @@ def timed(per_day, days=10, cell="{day:%Y-%m-%d}"):
 
 def kept(columns):
     """Returns rows of the columns, kept in memory."""
-    store = Store(Path("nowhere"))
+    store = BatchStore(Path("nowhere"))
     store.append(pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)))
     store.finish()
     types = {name: column.type for name, column in columns.items()}
     read = len(next(iter(columns.values())))
-    return Rows(store=store, types=types, meanings={}, starts=(("f", 0),), read=read)
+    return Rows(store=store, types=types, conversions={}, starts=(("f", 0),), read=read)
 
 
 def by_split(result, column):
@@ -288,7 +288,7 @@ class TestContent:
         codes = np.unique([y for _, y in rows], return_inverse=True)[1]
         hashes = hashes_of_rows(features)
         together = len(set(rows)) >= REPEATED_SHARE * len(rows)
-        assigned = dealt(hashes if together else told_apart(hashes), codes, fractions)
+        assigned = dealt(hashes if together else rehash_repeated(hashes), codes, fractions)
         largest = np.bincount(codes).argmax()
         assert set(codes[assigned == TRAIN]) == set(codes)
         if (

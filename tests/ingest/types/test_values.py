@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ingest.data import everything, forty, table, told
 from plimsoll.errors import DataError
-from plimsoll.ingest.types.dates import SPELLINGS, as_dates
+from plimsoll.ingest.types.dates import DATE_FORMATS, DateFormatInference, timestamps
 
 
 def column(values, bits=None):
@@ -100,6 +100,13 @@ def test_dates_in_common_spellings_become_timestamps(write, run, text):
     assert set(everything(result)["a"]) == {MOMENTS[text], None}
 
 
+def inferred(batches):
+    inference = DateFormatInference()
+    for texts in batches:
+        inference.add(pa.array(texts).dictionary_encode().dictionary)
+    return inference
+
+
 @pytest.mark.parametrize(
     "texts",
     [
@@ -115,7 +122,7 @@ def test_dates_in_common_spellings_become_timestamps(write, run, text):
     ],
 )
 def test_texts_that_are_not_all_dates_of_one_spelling_stay_text(texts):
-    assert as_dates(pa.chunked_array([texts])) is None
+    assert inferred([texts]).date_format is None
 
 
 def test_a_day_that_could_be_a_month_is_told(write, run):
@@ -137,18 +144,18 @@ def test_one_day_beyond_twelve_settles_it(write, run):
         min_size=1,
         max_size=20,
     ),
-    st.sampled_from([spelling.name for spelling in SPELLINGS if "%b" not in spelling.name]),
+    st.sampled_from([spelling.name for spelling in DATE_FORMATS if "%b" not in spelling.name]),
     st.sampled_from(["", " %H:%M:%S", "T%H:%M:%S.%f", " %I:%M:%S %p"]),
 )
 def test_what_strftime_writes_is_read_back(moments, date, time):
     # The last one tells day and month apart.
     moments = [*moments, datetime.datetime(2013, 1, 31)]
     texts = [moment.strftime(date + time) for moment in moments]
-    read = as_dates(pa.chunked_array([texts[:1], texts[1:]]))
+    formats = inferred([texts[:1], texts[1:]])
     expected = [datetime.datetime.strptime(text, date + time) for text in texts]
-    assert read is not None
-    assert read.values.to_pylist() == expected
-    assert not read.ambiguous
+    assert formats.date_format is not None
+    assert timestamps(pa.array(texts), formats.date_format).to_pylist() == expected
+    assert not formats.ambiguous
 
 
 def test_a_dated_column_is_recognised_in_a_table_of_others(write, run):

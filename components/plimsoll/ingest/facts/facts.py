@@ -46,7 +46,7 @@ class ColumnFacts:
     """Of texts: words of letters, on average over the first rows that have any text."""
     _first: Any = None
 
-    def see(self, values: pa.Array, label: pa.Array) -> None:
+    def add(self, values: pa.Array, label: pa.Array) -> None:
         """Takes the values of a batch, and the labels beside them."""
         self.missing += values.null_count
         if self.constant:
@@ -56,7 +56,7 @@ class ColumnFacts:
         if self.labels is not None:
             self.labels = self._with_labels(values, label)
         if self.distinct is not None:
-            self.distinct.see(*hashes_and_counts(values))
+            self.distinct.add(*hashes_and_counts(values))
         if self.words is None and values.type == TEXT:
             self.words = _words(values.slice(0, GLANCE))
         if values.type == FLOAT and values.null_count < len(values):
@@ -101,14 +101,14 @@ def gather(rows: Rows, label: str, candidates: Collection[str], counted: Collect
     facts = Facts(
         0, ValueCounts(), {name: _empty(rows.types[name], name in counted) for name in candidates}
     )
-    seen = 0
+    count = 0
     for batch in rows.batches([label, *candidates]):
         target = batch.column(0)
-        facts.label.see(target)
-        for place, column in enumerate(facts.columns.values(), start=1):
-            column.see(batch.column(place), target)
-        seen += batch.num_rows
-    return Facts(seen, facts.label, facts.columns)
+        facts.label.add(target)
+        for index, column in enumerate(facts.columns.values(), start=1):
+            column.add(batch.column(index), target)
+        count += batch.num_rows
+    return Facts(count, facts.label, facts.columns)
 
 
 def _empty(kind: pa.DataType, counted: bool) -> ColumnFacts:

@@ -39,7 +39,7 @@ class Target:
     """The classes as text; empty for regression."""
 
 
-def labelled(rows: Rows, label: str, notes: list[str]) -> Rows:
+def with_label(rows: Rows, label: str, notes: list[str]) -> Rows:
     """Returns the rows that have a label.
 
     Raises:
@@ -58,7 +58,7 @@ def labelled(rows: Rows, label: str, notes: list[str]) -> Rows:
     return rows.needing(label)
 
 
-def settle(
+def resolve_target(
     rows: Rows, problem: Problem, counts: ValueCounts, notes: list[str]
 ) -> tuple[Rows, Target]:
     """Settles the task and the positive class, and brings whole-number classes to integers.
@@ -88,7 +88,7 @@ def settle(
     if kind == "float" and counts.all_whole:
         rows = rows.with_type(problem.label, ARROW_TYPES["int"])
         classes = [(int(value), count) for value, count in classes]
-    _tell_odd_classes(problem.label, classes, notes)
+    _note_odd_classes(problem.label, classes, notes)
     positive = _positive(problem, classes, notes) if task == "binary" else ""
     return rows, Target(task, positive, tuple(class_text(value) for value, _ in classes))
 
@@ -159,7 +159,7 @@ def _check_task(label: str, task: str, kind: str, counts: ValueCounts) -> None:
         )
 
 
-def _tell_odd_classes(label: str, counts: Sequence[tuple[Any, int]], notes: list[str]) -> None:
+def _note_odd_classes(label: str, counts: Sequence[tuple[Any, int]], notes: list[str]) -> None:
     rare = [class_text(value) for value, count in counts if count < FEW_ROWS]
     if rare:
         notes.append(

@@ -25,7 +25,7 @@ LIKE_AN_INDEX = re.compile(
 CAMEL_ID = re.compile(r"[a-z](Id|ID)$")
 
 
-def check_named(problem: Problem, names: Sequence[str], left_out: Mapping[str, str]) -> None:
+def check_columns(problem: Problem, names: Sequence[str], left_out: Mapping[str, str]) -> None:
     """Checks that every column that a problem names is in the data.
 
     Where features are to be joined, what is dropped or sliced by may be among them; the step
@@ -63,11 +63,11 @@ def check_named(problem: Problem, names: Sequence[str], left_out: Mapping[str, s
                 f"column {column!r}, named as {role}, is not in the data",
                 cause=nearest(column, names),
                 choices=names,
-                hint=_where_it_is_said(role),
+                hint=_hint(role),
             )
 
 
-def _where_it_is_said(role: str) -> str:
+def _hint(role: str) -> str:
     if role == "label":
         return "name a column of the data: --label COLUMN, or label: in the problem file"
     return f"name columns of the data in the problem file, under {role}:"
@@ -95,7 +95,7 @@ def not_features(facts: Facts, problem: Problem, notes: list[str]) -> tuple[str,
     return tuple(name for name in facts.columns if name in gone)
 
 
-def telling_columns(facts: Facts, candidates: Collection[str]) -> list[str]:
+def leaking_columns(facts: Facts, candidates: Collection[str]) -> list[str]:
     """Returns the columns each of whose values goes with one label only and the reverse.
 
     They are the label in other words, as a rule, and are not known when it is to be predicted.
@@ -108,17 +108,17 @@ def telling_columns(facts: Facts, candidates: Collection[str]) -> list[str]:
     return [name for name in candidates if len(facts.columns[name].labels or ()) == classes]
 
 
-def like_an_index(name: str) -> bool:
+def looks_like_index(name: str) -> bool:
     """Says if a column's name is one that numbers of rows have."""
     return bool(LIKE_AN_INDEX.search(name) or CAMEL_ID.search(name))
 
 
-def _reason(name: str, column: ColumnFacts, asked_for: bool) -> str:
+def _reason(name: str, column: ColumnFacts, requested: bool) -> str:
     if column.missing == column.rows:
         return "no values"
     if column.is_label:
         return "THE LABEL ITSELF under another name, which a model must not see"
-    if asked_for:
+    if requested:
         return ""
     if column.constant:
         return "one value in all rows"
@@ -129,6 +129,6 @@ def _reason(name: str, column: ColumnFacts, asked_for: bool) -> str:
     if named and column.type == TEXT and distinct.share >= IDENTIFIER_SHARE and distinct.count > 1:
         return "text that differs in almost every row"
     unique = distinct.share == 1 and not column.missing
-    if column.type == INT and unique and like_an_index(name):
+    if column.type == INT and unique and looks_like_index(name):
         return "numbers of rows"
     return ""

@@ -10,8 +10,8 @@ import pyarrow as pa
 from plimsoll.errors import DataError
 from plimsoll.ingest.readers.csv_layout import check_names
 from plimsoll.ingest.sources.model import Source
-from plimsoll.ingest.types.columns import chosen
-from plimsoll.ingest.types.plain_types import unusable
+from plimsoll.ingest.types.columns import select_columns
+from plimsoll.ingest.types.plain_types import unsupported_columns
 
 FILE_MAGIC = b"ARROW1"
 BATCH_BYTES = 1 << 25
@@ -39,7 +39,7 @@ class ArrowFile:
         with self._opened() as reader:
             schema = reader.schema
         check_names(schema.names, source.name)
-        self.left_out: Mapping[str, str] = unusable(schema)
+        self.left_out: Mapping[str, str] = unsupported_columns(schema)
         self.names = tuple(name for name in schema.names if name not in self.left_out)
         self._read = [name for name in self.names if name not in skip]
 
@@ -59,12 +59,12 @@ class ArrowFile:
                 # A file may be one batch of all rows.
                 rows = max(1, int(BATCH_BYTES * batch.num_rows / max(batch.nbytes, 1)))
                 for start in range(0, batch.num_rows, rows):
-                    yield chosen(batch.slice(start, rows), self._read)
+                    yield select_columns(batch.slice(start, rows), self._read)
 
     def _all(self, reader: pa.ipc.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         if self._is_file:
-            for place in range(reader.num_record_batches):
-                yield reader.get_batch(place)
+            for index in range(reader.num_record_batches):
+                yield reader.get_batch(index)
         else:
             yield from reader
 

@@ -9,9 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from plimsoll.ingest.readers.csv_layout import layout_of, ragged_row
-from plimsoll.ingest.readers.prefetch import ahead
-from plimsoll.ingest.readers.text_streams import BLOCK_BYTES, blocks, unreadable, utf8_chunks
+from plimsoll.ingest.readers.csv_layout import detect_dialect, ragged_row
+from plimsoll.ingest.readers.prefetch import prefetch
+from plimsoll.ingest.readers.text_streams import (
+    BLOCK_BYTES,
+    row_blocks,
+    unreadable_csv,
+    utf8_chunks,
+)
 from plimsoll.ingest.sources.model import Source
 
 PARSED_AT_ONCE = 1 << 22
@@ -39,10 +44,10 @@ class CsvFile:
 
     def __init__(self, source: Source, skip: Collection[str]) -> None:
         self.source = source
-        self._layout = layout_of(source)
-        self.names = self._layout.names
+        self._dialect = detect_dialect(source)
+        self.names = self._dialect.names
         self.left_out: Mapping[str, str] = {}
-        self.notes = self._layout.notes
+        self.notes = self._dialect.notes
         self._read = [name for name in self.names if name not in skip]
 
     def batches(self, texts: Collection[str]) -> Iterator[pa.RecordBatch]:
@@ -58,9 +63,9 @@ class CsvFile:
         """
         if not self._read:
             return
-        skip_rows = self._layout.header_lines
-        chunks = utf8_chunks(self.source, self._layout.encoding)
-        for block in ahead(blocks(chunks, self._layout.delimiter, self.source.name)):
+        skip_rows = self._dialect.header_lines
+        chunks = utf8_chunks(self.source, self._dialect.encoding)
+        for block in prefetch(row_blocks(chunks, self._dialect.delimiter, self.source.name)):
             table = self._parsed(block, skip_rows, texts)
             skip_rows = 0
             for start in range(0, table.num_rows, MOST_ROWS):
@@ -72,8 +77,8 @@ class CsvFile:
         if odd:
             others = self._table(block, skip_rows, list(odd), odd)
             for name, kind in odd.items():
-                place = table.schema.get_field_index(name)
-                table = table.set_column(place, name, _meant(others.column(name), kind))
+                index = table.schema.get_field_index(name)
+                table = table.set_column(index, name, _as_timestamps(others.column(name), kind))
         return table
 
     def _table(
@@ -88,8 +93,8 @@ class CsvFile:
             return self._arrow_table(block, skip_rows, names, texts, BLOCK_BYTES * 2)
         except pa.ArrowInvalid:
             # Arrow's own message quotes the row, which may hold a private value.
-            ragged = ragged_row(self.source, self._layout)
-            raise ragged or unreadable(self.source.name) from None
+            ragged = ragged_row(self.source, self._dialect)
+            raise ragged or unreadable_csv(self.source.name) from None
 
     def _arrow_table(
         self,
@@ -107,7 +112,7 @@ class CsvFile:
                 skip_rows=skip_rows,
             ),
             parse_options=csv.ParseOptions(
-                delimiter=self._layout.delimiter, newlines_in_values=b'"' in block
+                delimiter=self._dialect.delimiter, newlines_in_values=b'"' in block
             ),
             convert_options=csv.ConvertOptions(
                 strings_can_be_null=True,
@@ -125,7 +130,7 @@ def _is_odd(kind: pa.DataType) -> bool:
     return bool(pa.types.is_time(kind) or (pa.types.is_timestamp(kind) and kind.unit == "ns"))
 
 
-def _meant(texts: pa.ChunkedArray, inferred: pa.DataType) -> pa.ChunkedArray:
+def _as_timestamps(texts: pa.ChunkedArray, inferred: pa.DataType) -> pa.ChunkedArray:
     """Returns moments in microseconds; times of day and finer moments as the texts they are."""
     if pa.types.is_time(inferred):
         return texts

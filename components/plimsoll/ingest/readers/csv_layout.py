@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from plimsoll.errors import DataError, shortened
-from plimsoll.ingest.readers.text_streams import as_text, unpacked
+from plimsoll.ingest.readers.text_streams import open_text, open_unpacked
 from plimsoll.ingest.sources.model import Source
 
 CHUNK_BYTES = 1 << 20
@@ -26,11 +26,16 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-SPOKEN = {"cp1252": "Windows-1252", "latin-1": "Latin-1", "utf-16": "UTF-16", "utf-32": "UTF-32"}
+ENCODING_NAMES = {
+    "cp1252": "Windows-1252",
+    "latin-1": "Latin-1",
+    "utf-16": "UTF-16",
+    "utf-32": "UTF-32",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class CsvDialect:
     """How to read one CSV file."""
 
     encoding: str
@@ -42,7 +47,7 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def layout_of(source: Source) -> Layout:
+def detect_dialect(source: Source) -> CsvDialect:
     """Finds out how a CSV file is laid out.
 
     Raises:
@@ -58,11 +63,11 @@ def layout_of(source: Source) -> Layout:
     names, notes = _clean(header, name)
     if odd_quotes:
         check_quotes(source, encoding, delimiter)
-    if encoding in SPOKEN:
-        notes.append(f"{name}: not UTF-8: read as {SPOKEN[encoding]}")
+    if encoding in ENCODING_NAMES:
+        notes.append(f"{name}: not UTF-8: read as {ENCODING_NAMES[encoding]}")
     if delimiter != ",":
         notes.append(f"{name}: fields are separated by {DELIMITERS[delimiter]}")
-    return Layout(
+    return CsvDialect(
         encoding=encoding,
         delimiter=delimiter,
         names=names,
@@ -71,24 +76,24 @@ def layout_of(source: Source) -> Layout:
     )
 
 
-def ragged_row(source: Source, layout: Layout) -> DataError | None:
+def ragged_row(source: Source, dialect: CsvDialect) -> DataError | None:
     """Returns the error for the first row whose number of fields is not the header's."""
-    name, expected = source.name, len(layout.names)
+    name, expected = source.name, len(dialect.names)
     wrong = (
         (line, len(fields))
-        for line, fields in _records(source, layout.encoding, layout.delimiter)
+        for line, fields in _records(source, dialect.encoding, dialect.delimiter)
         if fields and len(fields) != expected
     )
     first = next(wrong, None)
     if first is None:
         return None
     more = sum(1 for _ in wrong)
-    line, found = first
+    line, fields_there = first
     also = f"; {more:,} more rows are wrong too" if more else ""
-    fields_found = f"{found} field{'s' if found > 1 else ''}"
+    fields_text = f"{fields_there} field{'s' if fields_there > 1 else ''}"
     return DataError(
-        f"{name} line {line}: {expected} fields expected, {found} found",
-        cause=f"the header has {expected} columns, this row has {fields_found}{also}",
+        f"{name} line {line}: {expected} fields expected, {fields_there} found",
+        cause=f"the header has {expected} columns, this row has {fields_text}{also}",
         hint="mend the rows, or put fields that hold the delimiter in double quotes",
     )
 
@@ -109,7 +114,7 @@ def check_quotes(source: Source, encoding: str, delimiter: str) -> None:
 
 def _encoding(source: Source) -> tuple[str, bool]:
     """Returns the encoding, and whether double quotes come in an odd number."""
-    with unpacked(source) as stream:
+    with open_unpacked(source) as stream:
         start = stream.read(4)
     if not start:
         raise DataError(f"{source.name} is empty", hint="give a file with a header and rows")
@@ -118,7 +123,7 @@ def _encoding(source: Source) -> tuple[str, bool]:
         return marked, False
     decoder, quotes, utf8 = codecs.getincrementaldecoder("utf-8")(), 0, True
     cp1252 = True
-    with unpacked(source) as stream:
+    with open_unpacked(source) as stream:
         while chunk := stream.read(CHUNK_BYTES):
             if b"\0" in chunk:
                 raise DataError(
@@ -145,7 +150,7 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
 
 def _delimiter(source: Source, encoding: str) -> str:
     """Returns the delimiter under which most of the first rows are as wide as the first."""
-    with as_text(source, encoding, errors="replace") as stream:
+    with open_text(source, encoding, errors="replace") as stream:
         text = stream.read(SAMPLE_CHARACTERS)
     lines = list(io.StringIO(text, newline=""))
     if len(text) == SAMPLE_CHARACTERS and len(lines) > 1:
@@ -171,7 +176,7 @@ def _fit(lines: Sequence[str], delimiter: str) -> tuple[float, int]:
 
 
 def _header(source: Source, encoding: str, delimiter: str) -> tuple[list[str], int]:
-    with as_text(source, encoding) as stream:
+    with open_text(source, encoding) as stream:
         reader = csv.reader(stream, delimiter=delimiter)
         for fields in reader:
             if any(field.strip() for field in fields):
@@ -189,7 +194,7 @@ def _clean(header: Sequence[str], file: str) -> tuple[tuple[str, ...], list[str]
     changed = [new for new, old in zip(stripped, header, strict=True) if new and new != old]
     if changed:
         notes.append(f"{file}: spaces around column names are stripped: {shortened(changed)}")
-    names = [name or f"unnamed_{place}" for place, name in enumerate(stripped, start=1)]
+    names = [name or f"unnamed_{index}" for index, name in enumerate(stripped, start=1)]
     empty = [new for new, old in zip(names, stripped, strict=True) if not old]
     if empty:
         notes.append(f"{file}: columns without a name are called {shortened(empty)}")
@@ -207,10 +212,12 @@ def check_names(names: Sequence[str], file: str) -> None:
     """
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        places = [str(place) for place, name in enumerate(names, start=1) if name == twice[0]]
+        positions = [
+            str(position) for position, name in enumerate(names, start=1) if name == twice[0]
+        ]
         raise DataError(
             f"{file} has two columns of one name: {shortened([repr(name) for name in twice])}",
-            cause=f"{twice[0]!r} stands at columns {', '.join(places)}",
+            cause=f"{twice[0]!r} stands at columns {', '.join(positions)}",
             hint="rename or remove one of them",
         )
 
@@ -228,7 +235,7 @@ def _records(source: Source, encoding: str, delimiter: str) -> Iterator[tuple[in
     start = 1
     limit = csv.field_size_limit(LONGEST_FIELD)
     try:
-        with as_text(source, encoding, errors="replace") as stream:
+        with open_text(source, encoding, errors="replace") as stream:
             reader = csv.reader(stream, delimiter=delimiter)
             for fields in reader:
                 yield start, fields
@@ -242,7 +249,7 @@ def _open_at_end(source: Source, encoding: str, delimiter: str) -> int:
     start = 1
     limit = csv.field_size_limit(LONGEST_FIELD)
     try:
-        with as_text(source, encoding, errors="replace") as stream:
+        with open_text(source, encoding, errors="replace") as stream:
             reader = csv.reader(stream, delimiter=delimiter, strict=True)
             while True:
                 try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from plimsoll.ingest.readers.reading import File
+from plimsoll.ingest.readers.reading import FileReader
 from plimsoll.ingest.sources.model import Source
 
 
-def open_files(sources: Sequence[Source], skip: Collection[str]) -> list[File]:
+def open_files(sources: Sequence[Source], skip: Collection[str]) -> list[FileReader]:
     """Opens files so that their rows can be read.
 
     Args:
@@ -21,7 +21,7 @@ def open_files(sources: Sequence[Source], skip: Collection[str]) -> list[File]:
     return [_opened(source, skip) for source in sources]
 
 
-def _opened(source: Source, skip: Collection[str]) -> File:
+def _opened(source: Source, skip: Collection[str]) -> FileReader:
     # Each reader imports what it alone needs; TensorFlow's takes seconds.
     if source.kind == "csv":
         from plimsoll.ingest.readers.csv_files import CsvFile

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import json as arrow_json
 
 from plimsoll.errors import DataError, shortened
-from plimsoll.ingest.readers.prefetch import ahead
+from plimsoll.ingest.readers.prefetch import prefetch
 from plimsoll.ingest.readers.text_streams import BLOCK_BYTES, utf8_chunks
 from plimsoll.ingest.sources.model import Source
 
@@ -58,17 +58,17 @@ class JsonLines:
             DataError: if a line is no JSON object; it is named by its number.
         """
         line = 1
-        for block in ahead(self._blocks()):
+        for block in prefetch(self._blocks()):
             batch = self._parsed(block, line, texts)
             line += block.count(b"\n")
             self._names.update(dict.fromkeys(batch.schema.names))
             kept = [
-                place
-                for place, name in enumerate(batch.schema.names)
+                index
+                for index, name in enumerate(batch.schema.names)
                 if name not in self._skip and name not in self._nested
             ]
             if batch.num_rows:
-                names = [batch.schema.names[place] for place in kept]
+                names = [batch.schema.names[index] for index in kept]
                 yield pa.RecordBatch.from_arrays([batch.column(p) for p in kept], names=names)
 
     def _blocks(self) -> Iterator[bytes]:
@@ -119,12 +119,12 @@ class JsonLines:
         return pa.RecordBatch.from_arrays(columns, names=table.column_names)
 
     def _arrow_table(self, block: bytes, texts: Collection[str]) -> pa.Table:
-        asked = [name for name in self._names if name in texts or name in self._texts]
+        text_columns = [name for name in self._names if name in texts or name in self._texts]
         return arrow_json.read_json(
             pa.BufferReader(block),
             arrow_json.ReadOptions(block_size=len(block) + 1),
             arrow_json.ParseOptions(
-                explicit_schema=pa.schema([pa.field(name, TEXT) for name in asked])
+                explicit_schema=pa.schema([pa.field(name, TEXT) for name in text_columns])
             ),
         )
 
@@ -172,12 +172,12 @@ def _is_utf8(block: bytes) -> bool:
 
 
 def _without_doubles(pairs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         names = [name for name, _ in pairs]
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"it has two values under one key: {shortened(twice)}")
-    return found
+    return values
 
 
 def _why(error: Exception) -> str:

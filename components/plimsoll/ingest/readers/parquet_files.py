@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from plimsoll.errors import DataError
 from plimsoll.ingest.readers.csv_layout import check_names
 from plimsoll.ingest.sources.model import Source
-from plimsoll.ingest.types.columns import chosen
-from plimsoll.ingest.types.plain_types import unusable
+from plimsoll.ingest.types.columns import select_columns
+from plimsoll.ingest.types.plain_types import unsupported_columns
 
 BATCH_BYTES = 1 << 25
 MOST_ROWS = 1 << 16
@@ -41,7 +41,7 @@ class ParquetFile:
             schema = file.schema_arrow
             self._batch_rows = _batch_rows(file.metadata)
         check_names(schema.names, source.name)
-        self.left_out: Mapping[str, str] = unusable(schema)
+        self.left_out: Mapping[str, str] = unsupported_columns(schema)
         self.names = tuple(name for name in schema.names if name not in self.left_out)
         self._read = [name for name in self.names if name not in skip]
 
@@ -58,7 +58,7 @@ class ParquetFile:
         with self._opened() as file:
             for batch in file.iter_batches(batch_size=self._batch_rows, columns=self._read):
                 batch.validate(full=True)
-                yield chosen(batch, self._read)
+                yield select_columns(batch, self._read)
 
     @contextmanager
     def _opened(self) -> Iterator[pq.ParquetFile]:
@@ -74,7 +74,7 @@ class ParquetFile:
 
 
 def _batch_rows(metadata: pq.FileMetaData) -> int:
-    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     widest = max((group.total_byte_size / max(group.num_rows, 1) for group in groups), default=1.0)
     # Repeated values are packed in the file, so that a row may be wider than it looks.
     width = max(widest, 8.0 * metadata.num_columns)

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 Item = TypeVar("Item")
 
 
-def ahead(items: Iterable[Item]) -> Iterator[Item]:
+def prefetch(items: Iterable[Item]) -> Iterator[Item]:
     """Yields the same items; at most one more than was asked for is made."""
     iterator, end = iter(items), object()
     with ThreadPoolExecutor(1) as pool:

@@ -13,17 +13,17 @@ import pyarrow as pa
 
 from plimsoll.errors import DataError, shortened
 from plimsoll.ingest.rows.rows import Rows
-from plimsoll.ingest.rows.store import Store
+from plimsoll.ingest.rows.store import BatchStore
 from plimsoll.ingest.sources.model import Source
 from plimsoll.ingest.types.column_types import NULL, ColumnType
-from plimsoll.ingest.types.columns import TEXT, settled, without_infinities
-from plimsoll.ingest.types.inference import Texts
+from plimsoll.ingest.types.columns import TEXT, to_dataset_types, without_infinities
+from plimsoll.ingest.types.inference import TextInference
 
 MOST_NOTES = 12
 """Of single columns: a table may have thousands."""
 
 
-class File(Protocol):
+class FileReader(Protocol):
     """A file of data that can be read several times, batch by batch."""
 
     source: Source
@@ -46,7 +46,7 @@ class File(Protocol):
 
 
 @dataclass(frozen=True)
-class Found:
+class ReadResult:
     """What the files hold."""
 
     rows: Rows
@@ -57,11 +57,11 @@ class Found:
 
 
 @dataclass
-class _Learned:
+class _Scan:
     """What one reading of all files tells."""
 
     columns: dict[str, ColumnType] = field(default_factory=dict)
-    texts: dict[str, Texts] = field(default_factory=dict)
+    texts: dict[str, TextInference] = field(default_factory=dict)
     infinities: Counter[str] = field(default_factory=Counter)
     starts: list[tuple[str, int]] = field(default_factory=list)
     rows: int = 0
@@ -72,13 +72,13 @@ class _Learned:
 
 
 def read_files(
-    files: Sequence[File],
+    files: Sequence[FileReader],
     *,
     skip: Collection[str],
     private: Collection[str],
     notes: list[str],
     folder: Path,
-) -> Found:
+) -> ReadResult:
     """Reads files of the same columns, one after the other, in bounded memory.
 
     The files are read once; a second time where a column turned out to be text after rows had
@@ -98,55 +98,55 @@ def read_files(
     for file in files:
         notes.extend(file.notes)
     _check_same_columns([file for file in files if file.declares_names])
-    store = Store(folder)
-    learned = _read(files, set(), store)
-    turned = learned.turned()
+    store = BatchStore(folder)
+    scan = _read(files, set(), store)
+    turned = scan.turned()
     if turned:
-        first = learned
+        first = scan
         store.discard()
-        learned = _read(files, set(turned), store)
-        _check_settled(learned)
-        _tell_turned(first, turned, notes)
+        scan = _read(files, set(turned), store)
+        _check_final(scan)
+        _note_turned(first, turned, notes)
     store.finish()
     for file in files:
         for name, kind in file.left_out.items():
             if name not in skip:
-                told = f"column {name} is left out: it is of type {kind}"
-                notes.append(f"{file.source.name}: {told}")
-    if not learned.rows:
+                reason = f"column {name} is left out: it is of type {kind}"
+                notes.append(f"{file.source.name}: {reason}")
+    if not scan.rows:
         raise DataError(
             f"{shortened([file.source.name for file in files])} has a header but no rows",
             hint="give data with rows",
         )
-    return _found(files, learned, store, private, notes)
+    return _result(files, scan, store, private, notes)
 
 
-def _read(files: Sequence[File], texts: set[str], store: Store) -> _Learned:
-    learned = _Learned()
+def _read(files: Sequence[FileReader], texts: set[str], store: BatchStore) -> _Scan:
+    scan = _Scan()
     for file in files:
-        start = learned.rows
-        learned.starts.append((file.source.name, start))
+        start = scan.rows
+        scan.starts.append((file.source.name, start))
         for batch in file.batches(texts):
             zoned = {item.name for item in batch.schema if getattr(item.type, "tz", None)}
-            plain = settled(pa.Table.from_batches([batch]), file.source.name)
+            plain = to_dataset_types(pa.Table.from_batches([batch]), file.source.name)
             plain, infinities = without_infinities(plain)
-            learned.infinities.update(infinities)
+            scan.infinities.update(infinities)
             whole = plain.combine_chunks().to_batches()[0]
-            _learn(learned, file, whole, zoned, learned.rows - start)
-            _note_texts(learned, file, texts)
-            if not learned.turned():
-                _see_texts(learned, whole)
-                store.append(_widened(whole, learned.columns))
-            learned.rows += batch.num_rows
-    return learned
+            _add_types(scan, file, whole, zoned, scan.rows - start)
+            _add_text_columns(scan, file, texts)
+            if not scan.turned():
+                _add_texts(scan, whole)
+                store.append(_cast(whole, scan.columns))
+            scan.rows += batch.num_rows
+    return scan
 
 
-def _learn(
-    learned: _Learned, file: File, batch: pa.RecordBatch, zoned: Collection[str], row: int
+def _add_types(
+    scan: _Scan, file: FileReader, batch: pa.RecordBatch, zoned: Collection[str], row: int
 ) -> None:
     for name, values in zip(batch.schema.names, batch.columns, strict=True):
-        column = learned.columns.setdefault(name, ColumnType(name))
-        column.see(
+        column = scan.columns.setdefault(name, ColumnType(name))
+        column.add(
             values,
             file.source.name,
             row,
@@ -155,19 +155,19 @@ def _learn(
         )
 
 
-def _note_texts(learned: _Learned, file: File, texts: set[str]) -> None:
+def _add_text_columns(scan: _Scan, file: FileReader, texts: set[str]) -> None:
     """Has what is text already be read as text from now on."""
     if not file.declares_types:
-        texts.update(name for name, column in learned.columns.items() if column.type == TEXT)
+        texts.update(name for name, column in scan.columns.items() if column.type == TEXT)
 
 
-def _see_texts(learned: _Learned, batch: pa.RecordBatch) -> None:
+def _add_texts(scan: _Scan, batch: pa.RecordBatch) -> None:
     for name, values in zip(batch.schema.names, batch.columns, strict=True):
         if values.type == TEXT:
-            learned.texts.setdefault(name, Texts()).see(values, learned.rows)
+            scan.texts.setdefault(name, TextInference()).add(values, scan.rows)
 
 
-def _widened(batch: pa.RecordBatch, columns: Mapping[str, ColumnType]) -> pa.RecordBatch:
+def _cast(batch: pa.RecordBatch, columns: Mapping[str, ColumnType]) -> pa.RecordBatch:
     """Returns the batch with the types that hold all values so far."""
     arrays = []
     for name, values in zip(batch.schema.names, batch.columns, strict=True):
@@ -176,95 +176,91 @@ def _widened(batch: pa.RecordBatch, columns: Mapping[str, ColumnType]) -> pa.Rec
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
-def _check_same_columns(files: Sequence[File]) -> None:
+def _check_same_columns(files: Sequence[FileReader]) -> None:
     for file in files[1:]:
-        expected, found = set(files[0].names), set(file.names)
-        if found == expected:
+        expected, names = set(files[0].names), set(file.names)
+        if names == expected:
             continue
-        told = []
-        if expected - found:
-            told.append(f"it lacks {shortened(sorted(expected - found))}")
-        if found - expected:
-            told.append(f"it also has {shortened(sorted(found - expected))}")
+        differences = []
+        if expected - names:
+            differences.append(f"it lacks {shortened(sorted(expected - names))}")
+        if names - expected:
+            differences.append(f"it also has {shortened(sorted(names - expected))}")
         raise DataError(
             f"{file.source.name} has other columns than {files[0].source.name}",
-            cause="; ".join(told),
+            cause="; ".join(differences),
             hint="ingest files of the same columns, or join them before",
         )
 
 
-def _check_settled(learned: _Learned) -> None:
-    changed = learned.turned()
+def _check_final(scan: _Scan) -> None:
+    changed = scan.turned()
     if changed:
-        file, _ = learned.columns[changed[0]].turned or ("a file", 0)
+        file, _ = scan.columns[changed[0]].turned or ("a file", 0)
         raise DataError(
             f"{file} changed while it was read",
             hint="run again when nothing writes to it any more",
         )
 
 
-def _tell_turned(learned: _Learned, turned: Sequence[str], notes: list[str]) -> None:
-    told = []
+def _note_turned(scan: _Scan, turned: Sequence[str], notes: list[str]) -> None:
+    texts = []
     for name in turned:
-        column = learned.columns[name]
+        column = scan.columns[name]
         if column.turned and not column.in_one_file:
             file, row = column.turned
-            told.append(f"{name} (first at {file} row {row + 1:,})")
-    if told:
-        notes.append(f"columns of different types in different files are text: {shortened(told)}")
+            texts.append(f"{name} (first at {file} row {row + 1:,})")
+    if texts:
+        notes.append(f"columns of different types in different files are text: {shortened(texts)}")
 
 
-def _found(
-    files: Sequence[File],
-    learned: _Learned,
-    store: Store,
+def _result(
+    files: Sequence[FileReader],
+    scan: _Scan,
+    store: BatchStore,
     private: Collection[str],
     notes: list[str],
-) -> Found:
+) -> ReadResult:
     left_out: dict[str, str] = {}
     for file in files:
         left_out.update(file.left_out)
     names = dict.fromkeys(itertools.chain.from_iterable(file.names for file in files))
     names = {name: None for name in names if name not in left_out}
     types = {
-        name: TEXT if learned.columns[name].type == NULL else learned.columns[name].type
+        name: TEXT if scan.columns[name].type == NULL else scan.columns[name].type
         for name in names
-        if name in learned.columns
+        if name in scan.columns
     }
-    rows = Rows(
-        store=store, types=types, meanings={}, starts=tuple(learned.starts), read=learned.rows
-    )
-    _tell_lacking(files, names, notes)
-    return Found(_with_meanings(rows, learned, private, notes), tuple(names), left_out)
+    rows = Rows(store=store, types=types, conversions={}, starts=tuple(scan.starts), read=scan.rows)
+    _note_lacking(files, names, notes)
+    return ReadResult(_with_conversions(rows, scan, private, notes), tuple(names), left_out)
 
 
-def _tell_lacking(files: Sequence[File], names: Collection[str], notes: list[str]) -> None:
+def _note_lacking(files: Sequence[FileReader], names: Collection[str], notes: list[str]) -> None:
     for file in files:
         lacking = [name for name in names if name not in file.names]
         if lacking:
             notes.append(f"{file.source.name} has no values of {shortened(lacking)}")
 
 
-def _with_meanings(
-    rows: Rows, learned: _Learned, private: Collection[str], notes: list[str]
-) -> Rows:
-    told = []
-    for name, count in learned.infinities.items():
+def _with_conversions(rows: Rows, scan: _Scan, private: Collection[str], notes: list[str]) -> Rows:
+    sentences = []
+    for name, count in scan.infinities.items():
         values = f"{count:,} infinite value{'s' if count > 1 else ''}"
-        told.append(f"column {name}: {values} taken as missing")
-    types, meanings = dict(rows.types), {}
-    for name, texts in learned.texts.items():
+        sentences.append(f"column {name}: {values} taken as missing")
+    types, conversions = dict(rows.types), {}
+    for name, texts in scan.texts.items():
         if name not in types:
             continue
         where = "" if texts.first_word is None else rows.where(texts.first_word)
-        meaning, sentence = texts.meaning(name, private=name in private, where=where)
+        conversion, sentence = texts.conversion(name, private=name in private, where=where)
         if sentence:
-            told.append(sentence)
-        if meaning.type != TEXT:
-            types[name], meanings[name] = meaning.type, meaning
-    notes.extend(told[:MOST_NOTES])
-    if len(told) > MOST_NOTES:
-        notes.append(f"{len(told) - MOST_NOTES:,} more columns were read in such ways")
+            sentences.append(sentence)
+        if conversion.type != TEXT:
+            types[name], conversions[name] = conversion.type, conversion
+    notes.extend(sentences[:MOST_NOTES])
+    if len(sentences) > MOST_NOTES:
+        notes.append(f"{len(sentences) - MOST_NOTES:,} more columns were read in such ways")
     return Rows(
-        store=rows.store, types=types, meanings=meanings, starts=rows.starts, read=rows.read
+        store=rows.store, types=types, conversions=conversions, starts=rows.starts, read=rows.read
     )

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.errors import DataError
-from plimsoll.ingest.sources.file_kinds import opened_zip
+from plimsoll.ingest.sources.file_kinds import open_zip
 from plimsoll.ingest.sources.model import Source
 
 BLOCK_BYTES = 1 << 24
@@ -27,7 +27,7 @@ QUOTE, NEWLINE, RETURN = ord('"'), ord("\n"), ord("\r")
 
 
 @contextmanager
-def unpacked(source: Source) -> Iterator[IO[bytes]]:
+def open_unpacked(source: Source) -> Iterator[IO[bytes]]:
     """Opens a file's bytes, those inside the archive if it is packed.
 
     Raises:
@@ -38,7 +38,7 @@ def unpacked(source: Source) -> Iterator[IO[bytes]]:
             with gzip.open(source.path, "rb") as unzipped:
                 yield cast(IO[bytes], unzipped)
         elif source.packed == "zip":
-            with opened_zip(source.path, source.name) as (_, stream):
+            with open_zip(source.path, source.name) as (_, stream):
                 yield stream
         else:
             with source.path.open("rb", buffering=BUFFER_BYTES) as stream:
@@ -54,9 +54,9 @@ def unpacked(source: Source) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def as_text(source: Source, encoding: str, errors: str = "strict") -> Iterator[TextIO]:
+def open_text(source: Source, encoding: str, errors: str = "strict") -> Iterator[TextIO]:
     """Opens a file's text; line ends stay as they are."""
-    with unpacked(source) as stream:
+    with open_unpacked(source) as stream:
         yield io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline="")
 
 
@@ -67,7 +67,7 @@ def utf8_chunks(source: Source, encoding: str) -> Iterator[bytes]:
         DataError: if the text is not of that encoding.
     """
     decoder = None if encoding in UTF8 else codecs.getincrementaldecoder(encoding)()
-    with unpacked(source) as stream:
+    with open_unpacked(source) as stream:
         first = True
         while chunk := stream.read(BLOCK_BYTES):
             if decoder is not None:
@@ -80,7 +80,7 @@ def utf8_chunks(source: Source, encoding: str) -> Iterator[bytes]:
             yield _decoded(decoder, b"", source, final=True)
 
 
-def blocks(chunks: Iterator[bytes], delimiter: str, name: str) -> Iterator[bytes]:
+def row_blocks(chunks: Iterator[bytes], delimiter: str, name: str) -> Iterator[bytes]:
     """Yields the same text in blocks that end where a row of a CSV ends.
 
     Args:
@@ -94,9 +94,9 @@ def blocks(chunks: Iterator[bytes], delimiter: str, name: str) -> Iterator[bytes
     rest = b""
     for chunk in chunks:
         text = rest + chunk if rest else chunk
-        end = _last_end(text, delimiter)
+        end = _last_row_end(text, delimiter)
         if not end and len(text) >= BLOCK_BYTES:
-            raise unreadable(name)
+            raise unreadable_csv(name)
         if end:
             yield text[:end]
         rest = text[end:]
@@ -104,7 +104,7 @@ def blocks(chunks: Iterator[bytes], delimiter: str, name: str) -> Iterator[bytes
         yield rest
 
 
-def unreadable(name: str) -> DataError:
+def unreadable_csv(name: str) -> DataError:
     """Returns the error for a file that cannot be taken apart into rows."""
     return DataError(
         f"{name} cannot be read as CSV",
@@ -122,7 +122,7 @@ def _decoded(
         raise DataError(f"{source.name} cannot be read", cause=type(error).__name__) from error
 
 
-def _last_end(text: bytes, delimiter: str) -> int:
+def _last_row_end(text: bytes, delimiter: str) -> int:
     """Returns where the last whole row of a text ends that starts with a row; 0: nowhere."""
     if b'"' not in text:
         return _after_last_break(text)
@@ -163,8 +163,8 @@ def _quoted_fields(text: bytes, delimiter: str) -> tuple[NDArray[np.int64], NDAr
     """Returns where quoted fields start and where their last quotes are, if they have one."""
     pattern = rb"(?:\A|(?<=[\n\r" + re.escape(delimiter.encode()) + rb']))"(?:[^"]|"")*("?)'
     starts, stops = [], []
-    for found in re.finditer(pattern, text):
-        starts.append(found.start())
-        if found.group(1):
-            stops.append(found.end() - 1)
+    for match in re.finditer(pattern, text):
+        starts.append(match.start())
+        if match.group(1):
+            stops.append(match.end() - 1)
     return np.asarray(starts, dtype=np.int64), np.asarray(stops, dtype=np.int64)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plimsoll.errors import DataError
-from plimsoll.ingest.readers.text_streams import unpacked
+from plimsoll.ingest.readers.text_streams import open_unpacked
 from plimsoll.ingest.sources.file_kinds import masked
 from plimsoll.ingest.sources.model import Source
 
@@ -31,7 +31,7 @@ HEADER = struct.Struct("<QI")
 FOOTER = struct.Struct("<I")
 SEVERAL = "several values in a row"
 NO_TEXT = "bytes that are no UTF-8 text"
-SPOKEN: Mapping[pa.DataType, str] = {
+KIND_NAMES: Mapping[pa.DataType, str] = {
     pa.int64(): "int64",
     pa.float32(): "float",
     pa.large_binary(): "bytes",
@@ -45,7 +45,7 @@ COLUMN_TYPES: Mapping[pa.DataType, pa.DataType] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class RecordLayout:
     """What the examples of one file hold, over all of them."""
 
     schema: pa.Schema
@@ -64,7 +64,7 @@ class _Record:
     content: bytes
 
 
-def layout_of(source: Source) -> Layout:
+def layout_of(source: Source) -> RecordLayout:
     """Reads a file once and finds out which columns it makes.
 
     Raises:
@@ -82,14 +82,16 @@ def layout_of(source: Source) -> Layout:
             if pa.types.is_null(known):
                 kinds[name] = kind
             elif kind not in (known, pa.null()):
-                raise _clash(source, first, name, f"{SPOKEN[known]} before, {SPOKEN[kind]} here")
-            reason = _no_place(column)
+                raise _clash(
+                    source, first, name, f"{KIND_NAMES[known]} before, {KIND_NAMES[kind]} here"
+                )
+            reason = _unsupported_reason(column)
             if reason:
                 left_out.setdefault(name, reason)
     fields = [
         pa.field(name, COLUMN_TYPES[kinds[name]]) for name in sorted(set(kinds) - {*left_out})
     ]
-    return Layout(
+    return RecordLayout(
         schema=pa.schema(fields),
         left_out={name: left_out[name] for name in sorted(left_out)},
         rows=rows,
@@ -97,7 +99,7 @@ def layout_of(source: Source) -> Layout:
 
 
 def batches(
-    source: Source, layout: Layout | None = None, *, skip: Collection[str] = ()
+    source: Source, layout: RecordLayout | None = None, *, skip: Collection[str] = ()
 ) -> Iterator[pa.RecordBatch]:
     """Reads a file's examples as record batches of one schema; features become scalars.
 
@@ -116,8 +118,8 @@ def batches(
     schema = pa.schema([field for field in layout.schema if field.name not in skip])
     for _, batch in _decoded(source):
         columns = [
-            _scalars(batch.column(place), field.type)
-            if (place := batch.schema.get_field_index(field.name)) >= 0
+            _scalars(batch.column(index), field.type)
+            if (index := batch.schema.get_field_index(field.name)) >= 0
             else pa.nulls(batch.num_rows, field.type)
             for field in schema
         ]
@@ -156,7 +158,7 @@ def _records(source: Source) -> Iterator[_Record]:
 
     value: Any = google_crc32c.value
     number, offset = 0, 0
-    with unpacked(source) as stream:
+    with open_unpacked(source) as stream:
         while header := stream.read(HEADER.size):
             number += 1
             if len(header) < HEADER.size:
@@ -178,7 +180,7 @@ def _kind(kind: pa.DataType) -> pa.DataType:
     return kind if pa.types.is_null(kind) else kind.value_type
 
 
-def _no_place(column: pa.Array) -> str:
+def _unsupported_reason(column: pa.Array) -> str:
     """Returns why a feature has no place in a table; empty if it has one."""
     if pa.types.is_null(column.type):
         return ""

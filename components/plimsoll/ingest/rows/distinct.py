@@ -32,7 +32,7 @@ class Distinct:
         self._counts = np.zeros(0, dtype=np.int64)
         self._limit = HIGHEST
 
-    def see(self, hashes: NDArray[np.uint64], counts: NDArray[np.int64] | None = None) -> None:
+    def add(self, hashes: NDArray[np.uint64], counts: NDArray[np.int64] | None = None) -> None:
         """Takes more values.
 
         Args:
@@ -65,8 +65,8 @@ class Distinct:
     @property
     def share(self) -> float:
         """Different values for each value that was seen: 1 if none came twice."""
-        seen = int(self._counts.sum())
-        return len(self._hashes) / seen if seen else 0.0
+        total = int(self._counts.sum())
+        return len(self._hashes) / total if total else 0.0
 
 
 def hashes_and_counts(values: pa.Array) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:

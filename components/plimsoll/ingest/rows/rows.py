@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plimsoll.ingest.rows.store import Store
-from plimsoll.ingest.types.inference import Meaning
+from plimsoll.ingest.rows.store import BatchStore
+from plimsoll.ingest.types.inference import Conversion
 
 SHOWN = 5
 
@@ -21,10 +21,10 @@ SHOWN = 5
 class Rows:
     """Rows in a store, their types and where each one stood."""
 
-    store: Store
+    store: BatchStore
     types: Mapping[str, pa.DataType]
     """Each column's type in a dataset, in the order of the columns."""
-    meanings: Mapping[str, Meaning]
+    conversions: Mapping[str, Conversion]
     """Columns that are kept as texts and stand for something else."""
     starts: tuple[tuple[str, int], ...]
     """Each file's name and the place of its first row among all rows."""
@@ -79,20 +79,20 @@ class Rows:
             as ``repr`` gives them.
         """
         first: list[tuple[str, str]] = []
-        count = place = 0
+        count = start = 0
         for batch, known in self._masked((name,)):
             values = batch.column(0)
-            found = wanted(values) if known is None else wanted(values) & known
-            count += int(found.sum())
-            for row in np.flatnonzero(found)[: SHOWN - len(first)].tolist():
-                first.append((self.where(place + row), repr(values[row].as_py())))
-            place += batch.num_rows
+            hits = wanted(values) if known is None else wanted(values) & known
+            count += int(hits.sum())
+            for row in np.flatnonzero(hits)[: SHOWN - len(first)].tolist():
+                first.append((self.where(start + row), repr(values[row].as_py())))
+            start += batch.num_rows
         return count, first
 
-    def where(self, place: int) -> str:
+    def where(self, index: int) -> str:
         """Returns where a row stood; rows count from 1 in each file, the header not counted."""
-        name, start = [item for item in self.starts if item[1] <= place][-1]
-        return f"{name} row {place - start + 1:,}"
+        name, start = [item for item in self.starts if item[1] <= index][-1]
+        return f"{name} row {index - start + 1:,}"
 
     def _masked(
         self, names: tuple[str, ...]
@@ -109,13 +109,13 @@ class Rows:
             yield pa.RecordBatch.from_arrays(columns, names=list(names)), known
 
     def _column(self, batch: pa.RecordBatch, name: str) -> pa.Array:
-        place = batch.schema.get_field_index(name)
+        index = batch.schema.get_field_index(name)
         kind = self.types[name]
-        if place < 0:
+        if index < 0:
             return pa.nulls(batch.num_rows, kind)
-        column = batch.column(place)
+        column = batch.column(index)
         if column.type == kind:
             return column
-        if name in self.meanings and pa.types.is_string(column.type):
-            column = self.meanings[name].of(column)
+        if name in self.conversions and pa.types.is_string(column.type):
+            column = self.conversions[name].convert(column)
         return column if column.type == kind else column.cast(kind, safe=False)

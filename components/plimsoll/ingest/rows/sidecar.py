@@ -47,15 +47,15 @@ class Sidecar:
         size = count * self._kind.itemsize
         self._read += count
         written = self._path.stat().st_size if self._path.exists() else 0
-        found = b""
+        content = b""
         if start < written:
             with self._path.open("rb") as file:
                 file.seek(start)
-                found = file.read(size)
-        if len(found) < size:
-            rest = start + len(found) - written
-            found += bytes(self._memory[rest : rest + size - len(found)])
-        return np.frombuffer(found, dtype=self._kind)
+                content = file.read(size)
+        if len(content) < size:
+            rest = start + len(content) - written
+            content += bytes(self._memory[rest : rest + size - len(content)])
+        return np.frombuffer(content, dtype=self._kind)
 
     def discard(self) -> None:
         """Forgets the numbers."""

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from plimsoll.ingest.types.columns import chosen
+from plimsoll.ingest.types.columns import select_columns
 
 IN_MEMORY = 1 << 27
 """Bytes up to which rows stay in memory."""
 
 
-class Store:
+class BatchStore:
     """Batches in the order in which they came, whose columns may change their types on the way.
 
     Args:
@@ -49,18 +49,18 @@ class Store:
     def batches(self, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yields the batches, or only those of their columns that are named and there."""
         for batch in self._memory:
-            yield batch if names is None else chosen(batch, _there(batch.schema, names))
+            yield batch if names is None else select_columns(batch, _present(batch.schema, names))
         for path in self._files:
             with pa.OSFile(str(path)) as file:
                 # All fields, unless some are named.
                 fields = None
                 if names is not None:
                     schema = pa.ipc.open_file(file).schema
-                    fields = [schema.get_field_index(name) for name in _there(schema, names)]
+                    fields = [schema.get_field_index(name) for name in _present(schema, names)]
                 options = pa.ipc.IpcReadOptions(included_fields=fields)
                 reader = pa.ipc.open_file(file, options=options)
-                for place in range(reader.num_record_batches):
-                    yield reader.get_batch(place)
+                for index in range(reader.num_record_batches):
+                    yield reader.get_batch(index)
 
     def discard(self) -> None:
         """Forgets all batches, and deletes their files."""
@@ -80,6 +80,6 @@ class Store:
         self._writer.write_batch(batch)
 
 
-def _there(schema: pa.Schema, names: Sequence[str]) -> list[str]:
+def _present(schema: pa.Schema, names: Sequence[str]) -> list[str]:
     known = set(schema.names)
     return [name for name in dict.fromkeys(names) if name in known]

@@ -29,7 +29,7 @@ class ValueCounts:
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
 
-    def see(self, values: pa.Array) -> None:
+    def add(self, values: pa.Array) -> None:
         """Takes more values."""
         self.rows += len(values)
         if values.type == ARROW_TYPES["float"] and len(values):

@@ -19,7 +19,7 @@ import pyarrow as pa
 from plimsoll.errors import ConfigError, DataError, EnvironmentBuildError, nearest
 from plimsoll.ingest.config import IngestConfig
 from plimsoll.ingest.sources import bigquery_rows
-from plimsoll.ingest.sources.model import Found, Source
+from plimsoll.ingest.sources.model import ResolvedSources, Source
 from plimsoll.storage import retries
 from plimsoll.storage.files import digest_bytes, digest_file
 
@@ -31,7 +31,9 @@ CHUNK_ROWS = 1 << 14
 JOB = "plimsoll_ingest"
 
 
-def find_rows(data: str, scratch: Path, notes: list[str], config: IngestConfig) -> Found:
+def resolve_rows(
+    data: str, scratch: Path, notes: list[str], config: IngestConfig
+) -> ResolvedSources:
     """Reads a table or a query's answer to one Arrow file.
 
     Args:
@@ -45,7 +47,7 @@ def find_rows(data: str, scratch: Path, notes: list[str], config: IngestConfig) 
         DataError: if it cannot be read, or changed while it was read.
         EnvironmentBuildError: if google-cloud-bigquery is not installed.
     """
-    asked = _Asked(config, notes)
+    connection = _Connection(config, notes)
     path = scratch / "fetched" / "bigquery.arrow"
     if data.startswith(SCHEME):
         name = data.removeprefix(SCHEME)
@@ -55,22 +57,22 @@ def find_rows(data: str, scratch: Path, notes: list[str], config: IngestConfig) 
                 f"{data} is no address of a table",
                 hint="write it as bigquery://project.dataset.table",
             )
-        return asked.table(name, path)
-    return asked.query(data.removeprefix(QUERY).strip(), path)
+        return connection.table(name, path)
+    return connection.query(data.removeprefix(QUERY).strip(), path)
 
 
-class _Asked:
+class _Connection:
     """One connection to BigQuery, and what it was asked for."""
 
     def __init__(self, config: IngestConfig, notes: list[str]) -> None:
         self._config = config
         self._notes = notes
         _check_installed()
-        with _told(QUERY):
+        with _translate_errors(QUERY):
             self._client = _client(config)
         self._retry = retries.retry(config.retry_seconds)
 
-    def table(self, name: str, path: Path) -> Found:
+    def table(self, name: str, path: Path) -> ResolvedSources:
         """Reads a table as it is stored; of a view, what it answers."""
         before = self._table(name)
         if before.table_type not in STORED:
@@ -86,15 +88,15 @@ class _Asked:
         if before.streaming_buffer is None:
             _check_whole(f"{SCHEME}{name}", rows, before.num_rows)
         version = {"etag": str(before.etag), "modified": before.modified.isoformat()}
-        return _found(path, name, f"{SCHEME}{name}", version, {"table": name})
+        return _result(path, name, f"{SCHEME}{name}", version, {"table": name})
 
-    def query(self, text: str, path: Path, named: str = "") -> Found:
+    def query(self, text: str, path: Path, named: str = "") -> ResolvedSources:
         """Reads what a query answers, from the table that BigQuery keeps its answer in."""
         if not text:
             raise ConfigError("the query is empty", hint="write it as bigquery:SELECT ...")
         what = f"{SCHEME}{named}" if named else "the query"
         self._check_reads_only(text, what)
-        job = self._job(text, what)
+        job = self._run_job(text, what)
         table = self._table(str(job.destination), job.destination)
         rows = self._write(table, path)
         _check_whole(what, rows, table.num_rows)
@@ -106,14 +108,14 @@ class _Asked:
         tables = sorted(f"{t.project}.{t.dataset_id}.{t.table_id}" for t in job.referenced_tables)
         # Not its text, which may hold values that are nobody's business: a manifest travels far.
         lineage = {"query_sha256": digest_bytes(text.encode()), "tables": tables}
-        return _found(
+        return _result(
             path, named or "query", f"{SCHEME}{named}" if named else QUERY, version, lineage
         )
 
     def _table(self, name: str, reference: Any = None) -> Any:
         from google.api_core.exceptions import NotFound
 
-        with _told(f"{SCHEME}{name}", self._client):
+        with _translate_errors(f"{SCHEME}{name}", self._client):
             try:
                 return self._client.get_table(
                     reference or name, retry=self._retry, timeout=retries.REQUEST_SECONDS[1]
@@ -140,8 +142,8 @@ class _Asked:
 
     def _check_reads_only(self, text: str, what: str) -> None:
         """Asks BigQuery what a query would do, which costs nothing and runs nothing."""
-        with _told(what, self._client):
-            job = self._started(text, dry=True)
+        with _translate_errors(what, self._client):
+            job = self._start_job(text, dry=True)
         if job.statement_type != "SELECT":
             raise ConfigError(
                 f"{what} is no SELECT", cause=f"BigQuery takes it as {job.statement_type}"
@@ -154,17 +156,17 @@ class _Asked:
                 hint="read fewer columns or partitions, or raise max_bytes_billed",
             )
 
-    def _job(self, text: str, what: str) -> Any:
+    def _run_job(self, text: str, what: str) -> Any:
         def done() -> Any:
-            job = self._started(text, dry=False)
+            job = self._start_job(text, dry=False)
             job.result(retry=self._retry, timeout=self._config.query_seconds, job_retry=None)
             return job
 
-        with _told(what, self._client):
+        with _translate_errors(what, self._client):
             # A job that failed on BigQuery's side is started anew.
             return self._retry(done)()
 
-    def _started(self, text: str, *, dry: bool) -> Any:
+    def _start_job(self, text: str, *, dry: bool) -> Any:
         from google.cloud import bigquery
 
         job_config = bigquery.QueryJobConfig(dry_run=dry, use_query_cache=not dry)
@@ -197,7 +199,7 @@ class _Asked:
             except GoogleAPIError as error:
                 why = type(error).__name__
         self._notes.append(f"BigQuery was read through REST, which is slower: {why}")
-        with _told(f"{SCHEME}{table.full_table_id}", self._client):
+        with _translate_errors(f"{SCHEME}{table.full_table_id}", self._client):
             return _write(bigquery_rows.by_rest(self._client, table, self._config), path)
 
 
@@ -241,9 +243,9 @@ def _joined(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_batches(plain, schema).combine_chunks()
 
 
-def _found(
+def _result(
     path: Path, name: str, uri: str, version: Mapping[str, str], lineage: Mapping[str, Any]
-) -> Found:
+) -> ResolvedSources:
     source = Source(
         path=path,
         name=name,
@@ -254,7 +256,7 @@ def _found(
         version=version,
     )
     # A witness without files or objects never holds: what a database answers is asked again.
-    return Found(sources=(source,), witness={"uri": uri}, lineage=lineage)
+    return ResolvedSources(sources=(source,), provenance={"uri": uri}, lineage=lineage)
 
 
 def _check_whole(what: str, rows: int, expected: int | None) -> None:
@@ -267,7 +269,7 @@ def _check_whole(what: str, rows: int, expected: int | None) -> None:
 
 
 @contextmanager
-def _told(what: str, client: Any = None) -> Iterator[None]:
+def _translate_errors(what: str, client: Any = None) -> Iterator[None]:
     from google.api_core.exceptions import BadRequest, GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
 

@@ -18,7 +18,7 @@ from plimsoll.storage import retries
 REST_EMULATOR = "BIGQUERY_EMULATOR_HOST"
 STORAGE_EMULATOR = "BIGQUERY_STORAGE_EMULATOR_HOST"
 """``host:port`` of a server of the storage reads without encryption."""
-ASK_SECONDS = 30.0
+PROBE_SECONDS = 30.0
 """How long it may take to find out that the storage reads cannot be used."""
 PAGE_ROWS = 10_000
 
@@ -75,8 +75,8 @@ def by_storage(
             read_options=types.ReadSession.TableReadOptions(arrow_serialization_options=options),
         ),
         max_stream_count=1,
-        retry=retries.retry(min(ASK_SECONDS, config.retry_seconds)),
-        timeout=ASK_SECONDS,
+        retry=retries.retry(min(PROBE_SECONDS, config.retry_seconds)),
+        timeout=PROBE_SECONDS,
     )
     schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
     yield pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)

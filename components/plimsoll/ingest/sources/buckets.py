@@ -10,15 +10,17 @@ from typing import Any
 from plimsoll.errors import DataError
 from plimsoll.ingest.config import IngestConfig
 from plimsoll.ingest.sources import spans
-from plimsoll.ingest.sources.file_kinds import of_known_kind, printable, recognised
-from plimsoll.ingest.sources.local_files import of_selection, what_is_there
-from plimsoll.ingest.sources.model import Found, Source
+from plimsoll.ingest.sources.file_kinds import detect_kind, printable, with_known_kind
+from plimsoll.ingest.sources.local_files import nearby_names, selected_files
+from plimsoll.ingest.sources.model import ResolvedSources, Source
 from plimsoll.storage.gcs import SCHEME, Fetched, Object, Store, split_uri
-from plimsoll.storage.gcs_listing import Listing, by_generation, found_or_told, listing
+from plimsoll.storage.gcs_listing import Listing, by_generation, list_objects, list_or_raise
 from plimsoll.storage.globs import fixed_part
 
 
-def find_objects(data: str, scratch: Path, notes: list[str], config: IngestConfig) -> Found:
+def resolve_objects(
+    data: str, scratch: Path, notes: list[str], config: IngestConfig
+) -> ResolvedSources:
     """Finds objects and fetches them, each pinned to the generation that was listed.
 
     Args:
@@ -36,36 +38,36 @@ def find_objects(data: str, scratch: Path, notes: list[str], config: IngestConfi
     store = Store(config.retry_seconds)
     if spans.has_placeholders(data):
         return _series(store, data, scratch, notes, config)
-    found = found_or_told(store, data)
-    chosen = list(found.objects)
-    if found.folder:
-        names = {found.name(item): item for item in chosen}
-        chosen = [names[name] for name in of_known_kind(data, list(names), notes)]
+    listing = list_or_raise(store, data)
+    chosen = list(listing.objects)
+    if listing.folder:
+        names = {listing.name(item): item for item in chosen}
+        chosen = [names[name] for name in with_known_kind(data, list(names), notes)]
     fetched = _fetched(store, chosen, scratch, config)
-    return Found(
-        sources=tuple(_source(item, found, {}) for item in fetched),
-        witness=_witness(data, found, folders=False),
+    return ResolvedSources(
+        sources=tuple(_source(item, listing, {}) for item in fetched),
+        provenance=_provenance(data, listing, folders=False),
         lineage={"bucket": bucket},
     )
 
 
 def _series(
     store: Store, data: str, scratch: Path, notes: list[str], config: IngestConfig
-) -> Found:
+) -> ResolvedSources:
     bucket, _ = split_uri(data)
     pattern = spans.parse(data)
-    found = listing(store, pattern.glob, folders=True)
-    by_uri = {item.uri: item for item in found.objects}
+    listing = list_objects(store, pattern.glob, folders=True)
+    by_uri = {item.uri: item for item in listing.objects}
     if not any(pattern.regex.fullmatch(uri) for uri in by_uri):
         raise _no_span(store, data, pattern)
     selection = spans.select(data, pattern, by_uri, notes, config)
-    files = of_selection(data, selection, f"{SCHEME}{bucket}/{found.base}", notes)
+    files = selected_files(data, selection, f"{SCHEME}{bucket}/{listing.base}", notes)
     fetched = _fetched(store, [by_uri[uri] for uri in files], scratch, config)
-    return Found(
+    return ResolvedSources(
         sources=tuple(
-            _source(item, found, {"span": files[item.object.uri].label}) for item in fetched
+            _source(item, listing, {"span": files[item.object.uri].label}) for item in fetched
         ),
-        witness=_witness(pattern.glob, found, folders=True),
+        provenance=_provenance(pattern.glob, listing, folders=True),
         lineage={"bucket": bucket, **selection.lineage()},
     )
 
@@ -87,9 +89,9 @@ def _fetched(
     return store.fetch_all(objects, paths, config.threads)
 
 
-def _source(item: Fetched, found: Listing, version: Mapping[str, str]) -> Source:
-    name = printable(found.name(item.object))
-    kind, packed = recognised(item.path, name)
+def _source(item: Fetched, listing: Listing, version: Mapping[str, str]) -> Source:
+    name = printable(listing.name(item.object))
+    kind, packed = detect_kind(item.path, name)
     return Source(
         path=item.path,
         name=name,
@@ -102,8 +104,8 @@ def _source(item: Fetched, found: Listing, version: Mapping[str, str]) -> Source
     )
 
 
-def _witness(uri: str, found: Listing, *, folders: bool) -> dict[str, Any]:
-    return {"uri": uri, "folders": folders, "objects": by_generation(found.objects)}
+def _provenance(uri: str, listing: Listing, *, folders: bool) -> dict[str, Any]:
+    return {"uri": uri, "folders": folders, "objects": by_generation(listing.objects)}
 
 
 def _no_span(store: Store, data: str, pattern: spans.Pattern) -> DataError:
@@ -115,6 +117,6 @@ def _no_span(store: Store, data: str, pattern: spans.Pattern) -> DataError:
     }
     return DataError(
         f"no span matches {data}",
-        cause=what_is_there(data, list(names)),
+        cause=nearby_names(data, list(names)),
         hint="check the pattern's placeholders against the objects' names",
     )

@@ -42,28 +42,28 @@ def check(paths: Sequence[Path], base: Path, notes: list[str]) -> Tracked:
         DataError: if a ``.dvc`` file cannot be read, or what lies there is not what it says.
     """
     outs: dict[Path, Mapping[str, Any]] = {}
-    found: dict[Path, str] = {}
+    digests: dict[Path, str] = {}
     for path in paths:
         tracked = next((item for item in (path, *path.parents) if _dvc_file(item).is_file()), None)
         if tracked is None:
             continue
         if tracked not in outs:
-            outs[tracked] = _checked(tracked, _told(tracked, base), notes)
+            outs[tracked] = _checked(tracked, _relative_name(tracked, base), notes)
         if outs[tracked]:
-            found[path] = str(outs[tracked]["md5"])
+            digests[path] = str(outs[tracked]["md5"])
     entries = [
         {"file": _dvc_file(path).name, **{key: out[key] for key in ("md5", "size") if key in out}}
         for path, out in sorted(outs.items())
         if out
     ]
-    return Tracked(md5=found, entries=tuple(entries))
+    return Tracked(md5=digests, entries=tuple(entries))
 
 
 def _dvc_file(path: Path) -> Path:
     return path.parent / f"{path.name}{SUFFIX}"
 
 
-def _told(path: Path, base: Path) -> str:
+def _relative_name(path: Path, base: Path) -> str:
     below = path != base and path.is_relative_to(base)
     return path.relative_to(base).as_posix() if below else path.name
 
@@ -80,10 +80,10 @@ def _checked(path: Path, name: str, notes: list[str]) -> Mapping[str, Any]:
     files = files_below(path) if path.is_dir() else [path]
     size = sum(file.stat().st_size for file in files)
     if "size" in out and out["size"] != size and _is_raw(out):
-        raise _another(name, f"it says {out['size']:,} bytes; {size:,} lie there")
+        raise _mismatch(name, f"it says {out['size']:,} bytes; {size:,} lie there")
     known = str(out["md5"])
     if known not in _digests(path, files, raw=_is_raw(out)):
-        raise _another(name, f"it says MD5 {known}; what lies there has another")
+        raise _mismatch(name, f"it says MD5 {known}; what lies there has another")
     return out
 
 
@@ -141,7 +141,7 @@ def _md5(path: Path, unified: bool) -> str:
     return digest.hexdigest()
 
 
-def _another(name: str, cause: str) -> DataError:
+def _mismatch(name: str, cause: str) -> DataError:
     return DataError(
         f"{name} is not what {name}{SUFFIX} says",
         cause=cause,

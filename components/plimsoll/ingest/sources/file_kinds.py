@@ -30,7 +30,7 @@ KINDS: Mapping[str, str] = {
     ".tfrecord": "tfrecord",
     ".tfrecords": "tfrecord",
 }
-SPOKEN = "CSV, JSON lines, Parquet, Arrow or TFRecord"
+KIND_NAMES = "CSV, JSON lines, Parquet, Arrow or TFRecord"
 PACKINGS: Mapping[str, str] = {".gz": "gzip", ".gzip": "gzip", ".zip": "zip"}
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
@@ -47,7 +47,7 @@ UNREADABLE: Mapping[bytes, str] = {
     b"Obj\x01": "an Avro file",
     b"SQLite format 3": "an SQLite database",
 }
-WHOLE: Mapping[str, tuple[tuple[bytes, ...], str, str]] = {
+MAGICS: Mapping[str, tuple[tuple[bytes, ...], str, str]] = {
     "parquet": ((b"PAR1",), "Parquet", "PAR1"),
     # A file, and a stream's first mark of a message.
     "arrow": ((b"ARROW1", b"\xff\xff\xff\xff"), "Arrow", "ARROW1"),
@@ -57,7 +57,7 @@ OFFICE_MEMBER = "[Content_Types].xml"
 CASTAGNOLI = 0x82F63B78
 
 
-def known_kind(name: str) -> str:
+def kind_of_name(name: str) -> str:
     """Returns the kind that a file's name ends in, looking through .gz; empty if none is known.
 
     A zip archive of any name may hold data: it is known as ``zip``.
@@ -70,10 +70,10 @@ def known_kind(name: str) -> str:
 
 def unpacked_name(name: str) -> str:
     """Returns a file's name without .gz or .zip."""
-    return str(PurePosixPath(name).with_suffix("")) if _packing_of(name) else name
+    return str(PurePosixPath(name).with_suffix("")) if _packing(name) else name
 
 
-def recognised(path: Path, name: str) -> tuple[str, str]:
+def detect_kind(path: Path, name: str) -> tuple[str, str]:
     """Returns a file's kind, and how it is packed: nothing, ``gzip`` or ``zip``.
 
     Args:
@@ -88,14 +88,14 @@ def recognised(path: Path, name: str) -> tuple[str, str]:
     if start.startswith(GZIP_MAGIC):
         return _packed_kind(_gzip_start(path, name), unpacked_name(name), name), "gzip"
     if start.startswith(ZIP_MAGICS):
-        with opened_zip(path, name) as (member, inner):
+        with open_zip(path, name) as (member, inner):
             # What is in the archive may have no suffix of its own.
-            told = member if known_kind(member) else unpacked_name(name)
-            return _packed_kind(_zip_start(inner, name), told, name), "zip"
+            inner_name = member if kind_of_name(member) else unpacked_name(name)
+            return _packed_kind(_zip_start(inner, name), inner_name, name), "zip"
     return _kind(start, name, name), ""
 
 
-class opened_zip:  # noqa: N801
+class open_zip:  # noqa: N801
     """Opens the one file of data in a zip archive: a context of its name and its byte stream.
 
     Folders, hidden files and what macOS adds do not count. The member's name is only told, never
@@ -162,7 +162,7 @@ def printable(name: str) -> str:
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)
 
 
-def of_known_kind(data: str, names: Sequence[str], notes: list[str]) -> list[str]:
+def with_known_kind(data: str, names: Sequence[str], notes: list[str]) -> list[str]:
     """Returns the names of a folder's files that end as data does.
 
     Args:
@@ -173,16 +173,16 @@ def of_known_kind(data: str, names: Sequence[str], notes: list[str]) -> list[str
     Raises:
         DataError: if there are files and none of them is known, or one is there packed and not.
     """
-    known = [name for name in names if known_kind(name)]
+    known = [name for name in names if kind_of_name(name)]
     # What DVC writes beside data is read where it is checked.
-    others = [Path(name) for name in names if not known_kind(name) and not name.endswith(".dvc")]
+    others = [Path(name) for name in names if not kind_of_name(name) and not name.endswith(".dvc")]
     counts = Counter(path.suffix or path.name for path in others)
     if counts and known:
         listed = ", ".join(f"{count} {printable(end)}" for end, count in sorted(counts.items()))
         notes.append(f"files in the folder of no known kind are left out: {listed}")
     if counts and not known:
         raise DataError(
-            f"no {SPOKEN} file is in {data}",
+            f"no {KIND_NAMES} file is in {data}",
             cause=f"there are files ending in {shortened(sorted(map(printable, counts)))}",
             choices=tuple(KINDS),
         )
@@ -204,7 +204,7 @@ def _check_not_twice(names: Sequence[str]) -> None:
             )
 
 
-def _packing_of(name: str) -> str:
+def _packing(name: str) -> str:
     return PACKINGS.get(PurePosixPath(name.casefold()).suffix, "")
 
 
@@ -226,15 +226,15 @@ def _gzip_start(path: Path, name: str) -> bytes:
 
 def _packed_kind(start: bytes, inner: str, name: str) -> str:
     kind = _kind(start, inner, name)
-    if kind in WHOLE:
-        raise _not_readable(name, f"{WHOLE[kind][1]} inside an archive")
+    if kind in MAGICS:
+        raise _not_readable(name, f"{MAGICS[kind][1]} inside an archive")
     if start.startswith((GZIP_MAGIC, *ZIP_MAGICS)):
         raise _not_readable(name, "an archive inside an archive")
     return kind
 
 
 def _kind(start: bytes, inner: str, name: str) -> str:
-    for kind, (magics, _, _) in WHOLE.items():
+    for kind, (magics, _, _) in MAGICS.items():
         if start.startswith(magics):
             return kind
     for magic, what in UNREADABLE.items():
@@ -244,10 +244,10 @@ def _kind(start: bytes, inner: str, name: str) -> str:
         return "tfrecord"
     suffix = PurePosixPath(inner.casefold()).suffix
     kind = KINDS.get(suffix, "")
-    if kind in WHOLE:
-        _, spoken, magic_text = WHOLE[kind]
+    if kind in MAGICS:
+        _, title, magic_text = MAGICS[kind]
         raise DataError(
-            f"{name} is not a whole {spoken} file",
+            f"{name} is not a whole {title} file",
             cause=f"it does not start with the bytes {magic_text}" if start else "it is empty",
             hint="write or copy it again",
         )
@@ -283,7 +283,7 @@ def _crc32c(data: bytes) -> int:
 def _not_readable(name: str, what: str) -> DataError:
     return DataError(
         f"{name} is {what}, which cannot be read",
-        hint=f"unpack or export it to {SPOKEN} first",
+        hint=f"unpack or export it to {KIND_NAMES} first",
     )
 
 

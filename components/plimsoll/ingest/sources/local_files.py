@@ -13,12 +13,12 @@ from plimsoll.errors import ArtifactError, DataError, nearest, shortened
 from plimsoll.formats.versions import read_manifest
 from plimsoll.ingest.config import IngestConfig
 from plimsoll.ingest.sources import dvc, spans
-from plimsoll.ingest.sources.file_kinds import SPOKEN, of_known_kind, printable, recognised
-from plimsoll.ingest.sources.model import Found, Source
+from plimsoll.ingest.sources.file_kinds import KIND_NAMES, detect_kind, printable, with_known_kind
+from plimsoll.ingest.sources.model import ResolvedSources, Source
 from plimsoll.storage import provenance as witnesses
 
 
-def find_files(data: str, notes: list[str], config: IngestConfig) -> Found:
+def resolve_files(data: str, notes: list[str], config: IngestConfig) -> ResolvedSources:
     """Finds files on this machine.
 
     Args:
@@ -34,50 +34,52 @@ def find_files(data: str, notes: list[str], config: IngestConfig) -> Found:
     """
     if not Path(data).exists() and spans.has_placeholders(data):
         return _series(data, notes, config)
-    witness = witnesses.observe(data)
-    pattern = str(witness["pattern"])
-    paths = [Path(name) for name in witness["files"]]
-    base = _base(pattern)
+    provenance = witnesses.observe(data)
+    pattern = str(provenance["pattern"])
+    paths = [Path(name) for name in provenance["files"]]
+    base = _base_folder(pattern)
     if Path(pattern).is_dir():
         names = {path: path.relative_to(base).as_posix() for path in paths}
-        kept = set(of_known_kind(data, list(names.values()), notes))
+        kept = set(with_known_kind(data, list(names.values()), notes))
         paths = [path for path in paths if names[path] in kept]
-        _check_not_made(data, paths, base)
+        _check_no_dataset(data, paths, base)
     if not paths:
-        raise _nothing_there(data, pattern)
+        raise _no_files(data, pattern)
     tracked = dvc.check(paths, base, notes)
     sources = tuple(
-        _source(path, base, witness, {"dvc_md5": tracked.md5[path]} if path in tracked.md5 else {})
+        _source(
+            path, base, provenance, {"dvc_md5": tracked.md5[path]} if path in tracked.md5 else {}
+        )
         for path in paths
     )
-    return Found(sources=sources, witness=witness, lineage=tracked.lineage())
+    return ResolvedSources(sources=sources, provenance=provenance, lineage=tracked.lineage())
 
 
-def _series(data: str, notes: list[str], config: IngestConfig) -> Found:
+def _series(data: str, notes: list[str], config: IngestConfig) -> ResolvedSources:
     whole = os.path.abspath(data)
     pattern = spans.parse(whole)
     paths = [str(path) for path in witnesses.matching(pattern.glob, folders=True)]
     if not any(pattern.regex.fullmatch(path) for path in paths):
         raise _no_span(data, whole)
     selection = spans.select(data, pattern, paths, notes, config)
-    base = _base(pattern.glob)
-    files = of_selection(data, selection, str(base), notes)
-    witness = witnesses.observe_some(pattern.glob, set(files))
+    base = _base_folder(pattern.glob)
+    files = selected_files(data, selection, str(base), notes)
+    provenance = witnesses.observe_some(pattern.glob, set(files))
     tracked = dvc.check([Path(name) for name in files], base, notes)
     sources = []
-    for name, place in files.items():
+    for name, member in files.items():
         path = Path(name)
-        version = {"span": place.label}
+        version = {"span": member.label}
         if path in tracked.md5:
             version["dvc_md5"] = tracked.md5[path]
-        sources.append(_source(path, base, witness, version))
+        sources.append(_source(path, base, provenance, version))
     lineage = {**selection.lineage(), **tracked.lineage()}
-    return Found(sources=tuple(sources), witness=witness, lineage=lineage)
+    return ResolvedSources(sources=tuple(sources), provenance=provenance, lineage=lineage)
 
 
-def of_selection(
+def selected_files(
     data: str, selection: spans.Selection, base: str, notes: list[str]
-) -> dict[str, spans.Place]:
+) -> dict[str, spans.SpanFile]:
     """Returns the names of a selection's files -> their places, without those of no known kind.
 
     Args:
@@ -89,32 +91,32 @@ def of_selection(
     Raises:
         DataError: if none is known.
     """
-    in_folders = [name for name, place in selection.files if place.below]
+    in_folders = [name for name, member in selection.files if member.below]
     kept: set[str] = set()
     if in_folders:
         relative = {name.removeprefix(base).lstrip("/"): name for name in in_folders}
-        kept = {relative[name] for name in of_known_kind(data, list(relative), notes)}
-    return {name: place for name, place in selection.files if not place.below or name in kept}
+        kept = {relative[name] for name in with_known_kind(data, list(relative), notes)}
+    return {name: member for name, member in selection.files if not member.below or name in kept}
 
 
 def _source(
-    path: Path, base: Path, witness: Mapping[str, Any], version: Mapping[str, str]
+    path: Path, base: Path, provenance: Mapping[str, Any], version: Mapping[str, str]
 ) -> Source:
-    seen = witness["files"][str(path)]
+    record = provenance["files"][str(path)]
     name = printable(path.relative_to(base).as_posix())
-    kind, packed = recognised(path, name)
+    kind, packed = detect_kind(path, name)
     return Source(
         path=path,
         name=name,
         kind=kind,
         packed=packed,
-        bytes=int(seen["bytes"]),
-        sha256=str(seen["sha256"]),
-        version={"modified_ns": seen["modified_ns"], **version},
+        bytes=int(record["bytes"]),
+        sha256=str(record["sha256"]),
+        version={"modified_ns": record["modified_ns"], **version},
     )
 
 
-def _check_not_made(data: str, paths: Sequence[Path], base: Path) -> None:
+def _check_no_dataset(data: str, paths: Sequence[Path], base: Path) -> None:
     """Checks that a folder holds no output of ours, which would count its own rows again."""
     folders = {above for path in paths for above in path.relative_to(base).parents} - {Path()}
     made = sorted(str(folder) for folder in folders if _is_dataset(base / folder))
@@ -134,7 +136,7 @@ def _is_dataset(folder: Path) -> bool:
     return True
 
 
-def _base(pattern: str) -> Path:
+def _base_folder(pattern: str) -> Path:
     """Returns the folder that names are relative to, so that no artifact holds a full path."""
     path = Path(pattern)
     if path.is_dir():
@@ -146,12 +148,12 @@ def _base(pattern: str) -> Path:
     return path
 
 
-def _nothing_there(data: str, pattern: str) -> DataError:
+def _no_files(data: str, pattern: str) -> DataError:
     path = Path(pattern)
-    hint = f"give a file, a folder or a glob pattern of {SPOKEN} files"
+    hint = f"give a file, a folder or a glob pattern of {KIND_NAMES} files"
     if path.is_dir():
         return DataError(
-            f"no {SPOKEN} file is in {data}", cause="the folder has no files", hint=hint
+            f"no {KIND_NAMES} file is in {data}", cause="the folder has no files", hint=hint
         )
     if path.exists():
         return DataError(
@@ -173,12 +175,12 @@ def _no_span(data: str, whole: str) -> DataError:
         return DataError(f"no span matches {data}", cause=cause, hint="check the pattern's folder")
     return DataError(
         f"no span matches {data}",
-        cause=what_is_there(data, [item.name for item in fixed.iterdir()]),
+        cause=nearby_names(data, [item.name for item in fixed.iterdir()]),
         hint="check the pattern's placeholders against the files' names",
     )
 
 
-def what_is_there(data: str, names: list[str]) -> str:
+def nearby_names(data: str, names: list[str]) -> str:
     """Returns what lies where a pattern of spans looks, and the name that is nearest to it."""
     names = sorted(printable(name) for name in names if not name.startswith("."))
     if not names:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PASSING = frozenset(("modified_ns", "bytes", "job", "bytes_billed", "cached"))
+VOLATILE = frozenset(("modified_ns", "bytes", "job", "bytes_billed", "cached"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +32,15 @@ class Source:
     @property
     def lasting_version(self) -> dict[str, str]:
         """The version without what differs though the data is the same: times, jobs, costs."""
-        return {key: text for key, text in self.version.items() if key not in PASSING}
+        return {key: text for key, text in self.version.items() if key not in VOLATILE}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class ResolvedSources:
     """The data that was asked for."""
 
     sources: tuple[Source, ...]
-    witness: Mapping[str, Any]
+    provenance: Mapping[str, Any]
     """Lets a later run tell if the outside is still the same: ``plimsoll.storage.provenance``."""
     lineage: Mapping[str, Any]
     """What was chosen, in JSON values: spans, versions, a query; no absolute path."""

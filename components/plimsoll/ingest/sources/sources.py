@@ -6,12 +6,14 @@ from pathlib import Path
 
 from plimsoll.errors import DataError
 from plimsoll.ingest.config import DEFAULT, IngestConfig
-from plimsoll.ingest.sources.model import Found
+from plimsoll.ingest.sources.model import ResolvedSources
 
-LONGEST_TOLD = 200
+MOST_CHARACTERS = 200
 
 
-def find(data: str, scratch: Path, notes: list[str], config: IngestConfig = DEFAULT) -> Found:
+def resolve(
+    data: str, scratch: Path, notes: list[str], config: IngestConfig = DEFAULT
+) -> ResolvedSources:
     """Finds data, and fetches what does not lie on this machine.
 
     Args:
@@ -29,39 +31,39 @@ def find(data: str, scratch: Path, notes: list[str], config: IngestConfig = DEFA
     """
     if data.startswith(("gs:", "bigquery:")):
         if data.startswith("gs:"):
-            from plimsoll.ingest.sources.buckets import find_objects
+            from plimsoll.ingest.sources.buckets import resolve_objects
 
-            return find_objects(data, scratch, notes, config)
-        from plimsoll.ingest.sources.bigquery import find_rows
+            return resolve_objects(data, scratch, notes, config)
+        from plimsoll.ingest.sources.bigquery import resolve_rows
 
-        return find_rows(data, scratch, notes, config)
+        return resolve_rows(data, scratch, notes, config)
     if "://" in data:
         raise DataError(
             f"{data} is an address of a kind that cannot be read",
             choices=("a path", "gs://bucket/object", "bigquery://project.dataset.table"),
             hint="copy the data to a folder, or mount its bucket, and give that path",
         )
-    from plimsoll.ingest.sources.local_files import find_files
+    from plimsoll.ingest.sources.local_files import resolve_files
 
     try:
-        return find_files(data, notes, config)
+        return resolve_files(data, notes, config)
     except OSError as error:
         raise DataError(
-            f"{data[:LONGEST_TOLD]} cannot be read",
+            f"{data[:MOST_CHARACTERS]} cannot be read",
             cause=f"{error.strerror or type(error).__name__}: {Path(str(error.filename)).name}"[
-                :LONGEST_TOLD
+                :MOST_CHARACTERS
             ],
             hint="check the path, and that this account may read it",
         ) from error
 
 
-def check_unchanged(found: Found) -> None:
+def check_unchanged(resolved: ResolvedSources) -> None:
     """Checks that no file changed since it was found, as one that is still being written does.
 
     Raises:
         DataError: if one did.
     """
-    for source in found.sources:
+    for source in resolved.sources:
         if "modified_ns" not in source.version:
             continue
         status = source.path.stat() if source.path.exists() else None

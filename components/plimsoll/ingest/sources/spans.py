@@ -35,27 +35,27 @@ class Pattern:
     regex: re.Pattern[str]
     """Groups by the placeholders' names, and ``below``: the path below what the pattern names."""
 
-    def read(self, name: str) -> Place | None:
+    def match(self, name: str) -> SpanFile | None:
         """Returns where a name stands in the series; None if it has no place, as month 13."""
         match = self.regex.fullmatch(name)
         if match is None:
             return None
-        found = match.groupdict()
-        span, label = _span(found)
+        groups = match.groupdict()
+        span, label = _span(groups)
         if span is None:
             return None
-        version = found.get("VERSION")
-        return Place(
+        version = groups.get("VERSION")
+        return SpanFile(
             span=span,
             label=label,
             version=int(version) if version else 0,
-            spelling=tuple(text for key, text in found.items() if key != "below" and text),
-            below=bool(found["below"]),
+            spelling=tuple(text for key, text in groups.items() if key != "below" and text),
+            below=bool(groups["below"]),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class SpanFile:
     """A file's place in a series."""
 
     span: int
@@ -73,12 +73,12 @@ class Place:
 class Selection:
     """What is read of a series, oldest span first."""
 
-    files: tuple[tuple[str, Place], ...]
-    spans: tuple[Place, ...]
+    files: tuple[tuple[str, SpanFile], ...]
+    spans: tuple[SpanFile, ...]
 
     def lineage(self) -> dict[str, Any]:
         """Returns the spans and versions that are read, as JSON values."""
-        return {"spans": [_told(place) for place in self.spans]}
+        return {"spans": [_as_json(member) for member in self.spans]}
 
 
 def has_placeholders(data: str) -> bool:
@@ -107,7 +107,7 @@ def parse(data: str) -> Pattern:
     """
     _check(data)
     pieces = PLACEHOLDER.split(data)
-    glob, regex, seen = [pieces[0]], [regex_of(pieces[0])], set()
+    glob, regex, known = [pieces[0]], [regex_of(pieces[0])], set()
     for word, width, text in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
         if word not in NUMBERS and word not in DATES:
             plain = f"{{{word}{':' + width if width is not None else ''}}}{text}"
@@ -116,8 +116,8 @@ def parse(data: str) -> Pattern:
             continue
         digits = DATES.get(word) or (f"[0-9]{{{int(width)}}}" if width else "")
         digits = digits or f"[0-9]{{1,{MOST_DIGITS}}}"
-        regex.append(f"(?P={word})" if word in seen else f"(?P<{word}>{digits})")
-        seen.add(word)
+        regex.append(f"(?P={word})" if word in known else f"(?P<{word}>{digits})")
+        known.add(word)
         glob += ["*", text]
         regex.append(regex_of(text))
     # A pattern may name folders, whose files belong to it.
@@ -142,12 +142,12 @@ def select(
             is there in two spellings.
         GateError: if there are fewer spans than ``min_spans``.
     """
-    series: dict[int, dict[int, list[tuple[str, Place]]]] = {}
+    series: dict[int, dict[int, list[tuple[str, SpanFile]]]] = {}
     odd = 0
     for name in names:
-        place = pattern.read(name)
-        if place:
-            series.setdefault(place.span, {}).setdefault(place.version, []).append((name, place))
+        member = pattern.match(name)
+        if member:
+            series.setdefault(member.span, {}).setdefault(member.version, []).append((name, member))
         elif pattern.regex.fullmatch(name):
             odd += 1
     if odd:
@@ -158,7 +158,7 @@ def select(
             cause="names that look like its dates hold no date that exists" if odd else "",
             hint="check the pattern's placeholders against the files' names",
         )
-    chosen: list[list[tuple[str, Place]]] = []
+    chosen: list[list[tuple[str, SpanFile]]] = []
     labels = {span: _any(versions).label for span, versions in series.items()}
     for span in _window(data, labels, config):
         version = max(series[span])
@@ -182,12 +182,14 @@ def _window(data: str, labels: Mapping[int, str], config: IngestConfig) -> list[
     excluded = {span for span in spans if {labels[span], str(span)} & set(config.exclude)}
     left = [span for span in spans if span not in excluded]
     if len(left) < max(config.min_spans, 1):
-        told = f"there are {len(labels)}: {shortened([labels[span] for span in sorted(labels)])}"
+        available = (
+            f"there are {len(labels)}: {shortened([labels[span] for span in sorted(labels)])}"
+        )
         taken = f"window {max(config.window, 1)}, skip {config.skip}"
         raise GateError(
             f"{len(left)} spans of {data} are too few; at least {max(config.min_spans, 1)} "
             "must be there",
-            cause=f"{told}\n{taken}, {len(excluded)} excluded",
+            cause=f"{available}\n{taken}, {len(excluded)} excluded",
             hint="wait for the next span, or ask for fewer with min_spans",
         )
     return left
@@ -208,13 +210,13 @@ def _named(data: str, name: str, labels: Mapping[int, str]) -> int:
     )
 
 
-def _check_one_spelling(data: str, files: Sequence[tuple[str, Place]]) -> None:
-    spellings = {place.spelling for _, place in files}
+def _check_one_spelling(data: str, files: Sequence[tuple[str, SpanFile]]) -> None:
+    spellings = {member.spelling for _, member in files}
     if len(spellings) > 1:
-        told = sorted("/".join(spelling) for spelling in spellings)
+        texts = sorted("/".join(spelling) for spelling in spellings)
         raise DataError(
             f"span {files[0][1].label} of {data} is there in {len(spellings)} spellings",
-            cause=shortened(told),
+            cause=shortened(texts),
             hint="keep one of them, or say how many digits a span has: {SPAN:4}",
         )
 
@@ -243,22 +245,22 @@ def _check(data: str) -> None:
         )
 
 
-def _span(found: Mapping[str, str | None]) -> tuple[int | None, str]:
-    year, month, day = found.get("YYYY"), found.get("MM"), found.get("DD")
+def _span(groups: Mapping[str, str | None]) -> tuple[int | None, str]:
+    year, month, day = groups.get("YYYY"), groups.get("MM"), groups.get("DD")
     if year:
         try:
             date = datetime.date(int(year), int(month or 1), int(day or 1))
         except ValueError:
             return None, ""
         return (date - EPOCH).days, "-".join(part for part in (year, month, day) if part)
-    number = int(found.get("SPAN") or 0)
+    number = int(groups.get("SPAN") or 0)
     return number, str(number)
 
 
-def _any(versions: Mapping[int, list[tuple[str, Place]]]) -> Place:
+def _any(versions: Mapping[int, list[tuple[str, SpanFile]]]) -> SpanFile:
     return next(iter(versions.values()))[0][1]
 
 
-def _told(place: Place) -> dict[str, Any]:
-    told: dict[str, Any] = {"span": place.span, "name": place.label}
-    return {**told, "version": place.version} if place.version else told
+def _as_json(member: SpanFile) -> dict[str, Any]:
+    record: dict[str, Any] = {"span": member.span, "name": member.label}
+    return {**record, "version": member.version} if member.version else record

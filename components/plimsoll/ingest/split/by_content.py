@@ -12,9 +12,9 @@ from plimsoll.ingest.rows.distinct import Distinct
 from plimsoll.ingest.rows.row_hashes import hashes_of_keys, hashes_of_rows, mixed
 from plimsoll.ingest.rows.rows import Rows
 from plimsoll.ingest.rows.sidecar import Sidecar
-from plimsoll.ingest.split.by_hash import REPEATED_SHARE, by_share, dealt, told_apart
+from plimsoll.ingest.split.by_hash import REPEATED_SHARE, by_share, dealt, rehash_repeated
 from plimsoll.ingest.split.strata import Strata
-from plimsoll.ingest.types.columns import chosen
+from plimsoll.ingest.types.columns import select_columns
 
 MOST_DEALT = 1 << 23
 """Rows that are dealt out so that each split has its exact share of each stratum. Of more, each
@@ -26,7 +26,7 @@ Fractions = tuple[float, float, float]
 
 def by_content(
     rows: Rows,
-    seen: Sequence[str],
+    columns: Sequence[str],
     strata: Strata,
     fractions: Fractions,
     total: int,
@@ -39,7 +39,7 @@ def by_content(
 
     Args:
         rows: The rows.
-        seen: The columns that make rows equal: what a model sees, and the label.
+        columns: The columns that make rows equal: what a model sees, and the label.
         strata: Gives each row's stratum.
         fractions: The shares of train, eval and test.
         total: How many rows there are.
@@ -48,24 +48,24 @@ def by_content(
     Returns:
         0, 1 or 2 a row (train, eval, test), and whether equal rows stayed together.
     """
-    seen = list(dict.fromkeys([*seen, *strata.columns]))
+    columns = list(dict.fromkeys([*columns, *strata.columns]))
     few = total <= MOST_DEALT
     hashes, codes = Sidecar(np.uint64, folder), Sidecar(np.int64, folder)
     different = Distinct(SAMPLED)
-    for batch in rows.batches(seen):
-        found = hashes_of_rows(batch)
-        hashes.append(found)
+    for batch in rows.batches(columns):
+        batch_hashes = hashes_of_rows(batch)
+        hashes.append(batch_hashes)
         if few:
             codes.append(strata.of(batch))
         else:
-            different.see(found)
+            different.add(batch_hashes)
     hashes.rewind()
     codes.rewind()
     assigned = Sidecar(np.int8, folder)
     if few:
         every = hashes.read(total)
         together = len(np.unique(every)) >= REPEATED_SHARE * total
-        every = every if together else told_apart(every)
+        every = every if together else rehash_repeated(every)
         assigned.append(dealt(every, codes.read(total), fractions))
     else:
         together = different.share >= REPEATED_SHARE
@@ -103,11 +103,11 @@ def by_strata_of_keys(
     assigned = Sidecar(np.int8, folder)
     hashes, codes = [], []
     for batch in rows.batches(list(dict.fromkeys([*keys, *strata.columns]))):
-        found = hashes_of_keys(chosen(batch, keys).columns)
+        batch_hashes = hashes_of_keys(select_columns(batch, keys).columns)
         if total > MOST_DEALT:
-            assigned.append(by_share(found, fractions))
+            assigned.append(by_share(batch_hashes, fractions))
         else:
-            hashes.append(found)
+            hashes.append(batch_hashes)
             codes.append(strata.of(batch))
     if hashes:
         joined = np.concatenate(hashes)

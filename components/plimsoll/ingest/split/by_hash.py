@@ -88,7 +88,7 @@ def dealt(
     return splits
 
 
-def told_apart(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def rehash_repeated(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Returns hashes that differ where equal ones came again."""
     return mixed(hashes + _occurrence(hashes))
 
@@ -135,10 +135,10 @@ def _deal(
     for start, stop in zip(map(int, starts), map(int, stops), strict=True):
         if not any(room):
             break
-        for place, split in enumerate((EVAL, TEST)):
-            if stop - start <= room[place]:
+        for index, split in enumerate((EVAL, TEST)):
+            if stop - start <= room[index]:
                 splits[ordered[start:stop]] = split
-                room[place] -= stop - start
+                room[index] -= stop - start
                 break
     return np.asarray(quota, dtype=np.float64) - room
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from plimsoll.errors import DataError
 from plimsoll.formats.dataset import type_name
 from plimsoll.ingest.rows.rows import Rows
-from plimsoll.ingest.split.cut_points import candidates, places
-from plimsoll.ingest.types.dates import SPELLINGS, misfits
+from plimsoll.ingest.split.cut_points import candidates, ordinals
+from plimsoll.ingest.types.dates import DATE_FORMATS, misfits
 from plimsoll.problem import Problem, Split
 
 EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - a dataset's times are in UTC, without zone
@@ -37,11 +37,11 @@ def check_time(rows: Rows, problem: Problem) -> None:
         return
     if rows.missing(problem.time) == rows.read:
         raise DataError(f"the time column {problem.time!r} has no values")
-    counts = dict.fromkeys(SPELLINGS, 0)
+    counts = dict.fromkeys(DATE_FORMATS, 0)
     for batch in rows.batches([problem.time]):
-        for spelling in SPELLINGS:
+        for spelling in DATE_FORMATS:
             counts[spelling] += int(misfits(batch.column(0), spelling).sum())
-    best = min(SPELLINGS, key=lambda spelling: counts[spelling])
+    best = min(DATE_FORMATS, key=lambda spelling: counts[spelling])
     wrong, first = rows.find(problem.time, lambda texts: misfits(texts, best))
     private = problem.time in problem.private
     raise DataError(
@@ -94,10 +94,10 @@ def boundaries(rows: Rows, problem: Problem, total: int) -> tuple[NDArray[np.int
                 hint="use split.fractions, or write the column as 2013-12-31T18:30:00",
             )
         named = (split.eval_from, split.test_from)
-        return np.asarray([_microseconds(moment) for moment in named], dtype=np.int64), split
-    starts = _moments(rows, split, problem.time, total)
+        return np.asarray([_microseconds(timestamp) for timestamp in named], dtype=np.int64), split
+    starts = _boundaries_by_share(rows, split, problem.time, total)
     if timed and problem.time not in problem.private:
-        split = _with_moments(split, starts)
+        split = _with_timestamps(split, starts)
     return starts, split
 
 
@@ -111,10 +111,10 @@ def by_time(times: pa.Array, starts: NDArray[np.int64]) -> NDArray[np.int8]:
     Returns:
         0, 1 or 2 a row: train, eval, test.
     """
-    return np.searchsorted(starts, places(times), side="right").astype(np.int8)
+    return np.searchsorted(starts, ordinals(times), side="right").astype(np.int8)
 
 
-def span(rows: Rows, problem: Problem) -> str:
+def time_range(rows: Rows, problem: Problem) -> str:
     """Returns what times there are, for a message; nothing of a private column."""
     if problem.time in problem.private:
         return ""
@@ -123,36 +123,36 @@ def span(rows: Rows, problem: Problem) -> str:
     return f"{problem.time} goes from {first} to {last}"
 
 
-def _moments(rows: Rows, split: Split, time: str, total: int) -> NDArray[np.int64]:
+def _boundaries_by_share(rows: Rows, split: Split, time: str, total: int) -> NDArray[np.int64]:
     """Returns the first moments of eval and test that part the rows nearest to the fractions."""
     train, evaluated, _ = split.fractions
     targets = (train * total, (train + evaluated) * total)
-    found, before = candidates(
-        lambda: (places(batch.column(0)) for batch in rows.batches([time])), targets
+    values, before = candidates(
+        lambda: (ordinals(batch.column(0)) for batch in rows.batches([time])), targets
     )
-    if len(found) < 3:
+    if len(values) < 3:
         raise DataError(
-            f"the time column {time!r} has {len(found)} different moments, three are needed",
+            f"the time column {time!r} has {len(values)} different moments, three are needed",
             hint="name another time column, or write split: {by: hash}",
         )
-    first = _nearest(before, targets[0], 1, len(found) - 1)
-    second = _nearest(before, targets[1], first + 1, len(found))
-    return found[[first, second]]
+    first = _nearest(before, targets[0], 1, len(values) - 1)
+    second = _nearest(before, targets[1], first + 1, len(values))
+    return values[[first, second]]
 
 
 def _nearest(before: NDArray[np.int64], target: float, start: int, stop: int) -> int:
     return start + int(np.argmin(np.abs(before[start:stop] - target)))
 
 
-def _microseconds(moment: str) -> int:
-    return (datetime.datetime.fromisoformat(moment) - EPOCH) // MICROSECOND
+def _microseconds(timestamp: str) -> int:
+    return (datetime.datetime.fromisoformat(timestamp) - EPOCH) // MICROSECOND
 
 
-def _with_moments(split: Split, starts: NDArray[np.int64]) -> Split:
+def _with_timestamps(split: Split, starts: NDArray[np.int64]) -> Split:
     try:
-        moments = [EPOCH + int(start) * MICROSECOND for start in starts]
+        timestamps = [EPOCH + int(start) * MICROSECOND for start in starts]
     except OverflowError:
         return split
     return dataclasses.replace(
-        split, eval_from=moments[0].isoformat(), test_from=moments[1].isoformat()
+        split, eval_from=timestamps[0].isoformat(), test_from=timestamps[1].isoformat()
     )

@@ -15,7 +15,7 @@ Window = tuple[int, int]
 """The lowest and the highest place of a range."""
 
 
-def places(values: pa.Array) -> NDArray[np.int64]:
+def ordinals(values: pa.Array) -> NDArray[np.int64]:
     """Returns whole numbers that stand in the order of the values: times, integers or floats.
 
     Args:
@@ -50,11 +50,11 @@ def candidates(
     while True:
         counter = _Counter(windows)
         for values in read():
-            counter.see(values)
-        found, before, counts = counter.result()
+            counter.add(values)
+        values_, before, counts = counter.result()
         if not counter.shift:
-            return found, before
-        windows = _around(found, before, counts, counter.shift, targets)
+            return values_, before
+        windows = _around(values_, before, counts, counter.shift, targets)
 
 
 class _Counter:
@@ -64,12 +64,12 @@ class _Counter:
         self.shift = 0
         self._windows = windows
         self._lower = np.zeros(len(windows), dtype=np.int64)
-        self._found = np.zeros(0, dtype=np.int64)
+        self._values = np.zeros(0, dtype=np.int64)
         self._counts = np.zeros(0, dtype=np.int64)
         self._waiting: list[NDArray[np.int64]] = []
         self._waiting_rows = 0
 
-    def see(self, values: NDArray[np.int64]) -> None:
+    def add(self, values: NDArray[np.int64]) -> None:
         for number, (low, high) in enumerate(self._windows):
             self._lower[number] += int((values < low).sum())
             inside = values[(values >= low) & (values <= high)]
@@ -81,7 +81,7 @@ class _Counter:
     def result(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Returns the first place of each range, the rows below it, and the rows in it."""
         self._merge()
-        starts = self._found << self.shift
+        starts = self._values << self.shift
         before = np.concatenate([[0], np.cumsum(self._counts)[:-1]]).astype(np.int64)
         inside = 0
         for (low, high), lower in zip(self._windows, self._lower.tolist(), strict=True):
@@ -96,25 +96,25 @@ class _Counter:
             return
         new, counts = np.unique(np.concatenate(self._waiting) >> self.shift, return_counts=True)
         self._waiting, self._waiting_rows = [], 0
-        self._add(np.concatenate([self._found, new]), np.concatenate([self._counts, counts]))
-        while len(self._found) > MOST:
+        self._add(np.concatenate([self._values, new]), np.concatenate([self._counts, counts]))
+        while len(self._values) > MOST:
             self.shift += 1
-            self._add(self._found >> 1, self._counts)
+            self._add(self._values >> 1, self._counts)
 
-    def _add(self, found: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-        self._found, inverse = np.unique(found, return_inverse=True)
+    def _add(self, values: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+        self._values, inverse = np.unique(values, return_inverse=True)
         self._counts = np.bincount(inverse, weights=counts).astype(np.int64)
 
 
 def _around(
-    found: NDArray[np.int64],
+    values: NDArray[np.int64],
     before: NDArray[np.int64],
     counts: NDArray[np.int64],
     shift: int,
     targets: Sequence[float],
 ) -> list[Window]:
     """Returns the ranges around each target, as windows that do not overlap."""
-    last = len(found) - 1
+    last = len(values) - 1
     wanted: set[int] = set()
     for target in targets:
         crossing = int(np.searchsorted(before + counts, target, side="left"))
@@ -123,8 +123,8 @@ def _around(
     wanted.update((max(last - 1, 0), last))
     size = 1 << shift
     windows: list[Window] = []
-    for place in sorted(wanted):
-        low = int(found[place])
+    for index in sorted(wanted):
+        low = int(values[index])
         high = min(low + size - 1, HIGHEST)
         if windows and windows[-1][1] + 1 == low:
             windows[-1] = (windows[-1][0], high)

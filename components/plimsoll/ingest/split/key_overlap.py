@@ -19,7 +19,7 @@ class KeySpread:
         self._splits = np.zeros(0, dtype=np.uint8)
         self._sampled = False
 
-    def see(self, hashes: NDArray[np.uint64], assigned: NDArray[np.int8]) -> None:
+    def add(self, hashes: NDArray[np.uint64], assigned: NDArray[np.int8]) -> None:
         """Takes each row's key, as its hash, and split."""
         bits = np.left_shift(1, assigned.astype(np.uint8)).astype(np.uint8)
         if self._sampled:
@@ -42,7 +42,7 @@ class KeySpread:
         return int((self._splits & (self._splits - np.uint8(1)) > 0).sum())
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """How many keys of how many that is, in words."""
-        told = f"{self.shared:,} of {len(self._hashes):,}"
-        return f"{told} sampled" if self._sampled else told
+        text = f"{self.shared:,} of {len(self._hashes):,}"
+        return f"{text} sampled" if self._sampled else text

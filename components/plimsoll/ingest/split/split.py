@@ -19,10 +19,10 @@ from plimsoll.ingest.rows.rows import Rows
 from plimsoll.ingest.rows.sidecar import Sidecar
 from plimsoll.ingest.split.by_content import by_content, by_strata_of_keys
 from plimsoll.ingest.split.by_hash import by_share, check_keys
-from plimsoll.ingest.split.by_time import boundaries, by_time, span
+from plimsoll.ingest.split.by_time import boundaries, by_time, time_range
 from plimsoll.ingest.split.key_overlap import KeySpread
 from plimsoll.ingest.split.strata import Strata, classes_of, strata_of
-from plimsoll.ingest.types.columns import chosen
+from plimsoll.ingest.types.columns import select_columns
 from plimsoll.models.predictions import class_text
 from plimsoll.problem import SPLITS, Problem, Split
 
@@ -30,7 +30,7 @@ KEYS_COUNTED = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Division:
+class SplitRows:
     """Rows that were divided."""
 
     rows: Rows
@@ -43,7 +43,7 @@ class Division:
     learned: NDArray[np.bool_]
     """Of each class, whether train has it: no model can be right about the others."""
 
-    def pieces(self, names: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
+    def batches(self, names: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yields split and rows, those of each split in their order.
 
         Args:
@@ -57,30 +57,30 @@ class Division:
             known = np.ones(batch.num_rows, dtype=np.bool_)
             if self.classes is not None and not self.learned.all():
                 known = self.learned[self.classes.of(batch)]
-            public = chosen(batch, names)
-            for place, split in enumerate(SPLITS):
-                mine = (assigned == place) & known
+            public = select_columns(batch, names)
+            for index, split in enumerate(SPLITS):
+                mine = (assigned == index) & known
                 if mine.all():
                     yield split, public
                 elif mine.any():
                     yield split, public.filter(pa.array(mine))
 
 
-def way(problem: Problem) -> str:
+def split_method(problem: Problem) -> str:
     """Returns ``time``, ``hash`` or ``stratified``: how the problem's rows are divided.
 
     Raises:
         ConfigError: if it asks for a split by time and names no time column.
     """
-    asked = problem.split.by or ("time" if problem.split.eval_from else "")
-    if asked == "time" and not problem.time:
+    method = problem.split.by or ("time" if problem.split.eval_from else "")
+    if method == "time" and not problem.time:
         raise ConfigError(
             "problem: a split by time needs a time column", hint="name it: time: COLUMN"
         )
-    return asked or ("time" if problem.time else "hash")
+    return method or ("time" if problem.time else "hash")
 
 
-class Divider:
+class Splitter:
     """Divides rows as the problem asks.
 
     Args:
@@ -104,7 +104,7 @@ class Divider:
             label = problem.label
             self._classes = classes_of(facts.label, label, rows.types[label])
 
-    def divide(self, features: Sequence[str]) -> Division:
+    def split(self, features: Sequence[str]) -> SplitRows:
         """Divides the rows.
 
         Args:
@@ -113,24 +113,24 @@ class Divider:
         Raises:
             DataError: if a split is empty, or train lacks what there is to learn.
         """
-        if way(self._problem) == "time":
+        if split_method(self._problem) == "time":
             assigned, split = self._by_time()
         else:
             check_keys(self._rows, self._problem)
-            split = dataclasses.replace(self._problem.split, by=way(self._problem))
+            split = dataclasses.replace(self._problem.split, by=split_method(self._problem))
             assigned = self._by_hash(features, split)
         counts = self._counted(assigned)
         sizes = counts.sum(axis=0)
-        self._notes.append(self._told(split, sizes))
+        self._notes.append(self._description(split, sizes))
         self._check_none_empty(sizes)
         learned = np.ones(len(counts), dtype=np.bool_)
         if self._classes is not None:
             learned = self._learned(counts)
             self._check_none_empty(counts[learned].sum(axis=0))
-            self._tell_single_classes(counts[learned])
+            self._note_single_classes(counts[learned])
         if self._problem.keys and split.by == "time":
-            self._tell_keys_in_two(assigned)
-        return Division(
+            self._note_shared_keys(assigned)
+        return SplitRows(
             rows=self._rows,
             assigned=assigned,
             split=split,
@@ -190,14 +190,14 @@ class Divider:
             counts += np.bincount(codes, minlength=counts.size).reshape(counts.shape)
         return counts
 
-    def _told(self, split: Split, sizes: NDArray[np.int64]) -> str:
+    def _description(self, split: Split, sizes: NDArray[np.int64]) -> str:
         problem = self._problem
         shares = _shares(sizes)
         if split.by == "time":
-            told = f"split by {problem.time}: {shares}"
+            text = f"split by {problem.time}: {shares}"
             if not split.eval_from or problem.time in problem.private:
-                return told
-            return f"{told}; eval from {split.eval_from}, test from {split.test_from}"
+                return text
+            return f"{text}; eval from {split.eval_from}, test from {split.test_from}"
         if split.by == "stratified":
             by = f"strata of {' and '.join(split.stratify or (problem.label,))}"
             whole = f", no {' and '.join(problem.keys)} in two" if problem.keys else ""
@@ -212,13 +212,13 @@ class Divider:
             return
         cause = [f"of {int(sizes.sum()):,} rows: {_shares(sizes)}"]
         hint = "give more rows, or other split.fractions"
-        if way(self._problem) == "time":
-            cause.append(span(self._rows, self._problem))
+        if split_method(self._problem) == "time":
+            cause.append(time_range(self._rows, self._problem))
             hint = "move split.eval_from and split.test_from, or leave both out"
         elif self._problem.keys:
             different = Distinct(KEYS_COUNTED)
             for batch in self._rows.batches(self._problem.keys):
-                different.see(hashes_of_keys(batch.columns))
+                different.add(hashes_of_keys(batch.columns))
             cause.append(f"there are {different.count:,} different keys, and a key has one split")
         raise DataError(
             f"the split leaves {' and '.join(empty)} empty",
@@ -237,31 +237,31 @@ class Divider:
             )
         if not learned.all() and self._classes is not None:
             names = self._classes.values[self._problem.label].to_pylist()
-            unseen = [class_text(names[code]) for code in np.flatnonzero(~learned)]
+            left_out = [class_text(names[code]) for code in np.flatnonzero(~learned)]
             self._notes.append(
                 f"{int(counts[~learned].sum()):,} rows of classes that are never in train are "
-                f"left out: {shortened(unseen, limit=5)}"
+                f"left out: {shortened(left_out, limit=5)}"
             )
         return learned
 
-    def _tell_single_classes(self, counts: NDArray[np.int64]) -> None:
-        for place in (1, 2):
-            if (counts[:, place] > 0).sum() < 2:
+    def _note_single_classes(self, counts: NDArray[np.int64]) -> None:
+        for index in (1, 2):
+            if (counts[:, index] > 0).sum() < 2:
                 self._notes.append(
-                    f"{SPLITS[place]} holds one class only: not all metrics can be taken on it"
+                    f"{SPLITS[index]} holds one class only: not all metrics can be taken on it"
                 )
 
-    def _tell_keys_in_two(self, assigned: Sidecar) -> None:
+    def _note_shared_keys(self, assigned: Sidecar) -> None:
         keys = self._problem.keys
         if any(self._rows.missing(name) for name in keys):
             return
         spread = KeySpread(KEYS_COUNTED)
         assigned.rewind()
         for batch in self._rows.batches(keys):
-            spread.see(hashes_of_keys(batch.columns), assigned.read(batch.num_rows))
+            spread.add(hashes_of_keys(batch.columns), assigned.read(batch.num_rows))
         if spread.shared:
             self._notes.append(
-                f"{spread.told} keys stand in more than one split, because the split is by time"
+                f"{spread.text} keys stand in more than one split, because the split is by time"
             )
 
 

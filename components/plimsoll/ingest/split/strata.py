@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from plimsoll.errors import DataError
 from plimsoll.ingest.rows.rows import Rows
 from plimsoll.ingest.rows.value_counts import ValueCounts
-from plimsoll.ingest.split.cut_points import candidates, places
+from plimsoll.ingest.split.cut_points import candidates, ordinals
 
 MOST_VALUES = 1000
 MOST_WHOLE_NUMBERS = 20
@@ -42,14 +42,16 @@ class Strata:
         for name in self.columns:
             column = batch.column(batch.schema.get_field_index(name))
             if name in self.values:
-                found = pc.index_in(column, value_set=self.values[name])
+                codes_there = pc.index_in(column, value_set=self.values[name])
                 size = len(self.values[name]) + 1
-                mine = found.fill_null(size - 1).to_numpy(zero_copy_only=False).astype(np.int64)
+                mine = (
+                    codes_there.fill_null(size - 1).to_numpy(zero_copy_only=False).astype(np.int64)
+                )
             else:
                 size = len(self.starts[name]) + 2
                 known = ~column.is_null().to_numpy(zero_copy_only=False).astype(np.bool_)
                 mine = np.full(batch.num_rows, size - 1, dtype=np.int64)
-                there = places(column.drop_null())
+                there = ordinals(column.drop_null())
                 mine[known] = np.searchsorted(self.starts[name], there, side="right")
             codes = codes * size + mine
         return codes
@@ -81,7 +83,7 @@ def strata_of(rows: Rows, columns: Sequence[str]) -> Strata:
     for name in columns:
         counts = ValueCounts()
         for batch in rows.batches([name]):
-            counts.see(batch.column(0).drop_null())
+            counts.add(batch.column(0).drop_null())
         kind = rows.types[name]
         if pa.types.is_string(kind) or pa.types.is_boolean(kind):
             if counts.different > MOST_VALUES:
@@ -94,15 +96,15 @@ def strata_of(rows: Rows, columns: Sequence[str]) -> Strata:
         elif counts.different > MOST_WHOLE_NUMBERS:
             starts[name] = _ranges(rows, name, counts.rows)
             continue
-        found = [value for value, _ in counts.pairs(MOST_VALUES)]
-        values[name] = pa.array(found, kind)
+        distinct = [value for value, _ in counts.pairs(MOST_VALUES)]
+        values[name] = pa.array(distinct, kind)
     return Strata(values=values, starts=starts)
 
 
 def _ranges(rows: Rows, name: str, known: int) -> NDArray[np.int64]:
     targets = [known * part / RANGES for part in range(1, RANGES)]
-    found, before = candidates(
-        lambda: (places(batch.column(0).drop_null()) for batch in rows.batches([name])), targets
+    values, before = candidates(
+        lambda: (ordinals(batch.column(0).drop_null()) for batch in rows.batches([name])), targets
     )
     nearest = [int(np.argmin(np.abs(before - target))) for target in targets]
-    return np.unique(found[nearest])
+    return np.unique(values[nearest])

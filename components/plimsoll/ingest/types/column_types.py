@@ -34,7 +34,7 @@ class ColumnType:
     _last_file: str = ""
     _declared: str = ""
 
-    def see(self, values: pa.Array, file: str, row: int, *, declared: bool, zoned: bool) -> None:
+    def add(self, values: pa.Array, file: str, row: int, *, declared: bool, zoned: bool) -> None:
         """Takes the values of a batch, of a dataset's type or null.
 
         Args:
@@ -50,7 +50,7 @@ class ColumnType:
         kind = values.type
         if pa.types.is_null(kind):
             return
-        told = type_name(kind)
+        type_text = type_name(kind)
         if declared and not self._declared:
             self._declared = file
         if kind == INT and self.bits and values.null_count < len(values):
@@ -60,7 +60,7 @@ class ColumnType:
         if common is None and self._declared:
             first, other = self._first
             raise DataError(
-                f"column {self.name!r} is {told} in {file} and {other} in {first}",
+                f"column {self.name!r} is {type_text} in {file} and {other} in {first}",
                 cause=f"{self._declared} says its types, so that there is no text to go back to",
                 hint="write the files with the same types",
             )
@@ -68,7 +68,7 @@ class ColumnType:
             self.turned = (file, row + _first_odd(values, self.type))
             self.in_one_file = file == self._last_file
         self.type = TEXT if common is None else common
-        self._first = self._first if self._last_file else (file, told)
+        self._first = self._first if self._last_file else (file, type_text)
         self._last_file = file
 
     def _common(self, kind: pa.DataType, zoned: bool) -> pa.DataType | None:

@@ -16,7 +16,7 @@ EARLIEST, LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The years 1 to 9999, which Python's datetime holds, in microseconds from the epoch."""
 
 
-def settled(table: pa.Table, file: str) -> pa.Table:
+def to_dataset_types(table: pa.Table, file: str) -> pa.Table:
     """Returns the table with each column as int, float, bool, string, timestamp or null.
 
     Decimals and durations (seconds) become floats, dates and zoned times become timestamps in
@@ -32,7 +32,7 @@ def settled(table: pa.Table, file: str) -> pa.Table:
     columns = []
     for field, column in zip(table.schema, table.columns, strict=True):
         try:
-            columns.append(_plain(_settled(column)))
+            columns.append(_normalized(_converted(column)))
         except (pa.ArrowException, OverflowError):
             # Arrow's own message quotes the value, which may be private.
             raise DataError(
@@ -43,7 +43,7 @@ def settled(table: pa.Table, file: str) -> pa.Table:
     return pa.Table.from_arrays(columns, names=table.column_names)
 
 
-def chosen(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+def select_columns(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
     """Returns some columns of a batch, in the order asked for."""
     columns = [batch.column(batch.schema.get_field_index(name)) for name in names]
     return pa.RecordBatch.from_arrays(columns, names=list(names))
@@ -55,23 +55,23 @@ def without_infinities(table: pa.Table) -> tuple[pa.Table, dict[str, int]]:
     Args:
         table: Columns of a dataset's types.
     """
-    found = {}
-    for place, field in enumerate(table.schema):
+    counts = {}
+    for index, field in enumerate(table.schema):
         if field.type != FLOAT:
             continue
-        column = table.column(place)
+        column = table.column(index)
         finite = pc.is_finite(column)
         if pc.all(finite).as_py() in (True, None):
             continue
         infinities = pc.sum(pc.is_inf(column)).as_py()
         if infinities:
-            found[field.name] = int(infinities)
+            counts[field.name] = int(infinities)
         kept = pc.if_else(finite, column, pa.scalar(None, FLOAT))
-        table = table.set_column(place, field.name, kept)
-    return table, found
+        table = table.set_column(index, field.name, kept)
+    return table, counts
 
 
-def _settled(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _converted(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if kind in ARROW_TYPES.values() or pa.types.is_null(kind):
         return column
@@ -81,7 +81,7 @@ def _settled(column: pa.ChunkedArray) -> pa.ChunkedArray:
     raise pa.ArrowNotImplementedError(str(kind))
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _normalized(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if column.type == FLOAT:
         # A whole -0 has lost its sign already, if it stood among whole numbers.
         return pc.add(column, 0.0)
@@ -93,7 +93,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return _settled(column.cast(column.type.value_type))
+    return _converted(column.cast(column.type.value_type))
 
 
 def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -103,7 +103,7 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column.cast(FLOAT, safe=False)
 
 
-def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _timestamps(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_date(kind):
         return column.cast(pa.timestamp("ms" if pa.types.is_date64(kind) else "s")).cast(TIMESTAMP)
@@ -125,8 +125,8 @@ _CONVERSIONS: tuple[
     (pa.types.is_floating, lambda column: column.cast(FLOAT)),
     (pa.types.is_decimal, lambda column: column.cast(FLOAT, safe=False)),
     (pa.types.is_large_string, lambda column: column.cast(TEXT)),
-    (pa.types.is_date, _moments),
-    (pa.types.is_timestamp, _moments),
+    (pa.types.is_date, _timestamps),
+    (pa.types.is_timestamp, _timestamps),
     (pa.types.is_time, lambda column: column.cast(TEXT)),
     (pa.types.is_duration, _seconds),
 )

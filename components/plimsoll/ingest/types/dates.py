@@ -1,4 +1,4 @@
-"""Texts that are dates in one of the common spellings become timestamps."""
+"""Texts that are dates in one of the common formats become timestamps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CLOCK = (
     r"(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?)? ?(?P<z>Z|UTC|[+-]\d{2}(?::?\d{2})?)?$"
 )
 FEW = 64
-"""Texts that are tried first: most spellings fail on one of them."""
+"""Texts that are tried first: most formats fail on one of them."""
 _MONTH = (
     r"(?P<b>(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?))\.?"
@@ -27,7 +27,7 @@ _MONTH = (
 
 
 @dataclass(frozen=True)
-class Spelling:
+class DateFormat:
     """One way to write a date, with or without a time behind it."""
 
     name: str
@@ -41,17 +41,17 @@ class Spelling:
         return "^" + self.date + _CLOCK
 
 
-SPELLINGS = (
-    Spelling("%Y-%m-%d", r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})"),
-    Spelling("%Y/%m/%d", r"(?P<y>\d{4})/(?P<m>\d{1,2})/(?P<d>\d{1,2})"),
-    Spelling("%Y.%m.%d", r"(?P<y>\d{4})\.(?P<m>\d{1,2})\.(?P<d>\d{1,2})"),
-    Spelling("%m/%d/%Y", r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})"),
-    Spelling("%d/%m/%Y", r"(?P<d>\d{1,2})/(?P<m>\d{1,2})/(?P<y>\d{4})"),
-    Spelling("%m-%d-%Y", r"(?P<m>\d{1,2})-(?P<d>\d{1,2})-(?P<y>\d{4})"),
-    Spelling("%d-%m-%Y", r"(?P<d>\d{1,2})-(?P<m>\d{1,2})-(?P<y>\d{4})"),
-    Spelling("%d.%m.%Y", r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})"),
-    Spelling("%d %b %Y", r"(?P<d>\d{1,2})[ -]" + _MONTH + r"[ -](?P<y>\d{4})"),
-    Spelling("%b %d, %Y", _MONTH + r" (?P<d>\d{1,2}),? (?P<y>\d{4})"),
+DATE_FORMATS = (
+    DateFormat("%Y-%m-%d", r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})"),
+    DateFormat("%Y/%m/%d", r"(?P<y>\d{4})/(?P<m>\d{1,2})/(?P<d>\d{1,2})"),
+    DateFormat("%Y.%m.%d", r"(?P<y>\d{4})\.(?P<m>\d{1,2})\.(?P<d>\d{1,2})"),
+    DateFormat("%m/%d/%Y", r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})"),
+    DateFormat("%d/%m/%Y", r"(?P<d>\d{1,2})/(?P<m>\d{1,2})/(?P<y>\d{4})"),
+    DateFormat("%m-%d-%Y", r"(?P<m>\d{1,2})-(?P<d>\d{1,2})-(?P<y>\d{4})"),
+    DateFormat("%d-%m-%Y", r"(?P<d>\d{1,2})-(?P<m>\d{1,2})-(?P<y>\d{4})"),
+    DateFormat("%d.%m.%Y", r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})"),
+    DateFormat("%d %b %Y", r"(?P<d>\d{1,2})[ -]" + _MONTH + r"[ -](?P<y>\d{4})"),
+    DateFormat("%b %d, %Y", _MONTH + r" (?P<d>\d{1,2}),? (?P<y>\d{4})"),
 )
 _LOOKS_DATED = re.compile(
     r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{1,2}[ -][A-Za-z]{3}"
@@ -59,48 +59,38 @@ _LOOKS_DATED = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Dated:
-    """A column of texts read as dates."""
-
-    values: pa.ChunkedArray
-    spelling: str
-    ambiguous: bool
-    """Whether day and month could as well be the other way round."""
-
-
-class Spellings:
-    """Gathers, batch by batch, which spellings all texts of a column fit.
+class DateFormatInference:
+    """Gathers, batch by batch, which formats all texts of a column fit.
 
     Where both month first and day first fit every text, month first is taken.
     """
 
     def __init__(self) -> None:
-        self._fitting = list(SPELLINGS)
-        self._zoned: dict[Spelling, bool] = {}
-        self._differing: set[tuple[Spelling, Spelling]] = set()
-        self._seen = False
+        self._fitting = list(DATE_FORMATS)
+        self._zoned: dict[DateFormat, bool] = {}
+        self._differing: set[tuple[DateFormat, DateFormat]] = set()
+        self._any_text = False
 
     @property
-    def hopeless(self) -> bool:
-        """Whether a text was seen that fits no spelling that all others fit."""
+    def none_fits(self) -> bool:
+        """Whether a text came that fits no format that all others fit."""
         return not self._fitting
 
     @property
-    def spelling(self) -> Spelling | None:
-        """The spelling that all texts fit, if there was one at least."""
-        return self._fitting[0] if self._fitting and self._seen else None
+    def date_format(self) -> DateFormat | None:
+        """The format that all texts fit, if there was one at least."""
+        return self._fitting[0] if self._fitting and self._any_text else None
 
     @property
     def ambiguous(self) -> bool:
         """Whether day and month could as well be the other way round."""
         return any((self._fitting[0], other) in self._differing for other in self._fitting[1:])
 
-    def see(self, words: pa.Array) -> None:
+    def add(self, words: pa.Array) -> None:
         """Takes more texts; none of them missing."""
-        if not len(words) or self.hopeless:
+        if not len(words) or self.none_fits:
             return
-        self._seen = True
+        self._any_text = True
         if not _LOOKS_DATED.match(words[0].as_py()):
             self._fitting = []
             return
@@ -111,74 +101,59 @@ class Spellings:
             if not read[first[0]].equals(read[other]):
                 self._differing.add((first[0], other))
 
-    def _keep_fitting(self, words: pa.Array) -> dict[Spelling, pa.Array]:
+    def _keep_fitting(self, words: pa.Array) -> dict[DateFormat, pa.Array]:
         read = {}
-        for spelling in self._fitting:
-            moments, zoned = _parsed(words, spelling)
-            if not moments.null_count and self._zoned.setdefault(spelling, zoned) == zoned:
-                read[spelling] = moments
+        for date_format in self._fitting:
+            values, zoned = _parsed(words, date_format)
+            if not values.null_count and self._zoned.setdefault(date_format, zoned) == zoned:
+                read[date_format] = values
         self._fitting = list(read)
         return read
 
 
-def as_dates(texts: pa.ChunkedArray) -> Dated | None:
-    """Returns the column as timestamps in UTC if every text is a date of one spelling.
-
-    Args:
-        texts: Strings; null stays null.
-    """
-    found = Spellings()
-    for chunk in texts.chunks:
-        found.see(chunk.dictionary_encode().dictionary)
-    if found.spelling is None:
-        return None
-    chunks = [moments(chunk, found.spelling) for chunk in texts.chunks]
-    return Dated(pa.chunked_array(chunks, TIMESTAMP), found.spelling.name, found.ambiguous)
-
-
-def moments(texts: pa.Array, spelling: Spelling) -> pa.Array:
-    """Returns the moments that texts spell, most of which may be equal; null where one does not.
+def timestamps(texts: pa.Array, date_format: DateFormat) -> pa.Array:
+    """Returns the timestamps that texts spell, most of which may be equal; null where one does not.
 
     Args:
         texts: Strings.
-        spelling: How the dates are written.
+        date_format: How the dates are written.
     """
     encoded = texts.dictionary_encode()
-    return parsed(encoded.dictionary, spelling).take(encoded.indices)
+    return parsed(encoded.dictionary, date_format).take(encoded.indices)
 
 
-def misfits(texts: pa.Array, spelling: Spelling) -> NDArray[np.bool_]:
-    """Returns which texts do not fit a spelling; missing ones fit.
+def misfits(texts: pa.Array, date_format: DateFormat) -> NDArray[np.bool_]:
+    """Returns which texts do not fit a format; missing ones fit.
 
     Args:
         texts: Strings.
-        spelling: How the dates should be written.
+        date_format: How the dates should be written.
 
     Returns:
         One boolean a row.
     """
-    wrong = pc.and_(pc.is_valid(texts), pc.is_null(parsed(texts, spelling)))
+    wrong = pc.and_(pc.is_valid(texts), pc.is_null(parsed(texts, date_format)))
     return np.asarray(wrong.to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
-def parsed(texts: pa.Array, spelling: Spelling) -> pa.Array:
-    """Returns the moments that texts spell, in microseconds UTC; null where one does not.
+def parsed(texts: pa.Array, date_format: DateFormat) -> pa.Array:
+    """Returns the timestamps that texts spell, in microseconds UTC; null where one does not.
 
     Args:
         texts: Strings.
-        spelling: How the dates are written.
+        date_format: How the dates are written.
     """
-    return _parsed(texts, spelling)[0]
+    return _parsed(texts, date_format)[0]
 
 
-def _parsed(texts: pa.Array, spelling: Spelling) -> tuple[pa.Array, bool]:
-    """Returns the moments, and whether the texts name a zone; all do, or none does."""
-    fields = pc.extract_regex(texts, spelling.pattern)
+def _parsed(texts: pa.Array, date_format: DateFormat) -> tuple[pa.Array, bool]:
+    """Returns the timestamps, and whether the texts name a zone; all do, or none does."""
+    fields = pc.extract_regex(texts, date_format.pattern)
     zoned = _texts(fields, "z") != ""
     if zoned.any() and not zoned[np.asarray(fields.is_valid())].all():
         return pa.nulls(len(texts), TIMESTAMP), True
     year, day = _numbers(fields, "y"), _numbers(fields, "d")
-    month = _month_numbers(fields) if "(?P<b>" in spelling.date else _numbers(fields, "m")
+    month = _month_numbers(fields) if "(?P<b>" in date_format.date else _numbers(fields, "m")
     microseconds, in_clock = _clock(fields)
     valid = np.asarray(fields.is_valid()) & in_clock & (year > 0) & (month > 0) & (month <= 12)
     months = (np.where(valid, year, 1970) - 1970) * 12 + np.where(valid, month, 1) - 1
@@ -186,8 +161,8 @@ def _parsed(texts: pa.Array, spelling: Spelling) -> tuple[pa.Array, bool]:
     lengths = ((starts + 1).astype("datetime64[D]") - starts.astype("datetime64[D]")).astype(int)
     valid &= (day > 0) & (day <= lengths)
     days = starts.astype("datetime64[D]") + (np.where(valid, day, 1) - 1)
-    moments = days.astype("datetime64[us]") + microseconds.astype("timedelta64[us]")
-    return pa.array(moments, TIMESTAMP, mask=~valid), bool(zoned.any())
+    values = days.astype("datetime64[us]") + microseconds.astype("timedelta64[us]")
+    return pa.array(values, TIMESTAMP, mask=~valid), bool(zoned.any())
 
 
 def _clock(fields: pa.StructArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -217,8 +192,8 @@ def _offsets(fields: pa.StructArray) -> NDArray[np.int64]:
 
 def _month_numbers(fields: pa.StructArray) -> NDArray[np.int64]:
     starts = pc.utf8_lower(pc.utf8_slice_codeunits(_field(fields, "b"), 0, 3))
-    found = pc.index_in(starts, value_set=pa.array(MONTHS)).fill_null(-1)
-    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64) + 1
+    numbers = pc.index_in(starts, value_set=pa.array(MONTHS)).fill_null(-1)
+    return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.int64) + 1
 
 
 def _numbers(fields: pa.StructArray, name: str) -> NDArray[np.int64]:
@@ -232,5 +207,5 @@ def _texts(fields: pa.StructArray, name: str) -> NDArray[np.object_]:
 
 def _field(fields: pa.StructArray, name: str) -> pa.Array:
     """Returns a group's texts, empty where the text or the group did not match."""
-    place = fields.type.get_field_index(name)
-    return fields.flatten()[place].fill_null("")
+    index = fields.type.get_field_index(name)
+    return fields.flatten()[index].fill_null("")

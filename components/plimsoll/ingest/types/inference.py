@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plimsoll.ingest.types.columns import FLOAT, INT, TEXT, TIMESTAMP
-from plimsoll.ingest.types.dates import Spelling, Spellings, moments
+from plimsoll.ingest.types.dates import DateFormat, DateFormatInference, timestamps
 
-MISSING_WORDS = frozenset(
+MISSING_MARKS = frozenset(
     (
         "?",
         "-",
@@ -46,36 +46,36 @@ STARTS_WRITTEN = _first_bytes(b"-.0123456789+($\xc2\xe2 \t\n\r\f\v")
 
 
 @dataclass(frozen=True)
-class Meaning:
+class Conversion:
     """How a column's texts become values of a dataset."""
 
     type: pa.DataType
-    spelling: Spelling | None = None
+    date_format: DateFormat | None = None
 
-    def of(self, texts: pa.Array) -> pa.Array:
+    def convert(self, texts: pa.Array) -> pa.Array:
         """Returns the values that texts stand for."""
-        if self.spelling is not None:
-            return moments(texts, self.spelling)
+        if self.date_format is not None:
+            return timestamps(texts, self.date_format)
         if self.type == TEXT:
             return texts
         numbers = pc.match_substring_regex(texts, NUMBER)
         return pc.if_else(numbers, texts, NO_TEXT).cast(self.type)
 
 
-class Texts:
+class TextInference:
     """Gathers, batch by batch, what the texts of one column could be meant as."""
 
     def __init__(self) -> None:
-        self._dates = Spellings()
+        self._dates = DateFormatInference()
         self._known = self._numbers = 0
         self._whole = True
         self._all_written = True
         self._words: dict[str, None] = {}
-        self._spoilt = False
+        self._not_numeric = False
         self.first_word: int | None = None
         """The place, among all rows, of the first text that is no number."""
 
-    def see(self, texts: pa.Array, start: int) -> None:
+    def add(self, texts: pa.Array, start: int) -> None:
         """Takes more texts.
 
         Args:
@@ -90,15 +90,15 @@ class Texts:
         written = len(first) == known and bool(STARTS_WRITTEN[first].all())
         self._all_written = self._all_written and written
         numeric = bool(STARTS_NUMBER[first].any())
-        enough = self._spoilt and len(self._words) >= SHOWN
-        if enough and not numeric and self._dates.hopeless:
+        enough = self._not_numeric and len(self._words) >= SHOWN
+        if enough and not numeric and self._dates.none_fits:
             return
         encoded = texts.dictionary_encode()
         words = encoded.dictionary
-        self._dates.see(words)
+        self._dates.add(words)
         self._count(words, encoded.indices, start)
 
-    def meaning(self, name: str, *, private: bool, where: str) -> tuple[Meaning, str]:
+    def conversion(self, name: str, *, private: bool, where: str) -> tuple[Conversion, str]:
         """Returns what the texts are meant as, and a sentence where that is not plain.
 
         Args:
@@ -106,29 +106,29 @@ class Texts:
             private: Whether its values must not be told.
             where: The place of the first text that is no number, in words.
         """
-        spelling = self._dates.spelling
+        spelling = self._dates.date_format
         if spelling is not None:
             told = f"column {name}: read as dates of the form {spelling.name}"
             if self._dates.ambiguous:
                 told += "; day and month could be the other way round: write 2013-12-31 to be sure"
-            return Meaning(TIMESTAMP, spelling), told
+            return Conversion(TIMESTAMP, spelling), told
         words = self._known - self._numbers
         if self._numbers > self._known / 2:
-            if not self._spoilt:
+            if not self._not_numeric:
                 listed = "" if private else f" ({', '.join(sorted(self._words))})"
                 told = f"column {name}: {words:,} words{listed} taken as missing"
-                return Meaning(INT if self._whole else FLOAT), told
+                return Conversion(INT if self._whole else FLOAT), told
             shown = [repr(word) for word in self._words][:SHOWN]
             such = "" if private else f", such as {', '.join(shown)}"
-            return Meaning(TEXT), (
+            return Conversion(TEXT), (
                 f"column {name}: text, because {words:,} values are no numbers{such}"
                 f"; the first is at {where}"
             )
         if self._known and self._all_written:
-            return Meaning(TEXT), (
+            return Conversion(TEXT), (
                 f"column {name}: text, though it looks like numbers such as 1,234 or 5 %"
             )
-        return Meaning(TEXT), ""
+        return Conversion(TEXT), ""
 
     def _count(self, words: pa.Array, indices: pa.Array, start: int) -> None:
         is_number = pc.match_substring_regex(words, NUMBER).to_numpy(zero_copy_only=False)
@@ -136,27 +136,27 @@ class Texts:
             self._all_written = bool(
                 pc.all(pc.match_substring_regex(words, WRITTEN_NUMBER)).as_py()
             )
-        places = indices.drop_null().to_numpy()
-        counts = np.bincount(places, minlength=len(words))
+        there = indices.drop_null().to_numpy()
+        counts = np.bincount(there, minlength=len(words))
         self._numbers += int(counts[is_number].sum())
         if not is_number.all():
-            self._see_words(words, indices, is_number, start)
-        if self._whole and not self._spoilt:
+            self._add_words(words, indices, is_number, start)
+        if self._whole and not self._not_numeric:
             self._whole = _is_whole(words.filter(pa.array(is_number)))
 
-    def _see_words(
+    def _add_words(
         self, words: pa.Array, indices: pa.Array, is_number: NDArray[np.bool_], start: int
     ) -> None:
         others = words.filter(pa.array(~is_number))
         if self.first_word is None:
             earliest = int(np.flatnonzero(~is_number)[0])
             self.first_word = start + pc.index(indices, pa.scalar(earliest, indices.type)).as_py()
-        if self._spoilt and len(self._words) >= SHOWN:
+        if self._not_numeric and len(self._words) >= SHOWN:
             return
         lowered = pc.utf8_lower(others)
-        missing = pc.is_in(lowered, value_set=pa.array(sorted(MISSING_WORDS), TEXT))
-        self._spoilt = self._spoilt or not pc.all(missing).as_py()
-        most = SHOWN if self._spoilt else len(others)
+        missing = pc.is_in(lowered, value_set=pa.array(sorted(MISSING_MARKS), TEXT))
+        self._not_numeric = self._not_numeric or not pc.all(missing).as_py()
+        most = SHOWN if self._not_numeric else len(others)
         for word in others.slice(0, most).to_pylist():
             self._words[word] = None
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pyarrow as pa
 
 
-def unusable(schema: pa.Schema) -> dict[str, str]:
+def unsupported_columns(schema: pa.Schema) -> dict[str, str]:
     """Returns the columns that are lists, records, bytes or the like -> their type."""
-    return {field.name: str(field.type) for field in schema if _has_no_place(field.type)}
+    return {field.name: str(field.type) for field in schema if _is_unsupported(field.type)}
 
 
-def _has_no_place(kind: pa.DataType) -> bool:
+def _is_unsupported(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
-        return _has_no_place(kind.value_type)
+        return _is_unsupported(kind.value_type)
     return (
         pa.types.is_nested(kind)
         or pa.types.is_binary(kind)
