@@ -1,6 +1,7 @@
 """The page of the feature store must be true: configs hold, flags, names, links and files exist."""
 
 import ast
+import itertools
 import json
 import re
 from pathlib import Path
@@ -62,10 +63,13 @@ def test_the_repository_shown_is_the_flights_own_but_for_its_name():
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"plimsoll\.feature_store\.[\w.]+", PAGE))))
 def test_every_store_that_is_named_is_there(name):
     module, _, kind = name.rpartition(".")
-    path = ROOT / "components" / Path(*module.split(".")).with_suffix(".py")
+    path = ROOT / "components" / Path(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    items = ast.parse(path.read_text("utf-8")).body
+    aliases = [item.names for item in items if isinstance(item, ast.ImportFrom)]
 
     assert kind in {
-        item.name for item in ast.parse(path.read_text("utf-8")).body if hasattr(item, "name")
+        item.name for item in [*items, *itertools.chain(*aliases)] if hasattr(item, "name")
     }
 
 
@@ -105,7 +109,9 @@ def test_every_flag_of_the_server_is_one(flag):
 
 
 def test_the_metrics_shown_are_those_of_the_server():
-    source = (ROOT / "components" / "plimsoll" / "serving" / "lookup_metrics.py").read_text("utf-8")
+    source = (ROOT / "components" / "plimsoll" / "serving" / "features" / "metrics.py").read_text(
+        "utf-8"
+    )
     names = re.findall(r'"(plimsoll_feature\w+)"', source)
     statuses = re.findall(r'^[A-Z]+ = "([a-z]+)"$', source, re.MULTILINE)
 
