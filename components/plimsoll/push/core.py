@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from plimsoll.formats.package import MANIFEST, Package, open_package
 from plimsoll.push import service
 from plimsoll.storage import provenance as witness
 from plimsoll.storage.files import folder_written_whole, read_json, write_json, write_text
+from plimsoll.storage.locks import lock
 
 CHAMPION = "champion.json"
 LOCK = ".push.lock"
@@ -229,7 +230,7 @@ def _current(home: Path) -> dict[str, Any]:
 def _alone(home: Path) -> Iterator[None]:
     """Holds the name's lock, so that two pushes at once go one after the other."""
     with (home / LOCK).open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        lock(stream, math.inf)
         yield
 
 

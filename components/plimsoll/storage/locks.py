@@ -1,31 +1,40 @@
-"""Locks of files and folders between processes, waited for with a limit."""
+"""Locks of files and folders between processes: the kernel's, which end with their holder."""
 
 from __future__ import annotations
 
 import fcntl
+import math
 import time
-
-from plimsoll.errors import PlimsollError
+from typing import IO
 
 POLL_SECONDS = 0.02
 
 
-def lock(descriptor: int, seconds: float, refusal: PlimsollError, how: int = fcntl.LOCK_EX) -> None:
+def lock(opened: IO[bytes] | IO[str] | int, seconds: float, *, shared: bool = False) -> bool:
     """Takes the lock of an open file or folder; closing it lets go.
 
     Args:
-        descriptor: The file's or the folder's.
-        seconds: How long to wait for another to let go.
-        refusal: What is raised if it does not.
-        how: ``LOCK_EX``, or ``LOCK_SH``, which several may hold.
+        opened: The file, or the descriptor of a file or a folder.
+        seconds: How long to wait for another to let go; 0: not at all, ``math.inf``: for ever.
+        shared: Whether others may hold it at the same time, shared too.
+
+    Returns:
+        False if another held it all the time.
+
+    Raises:
+        OSError: if the file's disk knows no locks.
     """
+    how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    if seconds == math.inf:
+        fcntl.flock(opened, how)
+        return True
     until = time.monotonic() + seconds
     while True:
         try:
-            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+            fcntl.flock(opened, how | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= until:
-                raise refusal from None
+                return False
             time.sleep(POLL_SECONDS)
         else:
-            return
+            return True

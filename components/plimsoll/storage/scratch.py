@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import glob
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from plimsoll.storage.locks import lock
 
 LOCK, UNLOCKED = "lock", "unlocked"
 
 
-@contextmanager
+@contextlib.contextmanager
 def scratch_beside(target: Path) -> Iterator[Path]:
     """Yields an empty folder on the disk of ``target``, which is gone after the block.
 
@@ -28,8 +30,8 @@ def scratch_beside(target: Path) -> Iterator[Path]:
         _delete_if_free(stale)
     folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=prefix))
     try:
-        with (folder / UNLOCKED).open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with (folder / UNLOCKED).open("wb") as stream:
+            lock(stream, math.inf)
             # Under its name only once it is held: until then the folder is nobody's to delete.
             (folder / UNLOCKED).rename(folder / LOCK)
             yield folder
@@ -38,16 +40,12 @@ def scratch_beside(target: Path) -> Iterator[Path]:
 
 
 def _delete_if_free(folder: Path) -> None:
-    lock = folder / LOCK
-    if not lock.is_file():
+    if not (folder / LOCK).is_file():
         # Just made by a process that is about to lock it, or nothing of ours.
         return
-    with lock.open("rb") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return
-        shutil.rmtree(folder, ignore_errors=True)
+    with (folder / LOCK).open("rb") as stream, contextlib.suppress(OSError):
+        if lock(stream, 0):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def replace_folder(made: Path, target: Path) -> None:

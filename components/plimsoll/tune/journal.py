@@ -7,7 +7,6 @@ begun has all its values, or there is none.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Generator, Iterator
@@ -20,6 +19,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from plimsoll.errors import ArtifactError, StepError
+from plimsoll.storage.locks import lock
 
 JOURNAL = "journal.log"
 LOCK = ".lock"
@@ -34,14 +34,12 @@ def held(folder: Path) -> Iterator[None]:
         StepError: if another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+    with (folder / LOCK).open("a") as stream:
+        if not lock(stream, 0):
             raise StepError(
                 f"another process goes on with this search: {folder}",
                 hint="wait for it, or give this one a storage of its own",
-            ) from error
+            )
         yield
 
 

@@ -88,12 +88,12 @@ def alone(source: Any, repo: Any, seconds: float = SECONDS_FOR_LOCK) -> Iterator
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(target.parent, os.O_RDONLY)
     try:
-        refusal = DataError(
-            f"the source {source.name!r} is locked",
-            cause=f"another process has written to {target.parent} for {seconds:g} s",
-            hint="wait for it, or end it",
-        )
-        lock(descriptor, seconds, refusal)
+        if not lock(descriptor, seconds):
+            raise DataError(
+                f"the source {source.name!r} is locked",
+                cause=f"another process has written to {target.parent} for {seconds:g} s",
+                hint="wait for it, or end it",
+            )
         yield target
     finally:
         os.close(descriptor)

@@ -6,7 +6,6 @@ read. So it is read as protocol buffers here, and functions come from the defini
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -185,12 +184,12 @@ def registry_lock(
         yield
         return
     with _opened(beside, write) as descriptor:
-        refusal = DataError(
-            f"the registry {path.name} is locked",
-            cause=f"another process has held it for {seconds:g} s",
-            hint="wait for what applies or materialises the repository, or end it",
-        )
-        lock(descriptor, seconds, refusal, fcntl.LOCK_EX if write else fcntl.LOCK_SH)
+        if not lock(descriptor, seconds, shared=not write):
+            raise DataError(
+                f"the registry {path.name} is locked",
+                cause=f"another process has held it for {seconds:g} s",
+                hint="wait for what applies or materialises the repository, or end it",
+            )
         yield
 
 

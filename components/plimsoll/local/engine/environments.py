@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import math
 import os
 import shutil
 import subprocess
@@ -19,6 +19,7 @@ from plimsoll.errors import EnvironmentBuildError, UsageError, nearest
 from plimsoll.images import ROLES
 from plimsoll.local.engine.process import DIE_WITH_PARENT
 from plimsoll.storage.files import digest_bytes, write_json
+from plimsoll.storage.locks import lock
 
 PYTHON = "3.11"
 AUTHOR = "author"
@@ -239,11 +240,9 @@ def _locked(target: Environment, announce: Announce) -> Iterator[None]:
     """Holds the role's build lock; the kernel frees it if this process dies."""
     _refuse_unusable(target)
     with _lock_file(target.role, target.folder.parent).open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock(stream, 0):
             announce(f"waiting: another process is building the {target.role} environment")
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            lock(stream, math.inf)
         yield
 
 
@@ -252,11 +251,7 @@ def _being_built(path: Path) -> bool:
         return False
     role = path.name.split("-")[1]
     with _lock_file(role, path.parent).open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return not lock(stream, 0)
 
 
 def _lock_file(role: str, parent: Path) -> Path:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from plimsoll.storage.locks import lock
 
 
 @contextlib.contextmanager
@@ -24,14 +25,16 @@ def kept_until_done(root: Path | None, name: str) -> Iterator[Path | None]:
         yield None
         return
     root.mkdir(parents=True, exist_ok=True)
-    with (root / f"{name}.lock").open("a") as lock:
+    with (root / f"{name}.lock").open("a") as stream:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = lock(stream, 0)
         except OSError:
+            alone = False
+        if not alone:
             yield None
             return
         folder = root / name
         folder.mkdir(exist_ok=True)
         yield folder
         shutil.rmtree(folder)
-        Path(lock.name).unlink()
+        Path(stream.name).unlink()
