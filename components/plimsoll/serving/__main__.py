@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import signal
 import sys
@@ -11,11 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from plimsoll.errors import PlimsollError
+from plimsoll.parent_death import die_with_parent
 from plimsoll.serving.config import ServerConfig
 from plimsoll.serving.lookup_config import FALLBACKS, LookupConfig
 from plimsoll.serving.online.stores import VARIABLE
-
-PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -124,8 +122,7 @@ def _ends_with(parent: int) -> bool:
     Returns:
         False if the parent has ended already.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    die_with_parent(signal.SIGTERM)
     return os.getppid() == parent
 
 

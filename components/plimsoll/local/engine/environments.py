@@ -17,7 +17,7 @@ from pathlib import Path
 from plimsoll import shipped
 from plimsoll.errors import EnvironmentBuildError, UsageError, nearest
 from plimsoll.images import ROLES
-from plimsoll.local.engine.process import DIE_WITH_PARENT
+from plimsoll.parent_death import die_with_parent
 from plimsoll.storage.files import digest_bytes, write_json
 from plimsoll.storage.locks import lock
 
@@ -178,7 +178,7 @@ def _uv(arguments: Sequence[str], log: Path, target: Environment) -> None:
             stderr=subprocess.STDOUT,
             check=False,
             env={**os.environ, "VIRTUAL_ENV": ""},
-            preexec_fn=DIE_WITH_PARENT,
+            preexec_fn=die_with_parent,
         )
     if finished.returncode != 0:
         last = log.read_text("utf-8", "replace").splitlines()[-LAST_LINES:]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import re
 import signal
@@ -17,9 +16,9 @@ from pathlib import Path
 from typing import IO
 
 from plimsoll.errors import StepError
+from plimsoll.parent_death import die_with_parent
 
 GRACE_SECONDS = 10.0
-_PR_SET_PDEATHSIG = 1
 _PASSED_ON = (
     "PATH",
     "HOME",
@@ -183,8 +182,7 @@ class Processes:
             stderr=subprocess.STDOUT,
             env=dict(environment),
             start_new_session=True,
-            # It calls nothing but prctl, already loaded: safe between fork and exec.
-            preexec_fn=DIE_WITH_PARENT,  # noqa: PLW1509
+            preexec_fn=die_with_parent,  # noqa: PLW1509
         )
         self._groups.add(process.pid)
         try:
@@ -247,17 +245,6 @@ def how_it_ended(code: int) -> str:
         name = f"signal {-code}"
     because = " (the machine may be out of memory)" if -code == signal.SIGKILL else ""
     return f"was killed by {name}{because}"
-
-
-def die_with_parent() -> None:
-    """Asks the kernel, between fork and exec, to kill this child when its parent dies."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-# Loaded here, because loading a library between fork and exec may deadlock.
-_LIBC = ctypes.CDLL(None)
-DIE_WITH_PARENT = die_with_parent if sys.platform == "linux" else None
-"""What ``subprocess`` is given as ``preexec_fn``; nothing where the kernel has no such call."""
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -23,6 +23,7 @@ from rich.console import Console
 from plimsoll.errors import PlimsollError, StepError
 from plimsoll.local.engine import code, environments, failure, process
 from plimsoll.local.engine.progress import building
+from plimsoll.parent_death import die_with_parent
 from plimsoll.storage.files import read_json, write_json
 
 DATA = "data"
@@ -128,7 +129,7 @@ def _run(command: Sequence[str], variables: Mapping[str, str], log: Path) -> int
             env=dict(variables),
             # A terminal's Ctrl-C reaches this process alone, which then stops the other.
             start_new_session=True,
-            preexec_fn=process.DIE_WITH_PARENT,  # noqa: PLW1509
+            preexec_fn=die_with_parent,  # noqa: PLW1509
         )
         try:
             return running.wait()

@@ -1,19 +1,14 @@
-"""Being asked to stop while something else runs, and not outliving who started one."""
+"""Being asked to stop while something else runs."""
 
 from __future__ import annotations
 
-import ctypes
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 TERMINATED = 128 + signal.SIGTERM
 """The exit status of a process that SIGTERM ended in order."""
-_PR_SET_PDEATHSIG = 1
-# Loaded here, because loading a library between fork and exec may deadlock.
-_LIBC = ctypes.CDLL(None)
 
 
 @contextmanager
@@ -42,9 +37,3 @@ def on_signals(call: Callable[[int], None]) -> Iterator[None]:
 def leave(number: int) -> BaseException:
     """Returns what to raise once all is put in order after a signal."""
     return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(TERMINATED)
-
-
-def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Asks the kernel to send this process a signal when its parent dies; Linux alone can."""
-    if sys.platform == "linux":
-        _LIBC.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)

@@ -12,12 +12,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePath
 from typing import IO
 
 import plimsoll
 from plimsoll.errors import StepError
-from plimsoll.train.distributed.stopping import die_with_parent, leave, on_signals
+from plimsoll.parent_death import die_with_parent
+from plimsoll.train.distributed.stopping import leave, on_signals
 from plimsoll.train.job import Job
 from plimsoll.train.telemetry import webhook as alerts
 from plimsoll.train.telemetry.failure_file import clear, read_error
@@ -140,8 +142,8 @@ class _Running:
                 # Signals to our group reach it through us alone: a second one while it stops its
                 # processes would make it leave them behind.
                 process_group=0,
-                # It calls nothing but prctl, already loaded: safe between fork and exec.
-                preexec_fn=_die_in_order,  # noqa: PLW1509
+                # Asked, not killed: it takes its processes with it.
+                preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509
             )
             if self._signal:
                 self._process.terminate()
@@ -183,11 +185,6 @@ class _Running:
             self._tail = (self._tail + text)[-TAIL_BYTES:]
             sys.stdout.write(text)
             sys.stdout.flush()
-
-
-def _die_in_order() -> None:
-    # Asked, not killed: it takes its processes with it.
-    die_with_parent(signal.SIGTERM)
 
 
 def _environment(processes: int) -> dict[str, str]:
