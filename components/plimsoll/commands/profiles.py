@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from plimsoll.formats.dataset import Dataset
 from plimsoll.problem import SPLITS
+from plimsoll.timestamps import EPOCH
 from plimsoll.validate.statistics.arrays import text_of
 from plimsoll.validate.statistics.sampling import Sampler
 from plimsoll.validate.statistics.tally import Tally
@@ -32,7 +33,6 @@ LONGEST = 100
 TOP = 5
 BINS = 25
 """Numbers are compared between this many quantiles of the one data set and of the other."""
-EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - moments of a data set are in UTC, unsaid
 
 
 class Texts:

@@ -16,7 +16,7 @@ from plimsoll.feature_store.offline.source_tables import TEXTS, is_local, open_s
 from plimsoll.feature_store.repository.intervals import last_ends
 from plimsoll.feature_store.repository.model import Repository
 from plimsoll.feature_store.repository.repository import open_repository
-from plimsoll.feature_store.timestamps import moment_of
+from plimsoll.timestamps import timestamp_of
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 APPLY = "feast apply, or plimsoll run features --repo {repo}, which applies what is defined"
@@ -206,7 +206,7 @@ def _materialised(opened: Repository) -> Iterator[Check]:
         last = last_ends(opened.store, opened.folder)
     except DataError:
         return  # told above
-    ends = {name: _told(moment_of(us)) for name, us in last.items()}
+    ends = {name: _told(timestamp_of(us)) for name, us in last.items()}
     views: dict[str, list[str]] = {}
     for name, view in sorted(opened.views.items()):
         if view.online:

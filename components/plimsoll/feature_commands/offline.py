@@ -13,9 +13,9 @@ from plimsoll.errors import DataError, PlimsollError
 from plimsoll.feature_commands.online import Held, plain, told
 from plimsoll.feature_commands.rows import store_value
 from plimsoll.feature_store.repository.model import Repository
-from plimsoll.feature_store.timestamps import EPOCH
 from plimsoll.feature_store.types import as_declared
 from plimsoll.formats.feature_plan import View
+from plimsoll.timestamps import EPOCH_UTC
 
 
 def read_offline(opened: Repository, view: View, row: Mapping[str, Any], at: datetime) -> Held:
@@ -48,7 +48,7 @@ def read_offline(opened: Repository, view: View, row: Mapping[str, Any], at: dat
             feature_name_columns=list(of_features),
             timestamp_field=event,
             created_timestamp_column=there.get(created, created) or None,
-            start_date=at - timedelta(microseconds=view.ttl_us) if view.ttl_us else EPOCH,
+            start_date=at - timedelta(microseconds=view.ttl_us) if view.ttl_us else EPOCH_UTC,
             end_date=at,
         ).to_arrow()
     except PlimsollError:

@@ -15,10 +15,10 @@ from plimsoll.feature_commands.online import Held, plain, read_online
 from plimsoll.feature_commands.rows import check_row, input_value, moment_of, store_value, time_of
 from plimsoll.feature_store.repository.plans import ServicePlan, plan_of
 from plimsoll.feature_store.repository.repository import open_repository
-from plimsoll.feature_store.timestamps import MICROSECOND
 from plimsoll.feature_store.types import as_declared
 from plimsoll.formats.feature_plan import FeaturePlan, OnDemand, View
 from plimsoll.formats.plan_functions import load_function
+from plimsoll.timestamps import MICROSECOND
 
 NO_TIME = "event_timestamp"
 """What a plan's time is called where the row has no column of it."""

@@ -23,7 +23,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from redis.exceptions import NoScriptError
 
 from plimsoll.feature_store.online.encoding import EncodedRows, encoded_protos
-from plimsoll.feature_store.timestamps import SECOND_US
+from plimsoll.timestamps import SECOND_US
 
 ROWS_A_SCRIPT = 64
 """Redis answers nobody else while a script runs."""

@@ -24,7 +24,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 
 from plimsoll.feature_store.offline.sql_text import quoted
 from plimsoll.feature_store.online.encoding import EncodedRows, encoded_protos
-from plimsoll.feature_store.timestamps import SECOND_US, moment_of
+from plimsoll.timestamps import EPOCH, SECOND_US, timestamp_of
 
 ROWS_AT_ONCE = 10_000
 """Of one transaction."""
@@ -130,7 +130,7 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):
             if feature in wanted:
                 event, values = found.get(key, (None, {}))
                 values[feature] = Value.FromString(value)
-                seen = stored.replace(tzinfo=UTC) if exact is None else moment_of(exact)
+                seen = stored.replace(tzinfo=UTC) if exact is None else timestamp_of(exact)
                 # As a server does: of features written apart the oldest time counts.
                 found[key] = (min(seen, event or seen), values)
         return [found.get(key, (None, None)) for key in keys]
@@ -277,7 +277,7 @@ def _stored_seconds(moments: Sequence[int | None]) -> list[int | None]:
     known: dict[int | None, int | None] = {None: None}
     for us in set(moments):
         if us is not None:
-            naive = datetime(1970, 1, 1) + timedelta(seconds=us // SECOND_US)  # noqa: DTZ001
+            naive = EPOCH + timedelta(seconds=us // SECOND_US)
             known[us] = int(naive.timestamp())
     return [known[us] for us in moments]
 

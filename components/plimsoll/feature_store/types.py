@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plimsoll.errors import ConfigError, DataError
-from plimsoll.feature_store.timestamps import SECOND_US
 from plimsoll.formats.dataset import ARROW_TYPES
 from plimsoll.formats.feature_plan import COLUMN_TYPES
+from plimsoll.timestamps import SECOND_US
 
 INT_RANGES: Mapping[str, tuple[int, int]] = {
     "INT32": (-(2**31), 2**31 - 1),

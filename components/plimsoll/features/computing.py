@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 
 from plimsoll.errors import DataError
 from plimsoll.feature_store.repository.plans import ServicePlan
-from plimsoll.feature_store.timestamps import moment_of
 from plimsoll.feature_store.types import as_declared, column_type
 from plimsoll.features.row_stream import Rows
 from plimsoll.formats.dataset import ARROW_TYPES, Dataset
 from plimsoll.formats.feature_plan import Feature, OnDemand
 from plimsoll.formats.plan_functions import load_function
 from plimsoll.problem import SPLITS
+from plimsoll.timestamps import timestamp_of
 
 
 @dataclass(frozen=True)
@@ -127,5 +127,5 @@ def _plain(column: pa.Array) -> list[Any]:
     if pa.types.is_timestamp(column.type):
         # Arrow's own datetimes take seven times as long, and name UTC in another way.
         numbers = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_pylist()
-        return [None if us is None else moment_of(us) for us in numbers]
+        return [None if us is None else timestamp_of(us) for us in numbers]
     return list(column.to_pylist())

@@ -23,8 +23,8 @@ from plimsoll.feature_store.repository import intervals
 from plimsoll.feature_store.repository.definitions import quiet
 from plimsoll.feature_store.repository.model import Repository
 from plimsoll.feature_store.repository.repository import open_repository
-from plimsoll.feature_store.timestamps import SECOND_US, microseconds, moment_of
 from plimsoll.materialize.config import MaterializeConfig
+from plimsoll.timestamps import SECOND_US, microseconds, timestamp_of
 
 PROGRESS_S = 5.0
 """Seconds between two lines of progress."""
@@ -137,7 +137,7 @@ def _moment(name: str, text: str) -> int:
 
 
 def _shown(us: int) -> str:
-    return moment_of(us).isoformat().replace("+00:00", "Z")
+    return timestamp_of(us).isoformat().replace("+00:00", "Z")
 
 
 def _chosen(repository: Repository, names: str) -> list[Any]:
@@ -233,8 +233,8 @@ def _computed(repository: Repository, view: Any, interval: Interval) -> tuple[in
         store._get_provider().materialize_single_feature_view(
             config=store.config,
             feature_view=view,
-            start_date=moment_of(interval.since_us or 0),
-            end_date=moment_of(interval.until_us),
+            start_date=timestamp_of(interval.since_us or 0),
+            end_date=timestamp_of(interval.until_us),
             registry=store.registry,
             project=store.project,
             tqdm_builder=lambda _length: nullcontext(),

@@ -15,9 +15,9 @@ import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from plimsoll.errors import DataError, nearest, shortened
-from plimsoll.feature_store.timestamps import microseconds
 from plimsoll.feature_store.types import as_declared
 from plimsoll.formats.feature_plan import COLUMN_TYPES
+from plimsoll.timestamps import microseconds
 
 TIME = "a time"
 """Kind of the columns of event and created timestamps."""

@@ -24,7 +24,6 @@ from feature_store.made_repository import (
 )
 from plimsoll.feature_store.repository.plans import plan_of
 from plimsoll.feature_store.repository.repository import open_repository
-from plimsoll.feature_store.timestamps import microseconds
 from plimsoll.formats.feature_plan import FeaturePlan
 from plimsoll.materialize import core
 from plimsoll.push_features import core as pushing
@@ -32,6 +31,7 @@ from plimsoll.serving.features.lookup import FeatureLookup
 from plimsoll.serving.lookup_config import LookupConfig
 from plimsoll.serving.online.redis import RedisReader
 from plimsoll.serving.online.sqlite import SqliteReader
+from plimsoll.timestamps import microseconds
 from redis_server import RedisServer
 
 PATIENT = LookupConfig(timeout_ms=60_000)

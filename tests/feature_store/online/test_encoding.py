@@ -28,8 +28,8 @@ from plimsoll.feature_store.online.encoding import (
     value_bytes,
     value_texts,
 )
-from plimsoll.feature_store.timestamps import EPOCH, MICROSECOND, microseconds, moment_of
 from plimsoll.feature_store.types import as_declared
+from plimsoll.timestamps import EPOCH_UTC, MICROSECOND, microseconds, timestamp_of
 
 LARGEST_FLOAT = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]
 SECONDS = st.integers(-(2**33), 2**33)
@@ -158,8 +158,8 @@ def test_whole_numbers_may_come_as_floats() -> None:
     hours=st.none() | st.integers(-12, 14),
 )
 def test_moments(us: int, hours: int | None) -> None:
-    moment = moment_of(us)
-    assert (moment - EPOCH) // MICROSECOND == us
+    moment = timestamp_of(us)
+    assert (moment - EPOCH_UTC) // MICROSECOND == us
     if hours is None:
         # Without a zone it is UTC.
         assert microseconds(moment.replace(tzinfo=None)) == us

@@ -36,7 +36,7 @@ from feature_store.online.online_sides import (
     online_values,
     push,
 )
-from plimsoll.feature_store.timestamps import microseconds
+from plimsoll.timestamps import microseconds
 from redis_server import redis_server
 
 PROJECTS = (f"p{number}x" for number in itertools.count())

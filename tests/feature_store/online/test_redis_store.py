@@ -20,8 +20,8 @@ from feature_store.online.online_writers import as_feast, entity_key, go, start_
 from feature_store.small_repository import REDIS, repository, row, write_rows
 from plimsoll.feature_store.redis import NewestRedisOnlineStore
 from plimsoll.feature_store.repository.repository import open_repository
-from plimsoll.feature_store.timestamps import EPOCH, MICROSECOND
 from plimsoll.materialize import core
+from plimsoll.timestamps import EPOCH_UTC, MICROSECOND
 from redis_server import RedisServer, real_redis, redis_server  # noqa: F401
 
 DRIVERS = ("a", "b", "c")
@@ -91,7 +91,7 @@ def test_any_two_moments_are_told_apart(store: FeatureStore, first: int, apart: 
     view = store.get_feature_view("stats")
     for number, us in enumerate((first, first + apart)):
         rows = as_feast([("a", number, 0, 0)])
-        rows = [(key, values, EPOCH + us * MICROSECOND, None) for key, values, _, _ in rows]
+        rows = [(key, values, EPOCH_UTC + us * MICROSECOND, None) for key, values, _, _ in rows]
         store._get_provider().online_write_batch(store.config, view, rows, None)
     assert trips(store, "a") == {"a": 1 if apart >= 0 else 0}
 
@@ -125,8 +125,8 @@ def test_the_layout_is_feasts_own(store: FeatureStore) -> None:
 def written_at(store: FeatureStore, count: int, event_us: int, created_us: int | None) -> None:
     """Writes one row of one driver."""
     (row,) = as_feast([("a", count, 0, 0)])
-    created = None if created_us is None else EPOCH + created_us * MICROSECOND
-    row = (*row[:2], EPOCH + event_us * MICROSECOND, created)
+    created = None if created_us is None else EPOCH_UTC + created_us * MICROSECOND
+    row = (*row[:2], EPOCH_UTC + event_us * MICROSECOND, created)
     view = store.get_feature_view("stats")
     store._get_provider().online_write_batch(store.config, view, [row], None)
 

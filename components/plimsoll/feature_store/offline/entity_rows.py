@@ -20,7 +20,7 @@ from plimsoll.errors import DataError, nearest, shortened
 from plimsoll.feature_store.offline import sql_text
 from plimsoll.feature_store.offline.asof import ROW, TIME
 from plimsoll.feature_store.offline.engine import Limits, engine
-from plimsoll.feature_store.timestamps import moment_of
+from plimsoll.timestamps import timestamp_of
 
 IN_MEMORY = "entity_rows"
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -244,4 +244,4 @@ def _nulls(part: pa.Array) -> np.ndarray:
 
 
 def _or_none(us: int | None) -> datetime | None:
-    return None if us is None else moment_of(us)
+    return None if us is None else timestamp_of(us)

@@ -25,7 +25,7 @@ from plimsoll.feature_store.offline.retrieval import AsofRetrievalJob, PullJob
 from plimsoll.feature_store.offline.row_queries import Columns, all_rows, latest_rows
 from plimsoll.feature_store.offline.source_tables import SourceTable, open_source
 from plimsoll.feature_store.offline.view_joins import check_retrieval, snapshot_query, view_joins
-from plimsoll.feature_store.timestamps import microseconds
+from plimsoll.timestamps import microseconds
 
 
 class AsofOfflineStoreConfig(FeastConfigBaseModel):

@@ -13,7 +13,7 @@ from plimsoll.feature_store.offline.asof import ViewJoin
 from plimsoll.feature_store.offline.entity_rows import EntityRows, check_columns
 from plimsoll.feature_store.offline.source_tables import SourceTable
 from plimsoll.feature_store.offline.sql_text import family, quoted
-from plimsoll.feature_store.timestamps import microseconds
+from plimsoll.timestamps import microseconds
 
 
 def view_joins(

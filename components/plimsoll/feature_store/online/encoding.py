@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plimsoll.errors import DataError
-from plimsoll.feature_store.timestamps import SECOND_US, microseconds
 from plimsoll.feature_store.types import KEY_COLUMNS, as_declared
 from plimsoll.formats.feature_plan import COLUMN_TYPES
+from plimsoll.timestamps import SECOND_US, microseconds
 
 EVENT_US = "__event_us"
 CREATED_US = "__created_us"

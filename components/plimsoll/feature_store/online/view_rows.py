@@ -19,7 +19,7 @@ from plimsoll.feature_store.offline.row_queries import newest
 from plimsoll.feature_store.offline.source_tables import PLACE, SourceTable, is_local, open_source
 from plimsoll.feature_store.offline.sql_text import listed, quoted
 from plimsoll.feature_store.online.encoding import CREATED_US, EVENT_US, Layout
-from plimsoll.feature_store.timestamps import moment_of
+from plimsoll.timestamps import timestamp_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +141,8 @@ def from_offline_store(
         feature_name_columns=[origin.columns[name] for name in origin.layout.features],
         timestamp_field=origin.event,
         created_timestamp_column=origin.created or None,
-        start_date=moment_of(interval.since_us or 0),
-        end_date=moment_of(interval.until_us),
+        start_date=timestamp_of(interval.since_us or 0),
+        end_date=timestamp_of(interval.until_us),
     )
     for batch in job.to_arrow().to_batches(max_chunksize=limits.batch_rows):
         yield as_view(batch, origin)

@@ -18,7 +18,7 @@ from plimsoll.feature_store.online.encoding import (
     encoded,
 )
 from plimsoll.feature_store.repository.model import Repository
-from plimsoll.feature_store.timestamps import moment_of
+from plimsoll.timestamps import timestamp_of
 
 HINT = "start the store, correct online_store in the feature repository, and run this again"
 HINTS = {
@@ -138,8 +138,10 @@ def _protos(batch: pa.RecordBatch, layout: Layout) -> list[Any]:
         name: python_values_to_proto_values(column.to_pylist(), ValueType[kinds[name]])
         for name, column in declared(batch, layout).items()
     }
-    events = [moment_of(us) for us in batch.column(EVENT_US).to_pylist()]
-    created = [None if us is None else moment_of(us) for us in batch.column(CREATED_US).to_pylist()]
+    events = [timestamp_of(us) for us in batch.column(EVENT_US).to_pylist()]
+    created = [
+        None if us is None else timestamp_of(us) for us in batch.column(CREATED_US).to_pylist()
+    ]
     return [
         (
             EntityKey(

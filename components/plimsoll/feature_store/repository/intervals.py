@@ -15,10 +15,10 @@ from typing import Any
 
 from plimsoll.errors import DataError
 from plimsoll.feature_store.repository.registries import local_path, read_registry, registry_lock
-from plimsoll.feature_store.timestamps import microseconds, moment_of
 from plimsoll.storage.files import write_bytes
 from plimsoll.storage.gcs import EMULATOR, SCHEME, split_uri
 from plimsoll.storage.retries import credentials_for
+from plimsoll.timestamps import microseconds, timestamp_of
 
 TRIES = 20
 """At an object that others replace in between."""
@@ -89,7 +89,9 @@ def record(store: Any, folder: Path, view: Any, interval: tuple[int, int], secon
     else:
         # A database or a server, which keeps its own order.
         start, end = interval
-        store.registry.apply_materialization(view, store.project, moment_of(start), moment_of(end))
+        store.registry.apply_materialization(
+            view, store.project, timestamp_of(start), timestamp_of(end)
+        )
 
 
 def _views(proto: Any, project: str) -> list[Any]:
@@ -110,8 +112,8 @@ def _add(proto: Any, project: str, name: str, interval: tuple[int, int]) -> None
         del view.meta.materialization_intervals[:]
         for start, end in joined([*known, interval]):
             item = view.meta.materialization_intervals.add()
-            item.start_time.FromDatetime(moment_of(start))
-            item.end_time.FromDatetime(moment_of(end))
+            item.start_time.FromDatetime(timestamp_of(start))
+            item.end_time.FromDatetime(timestamp_of(end))
         view.meta.last_updated_timestamp.GetCurrentTime()
         view.meta.state = FeatureViewState.AVAILABLE_ONLINE.to_proto()
 

@@ -19,6 +19,7 @@ from plimsoll.errors import ConfigError, shortened
 from plimsoll.feature_store.repository.model import function_file
 from plimsoll.feature_store.types import value_type
 from plimsoll.formats.plan_functions import load_function
+from plimsoll.timestamps import EPOCH_UTC
 
 Batch = Mapping[str, list[Any]]
 MOVE = (
@@ -33,7 +34,7 @@ PROBES: Mapping[str, list[Any]] = {
     "BOOL": [False, True, True],
     "STRING": ["", "a", "JFK"],
     "UNIX_TIMESTAMP": [
-        datetime(1970, 1, 1, tzinfo=UTC),
+        EPOCH_UTC,
         datetime(2013, 7, 4, 12, tzinfo=UTC),
         datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC),
     ],

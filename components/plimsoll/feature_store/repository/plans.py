@@ -10,9 +10,9 @@ from typing import Any
 from plimsoll.errors import ConfigError, nearest, shortened
 from plimsoll.feature_store.repository.model import Repository
 from plimsoll.feature_store.repository.on_demand import checked_function
-from plimsoll.feature_store.timestamps import MICROSECOND
 from plimsoll.feature_store.types import KEY_COLUMNS, value_type
 from plimsoll.formats.feature_plan import COLUMN_TYPES, Feature, FeaturePlan, Key, OnDemand, View
+from plimsoll.timestamps import MICROSECOND
 
 FULL = "{view}__{feature}"
 

@@ -18,12 +18,12 @@ from typing import Any
 from plimsoll.errors import ConfigError, DataError, GateError, nearest, shortened
 from plimsoll.ingest.config import IngestConfig
 from plimsoll.storage.globs import regex_of
+from plimsoll.timestamps import EPOCH
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z]+)(?::([^{}]*))?\}")
 DATES = {"YYYY": "[0-9]{4}", "MM": "[0-9]{2}", "DD": "[0-9]{2}"}
 NUMBERS = ("SPAN", "VERSION")
 MOST_DIGITS = 18
-EPOCH = datetime.date(1970, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,7 +252,7 @@ def _span(groups: Mapping[str, str | None]) -> tuple[int | None, str]:
             date = datetime.date(int(year), int(month or 1), int(day or 1))
         except ValueError:
             return None, ""
-        return (date - EPOCH).days, "-".join(part for part in (year, month, day) if part)
+        return (date - EPOCH.date()).days, "-".join(part for part in (year, month, day) if part)
     number = int(groups.get("SPAN") or 0)
     return number, str(number)
 

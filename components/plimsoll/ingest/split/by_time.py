@@ -16,9 +16,7 @@ from plimsoll.ingest.rows.rows import Rows
 from plimsoll.ingest.split.cut_points import candidates, ordinals
 from plimsoll.ingest.types.dates import DATE_FORMATS, misfits
 from plimsoll.problem import Problem, Split
-
-EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - a dataset's times are in UTC, without zone
-MICROSECOND = datetime.timedelta(microseconds=1)
+from plimsoll.timestamps import EPOCH, MICROSECOND
 
 
 def check_time(rows: Rows, problem: Problem) -> None:

@@ -12,9 +12,9 @@ from plimsoll.formats.feature_plan import OnDemand
 from plimsoll.formats.plan_functions import load_function
 from plimsoll.serving.online.keys import microseconds
 from plimsoll.serving.online.values import DamagedValueError, settled
+from plimsoll.timestamps import timestamp_of
 
 Function = Callable[[dict[str, list[Any]]], Mapping[str, Sequence[Any]]]
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 class OnDemandView:
@@ -100,7 +100,7 @@ def _loaded(path: Path, view: OnDemand) -> Function:
 
 def _moment(text: str) -> datetime.datetime | None:
     try:
-        return _EPOCH + datetime.timedelta(microseconds=microseconds(text))
+        return timestamp_of(microseconds(text))
     except (ValueError, OverflowError):
         # The transform refuses it in its own words, if it reads it.
         return None

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from plimsoll import timestamps
 from plimsoll.errors import ArtifactError
 from plimsoll.formats.feature_plan import Key
 
@@ -28,7 +29,6 @@ _UNIX_TIMESTAMP = 8
 _HEAD = struct.Struct("<II")
 _INT32_PART = struct.Struct("<IIi")
 _INT64_PART = struct.Struct("<IIq")
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _INT32_RANGE = range(-(2**31), 2**31)
 _INT64_RANGE = range(-(2**63), 2**63)
 
@@ -138,10 +138,7 @@ def microseconds(text: str) -> int:
         ValueError: if it is no such text.
         OverflowError: if its zone leads out of the calendar.
     """
-    moment = datetime.datetime.fromisoformat(text.strip())
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.UTC)
-    return (moment - _EPOCH) // datetime.timedelta(microseconds=1)
+    return timestamps.microseconds(datetime.datetime.fromisoformat(text.strip()))
 
 
 def _mixed(block: int) -> int:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from plimsoll.timestamps import EPOCH
+
 Decoder = Callable[[bytes | None], Any]
 """A stored value's bytes, or None for none -> what a request would give; None for no value."""
 
@@ -32,7 +34,6 @@ _BOOL_TAG = 7 << 3
 _TIME_TAG = 8 << 3
 _NULLS = (None, b"", b"\x98\x01\x00")
 """No bytes, an empty message, and ``null_val: NULL``."""
-_EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001  (written without a zone, in UTC)
 _LONGEST_VARINT = 10
 _NANOSECONDS = range(1_000_000_000)
 _unpack_double = struct.Struct("<d").unpack_from
@@ -207,7 +208,7 @@ def _moment(seconds: int) -> str | None:
     if seconds == NO_TIME:
         return None
     try:
-        return (_EPOCH + datetime.timedelta(seconds=seconds)).isoformat()
+        return (EPOCH + datetime.timedelta(seconds=seconds)).isoformat()
     except OverflowError:
         raise DamagedValueError("a stored time is out of the calendar") from None
 

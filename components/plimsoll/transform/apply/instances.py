@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from plimsoll.errors import RequestError, nearest
 from plimsoll.models.transform import Tokens, Transform
+from plimsoll.timestamps import EPOCH, MICROSECOND
 
 LISTED = "texts"
 """The type of a string column whose text is a list of texts, within a request."""
@@ -27,8 +28,6 @@ _WANTED: Mapping[str, str] = {
 _NUMBERS = frozenset({int, float, type(None)})
 _BOOLS = frozenset({bool, type(None)})
 _TEXTS = frozenset({str, type(None)})
-_EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001  (columns of times are in UTC, without zone)
-_MICROSECOND = datetime.timedelta(microseconds=1)
 _NAT = np.iinfo(np.int64).min
 _LONGEST_REASON = 100
 
@@ -276,7 +275,7 @@ def _tick(place: int, value: Any) -> int:
             moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
     except (ValueError, OverflowError) as error:
         raise _RefusedError(place, str(error)) from None
-    return (moment - _EPOCH) // _MICROSECOND
+    return (moment - EPOCH) // MICROSECOND
 
 
 _CONVERTERS: Mapping[str, Callable[[Sequence[Any]], NDArray[Any]]] = {

@@ -22,8 +22,8 @@ from plimsoll.formats.distributions import (
     hashes_of,
     name_of,
 )
+from plimsoll.timestamps import EPOCH, MICROSECOND
 from plimsoll.validate.drift.calibration import calibrated
-from plimsoll.validate.statistics.arrays import EPOCH
 from plimsoll.validate.statistics.measure import Measured
 from plimsoll.validate.statistics.tally import Tally
 
@@ -179,7 +179,7 @@ def _kept(
 
 def _number(value: Any) -> float | None:
     if isinstance(value, datetime.datetime):
-        return float((value - EPOCH) // datetime.timedelta(microseconds=1))
+        return float((value - EPOCH) // MICROSECOND)
     return None if value is None else float(value)
 
 

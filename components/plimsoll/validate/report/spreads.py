@@ -10,8 +10,8 @@ import numpy as np
 
 from plimsoll.formats.distributions import CATEGORICAL, NUMERIC, Distribution
 from plimsoll.pictures.scales import number_text
+from plimsoll.timestamps import EPOCH
 from plimsoll.validate.drift.distances import levels
-from plimsoll.validate.statistics.arrays import EPOCH
 
 BARS = 12
 """Values of a text column that have a bar of their own; the others share one."""

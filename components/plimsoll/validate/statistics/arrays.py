@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - data sets keep UTC without a zone
+from plimsoll.timestamps import EPOCH
+
 MICROSECONDS = {
     "UNIX_DAYS": 86_400_000_000,
     "UNIX_SECONDS": 1_000_000,
