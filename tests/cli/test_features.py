@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from local.commands import command
-from plimsoll.cli.tables.features import duration, print_checks, print_row
+from plimsoll.cli.tables.features import print_checks, print_row
 from plimsoll.local.engine import environments
+from plimsoll.quantities import duration
 
 TESTS = Path(__file__).parents[1]
 MAKE = """

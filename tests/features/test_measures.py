@@ -22,7 +22,7 @@ from plimsoll.features import config as configs
 from plimsoll.features.coverage import Coverage, added, drifted, reasons
 from plimsoll.features.leakage import LabelSample, telling
 from plimsoll.features.match_stats import Reach, measured
-from plimsoll.features.messages import duration
+from plimsoll.quantities import time_span
 
 HOUR = 3_600_000_000
 
@@ -148,7 +148,7 @@ def test_an_area_is_the_share_of_pairs_in_order(rows: list[tuple[bool, int]]) ->
     ],
 )
 def test_durations_are_told_in_the_unit_that_suits(us: int | None, told: str) -> None:
-    assert duration(us) == told
+    assert time_span(us) == told
 
 
 def test_one_number_is_meant_for_every_feature() -> None:

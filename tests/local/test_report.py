@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from plimsoll.local.record import Run, Step
 from plimsoll.local.report.frames import LARGEST_BYTES, MOST_OPEN, POLICY, SCRIPT
 from plimsoll.local.report.page import report_html, write_report
-from plimsoll.local.report.steps import duration
+from plimsoll.quantities import measured_duration
 
 HOSTILE = "</style></script><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 CHAIN = ("ingest", "validate", "train", "evaluate", "push")
@@ -323,4 +323,4 @@ def test_the_report_is_written_whole_and_again_over_the_old_one(tmp_path):
      (7384, "2 h 03 min"), (None, ""), (float("nan"), ""), (-1, ""), ("x", "")],
 )  # fmt: skip
 def test_times_are_written_for_people(seconds, text):
-    assert duration(seconds) == text
+    assert measured_duration(seconds) == text

@@ -32,7 +32,7 @@ def _prune(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"removed": freed.entries, "bytes": freed.bytes}))
         return 0
-    from plimsoll.cli.tables.data import size
+    from plimsoll.quantities import size
 
     if freed.entries:
         print(f"removed {freed.entries:,} cached steps and leftovers, {size(freed.bytes)}")

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from plimsoll.features.model import Findings
 
 MOST_NAMED = 3
-SECOND, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
-UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
 
 
 def notes(found: Findings) -> tuple[str, ...]:
@@ -40,16 +38,6 @@ def check_registry(state: RegistryState, repository: Repository, config: Feature
             ),
             hint=f"feast -c {repository.where} apply, or run the pipeline that materialises",
         )
-
-
-def duration(us: int | None) -> str:
-    """Returns a time span in the unit that suits it."""
-    if us is None:
-        return "none"
-    for size, unit in UNITS:
-        if us >= size:
-            return f"{us / size:.1f} {unit}" if us % size else f"{us // size} {unit}"
-    return f"{us:,} µs" if us else "0 s"
 
 
 def _notes(found: Findings) -> Iterator[str]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from plimsoll.feature_store.repository.plans import Join
 from plimsoll.features.coverage import added, reasons
 from plimsoll.features.match_stats import Reach, ViewReach
-from plimsoll.features.messages import duration
 from plimsoll.features.point_in_time import leak
 from plimsoll.pictures.cells import share_table
 from plimsoll.pictures.charts import bar_chart
@@ -16,6 +15,7 @@ from plimsoll.pictures.markup import Html, element, joined
 from plimsoll.pictures.page import Page
 from plimsoll.pictures.tables import badge, cards, facts, folded, notice, table
 from plimsoll.problem import SPLITS
+from plimsoll.quantities import time_span
 
 if TYPE_CHECKING:
     from plimsoll.features.model import Findings
@@ -92,10 +92,10 @@ def _views(found: Findings) -> Html:
                 join.name,
                 ", ".join(key.column for key in join.view.keys if key.column) or "none",
                 len(join.view.features),
-                duration(join.view.ttl_us) if join.view.ttl_us else "no end",
+                time_span(join.view.ttl_us) if join.view.ttl_us else "no end",
                 reach.source_rows if reach else None,
                 _percent(total.found, total.rows) if total else None,
-                duration(total.age_p50) if total and total.age_p50 is not None else None,
+                time_span(total.age_p50) if total and total.age_p50 is not None else None,
             ]
         )
     for part in found.planned.plan.on_demand:
@@ -158,7 +158,7 @@ def _ages(found: Findings) -> Html:
             item = reach.splits[split]
             if item.found:
                 ages = (item.age_p50, item.age_p90, item.age_max)
-                rows.append([name, split, *map(duration, ages), _percent(item.stale, item.rows)])
+                rows.append([name, split, *map(time_span, ages), _percent(item.stale, item.rows)])
     if not rows:
         return Html()
     headers = ["view", "split", "median", "nine of ten within", "oldest", "only stale ones"]

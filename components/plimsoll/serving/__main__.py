@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from plimsoll.errors import PlimsollError
-from plimsoll.parent_death import die_with_parent
+from plimsoll.processes import die_with_parent
 from plimsoll.serving.config import ServerConfig
 from plimsoll.serving.lookup_config import FALLBACKS, LookupConfig
 from plimsoll.serving.online.stores import VARIABLE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import runpy
 
-from plimsoll.parent_death import die_with_parent
+from plimsoll.processes import die_with_parent
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import plimsoll
-from plimsoll.train.telemetry.formatting import signal_name
+from plimsoll.processes import how_it_ended
 
 MODULE = "plimsoll.tune.worker"
 TICK_SECONDS = 0.2
@@ -143,7 +142,7 @@ class Worker:
     def _death(self, log: Path) -> str:
         code = self._forget()
         lines = log.read_text("utf-8", errors="replace").splitlines()[-LAST_LINES:]
-        return "\n".join([_how_it_ended(code), *lines])
+        return "\n".join([f"its process {how_it_ended(code)}", *lines])
 
 
 def shares(workers: int, threads: int, processors: int, gpus: tuple[str, ...]) -> list[Share]:
@@ -181,10 +180,3 @@ def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> Non
         for line in process.stdout:
             lines.put(line)
     lines.put(None)
-
-
-def _how_it_ended(code: int) -> str:
-    if code >= 0:
-        return f"its process exited with {code}"
-    because = " (the machine may be out of memory)" if -code == signal.SIGKILL else ""
-    return f"its process was killed by {signal_name(-code)}{because}"

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from plimsoll.errors import ArtifactError, StepError
+from plimsoll.quantities import whole_duration
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.job import Job
-from plimsoll.train.telemetry import formatting as words
 from plimsoll.train.telemetry import progress_file
 from plimsoll.train.telemetry import webhook as alerts
 from plimsoll.train.telemetry.console import Console
@@ -404,7 +404,7 @@ def test_a_failure_is_said_with_its_reason():
     ],
 )
 def test_durations_are_said_in_two_units(seconds, said):
-    assert words.duration(seconds) == said
+    assert whole_duration(seconds) == said
 
 
 # Alerts

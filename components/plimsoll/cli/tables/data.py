@@ -12,6 +12,7 @@ from rich.table import Table
 from plimsoll.formats.versions import SHORT, Version
 from plimsoll.printable import printable
 from plimsoll.problem import SPLITS
+from plimsoll.quantities import size
 
 LONGEST_VALUE = 24
 LEAST_DISTANCE = 0.0005
@@ -97,16 +98,6 @@ def print_difference(found: Mapping[str, Any]) -> None:
     alike = len(found["columns"]) - len(changed)
     if alike:
         console.out(f"{alike:,} column{' is' if alike == 1 else 's are'} distributed alike")
-
-
-def size(count: int) -> str:
-    """Returns a number of bytes for people: ``12.3 MB``."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
 
 
 def _schema_lines(found: Mapping[str, Any]) -> Iterable[str]:

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from plimsoll.quantities import duration
+
 _STYLES = {
     "fresh": "green",
     "stale": "yellow",
@@ -24,7 +26,6 @@ _STYLES = {
 _MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
 WIDE = 1_000
 """Columns of what is no terminal: a line that is folded there is found by no search."""
-_UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def print_listed(found: Mapping[str, Any]) -> None:
@@ -101,19 +102,6 @@ def print_checks(found: Mapping[str, Any]) -> None:
     levels = [item["level"] for item in found["checks"]]
     failed, warnings = levels.count("error"), levels.count("warning")
     console.print(f"{len(levels):,} checks: {failed} failed, {_warnings(warnings)}")
-
-
-def duration(seconds: float) -> str:
-    """Returns a length of time for people, in its two greatest units: ``2 h 5 min``."""
-    sign, left = ("-" if seconds < 0 else ""), abs(seconds)
-    if left < 1:
-        return f"{sign}{left:.3g} s"
-    parts: list[str] = []
-    for name, size in _UNITS:
-        count, left = divmod(left, size)
-        if count or parts:
-            parts.append(f"{count:,.0f} {name}" if count else "")
-    return sign + " ".join(filter(None, parts[:2]))
 
 
 def _ttl(features: Sequence[Mapping[str, Any]]) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from plimsoll import shipped
 from plimsoll.errors import EnvironmentBuildError, UsageError, nearest
 from plimsoll.images import ROLES
-from plimsoll.parent_death import die_with_parent
+from plimsoll.processes import die_with_parent
 from plimsoll.storage.files import digest_bytes, write_json
 from plimsoll.storage.locks import lock
 

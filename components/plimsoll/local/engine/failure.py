@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from plimsoll.local.engine.process import how_it_ended
 from plimsoll.local.record import Failure
+from plimsoll.processes import how_it_ended
 
 TAIL_LINES = 15
 TAIL_BYTES = 64 << 10

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from plimsoll.errors import StepError
-from plimsoll.parent_death import die_with_parent
+from plimsoll.processes import die_with_parent
 
 GRACE_SECONDS = 10.0
 _PASSED_ON = (
@@ -233,18 +233,6 @@ def step_environment(
         "PLIMSOLL_LOCK_SHA256": lock,
         **declared,
     }
-
-
-def how_it_ended(code: int) -> str:
-    """Says in words how a process ended, for one that did not succeed."""
-    if code >= 0:
-        return f"exited with {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    because = " (the machine may be out of memory)" if -code == signal.SIGKILL else ""
-    return f"was killed by {name}{because}"
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

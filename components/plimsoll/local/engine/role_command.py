@@ -23,7 +23,7 @@ from rich.console import Console
 from plimsoll.errors import PlimsollError, StepError
 from plimsoll.local.engine import code, environments, failure, process
 from plimsoll.local.engine.progress import building
-from plimsoll.parent_death import die_with_parent
+from plimsoll.processes import die_with_parent, how_it_ended
 from plimsoll.storage.files import read_json, write_json
 
 DATA = "data"
@@ -101,7 +101,7 @@ def ask(
         )
     if not (folder / ANSWER).is_file():
         raise StepError(
-            f"plimsoll {command} {process.how_it_ended(ended)}",
+            f"plimsoll {command} {how_it_ended(ended)}",
             cause="\n".join(failure.tail(failure.last_lines(folder / LOG))),
         )
     answer = read_json(folder / ANSWER)

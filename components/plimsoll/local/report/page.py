@@ -11,7 +11,6 @@ from plimsoll.local.report.frames import MOST_OPEN, POLICY, SCRIPT, Frames
 from plimsoll.local.report.metrics import metric_cards, metrics_table
 from plimsoll.local.report.steps import (
     StepView,
-    duration,
     graph_and_times,
     step_section,
     step_views,
@@ -20,6 +19,7 @@ from plimsoll.local.report.steps import (
 from plimsoll.pictures.markup import Html, element, joined
 from plimsoll.pictures.page import block, document
 from plimsoll.pictures.tables import badge, facts, notice
+from plimsoll.quantities import measured_duration
 from plimsoll.storage.files import write_text
 
 REPORT = "report.html"
@@ -143,7 +143,7 @@ def _header(record: Mapping[str, Any], steps: list[StepView]) -> Html:
     if status:
         heading.append(badge(status, _TONES.get(status, "dull")))
     cached = sum(step.cached for step in steps)
-    took = duration(record.get("seconds"))
+    took = measured_duration(record.get("seconds"))
     when = [
         _moment(str(record.get("started") or "")),
         f"took {took}" if took else "",

@@ -15,6 +15,7 @@ from plimsoll.pictures.layers import ordered
 from plimsoll.pictures.markup import Html, element, joined, shortened
 from plimsoll.pictures.scales import number_text
 from plimsoll.pictures.tables import badge, notice, table
+from plimsoll.quantities import measured_duration
 
 WIDEST_BESIDE = 420
 LONGEST_VALUE = 600
@@ -74,7 +75,7 @@ class StepView:
         """How long it took, or nothing if it did not run."""
         if self.record.get("state") in ("pending", "skipped", None):
             return ""
-        return duration(self.record.get("seconds"))
+        return measured_duration(self.record.get("seconds"))
 
 
 def step_views(steps: Mapping[str, Mapping[str, Any]]) -> list[StepView]:
@@ -84,18 +85,6 @@ def step_views(steps: Mapping[str, Mapping[str, Any]]) -> list[StepView]:
         StepView(name=name, anchor=f"step-{index + 1}", record=steps[name])
         for index, name in enumerate(order)
     ]
-
-
-def duration(seconds: object) -> str:
-    """Returns a time for people: ``0.4 s``, ``1 min 52 s``, ``2 h 03 min``."""
-    if not isinstance(seconds, int | float) or not 0 <= seconds < 1e12:
-        return ""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def graph_and_times(steps: list[StepView]) -> Html:

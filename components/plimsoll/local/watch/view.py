@@ -15,8 +15,8 @@ from plimsoll.local.record import FAILED, KILLED, RUNNING, SKIPPED, STOPPED, SUC
 from plimsoll.local.watch import terminal_chart
 from plimsoll.local.watch.watching import SILENT_SECONDS, Seen
 from plimsoll.printable import printable
+from plimsoll.quantities import loss_text, rate, whole_duration
 from plimsoll.storage.files import finite
-from plimsoll.train.telemetry import formatting as words
 from plimsoll.train.telemetry.console import ending, gpu
 from plimsoll.train.telemetry.progress_file import Training
 
@@ -102,7 +102,7 @@ class Lines:
         for training in seen.trainings:
             self._show_training(training)
         if seen.over:
-            self._say(f"{seen.name} {seen.status}  {words.duration(seen.seconds)}")
+            self._say(f"{seen.name} {seen.status}  {whole_duration(seen.seconds)}")
             for line in seen.reason.splitlines():
                 self._say(f"  {line}")
             if seen.report:
@@ -122,8 +122,8 @@ class Lines:
                 self._epochs[key] = epoch.number
                 self._say(
                     f"  {started.model} epoch {epoch.number}/{started.epochs}  "
-                    f"train loss {words.loss_text(epoch.train_loss)}  "
-                    f"eval loss {words.loss_text(epoch.eval_loss)}  {words.duration(epoch.seconds)}"
+                    f"train loss {loss_text(epoch.train_loss)}  "
+                    f"eval loss {loss_text(epoch.eval_loss)}  {whole_duration(epoch.seconds)}"
                 )
         if training.ended is not None and key not in self._ended:
             self._ended.add(key)
@@ -135,7 +135,7 @@ class Lines:
             and (*key, training.told) not in self._silent
         ):
             self._silent.add((*key, training.told))
-            self._say(f"  {started.model} has told nothing for {words.duration(silent)}")
+            self._say(f"  {started.model} has told nothing for {whole_duration(silent)}")
 
     def _say(self, line: str) -> None:
         self._console.print(Text(printable(line)))
@@ -144,7 +144,7 @@ class Lines:
 def _headline(seen: Seen) -> Text:
     line = Text(printable(seen.name), style="bold")
     line.append(f"  {seen.status}", style=f"not bold {_STYLE.get(seen.status, '')}".strip())
-    return line.append(f"  {words.duration(seen.seconds)}", style="not bold")
+    return line.append(f"  {whole_duration(seen.seconds)}", style="not bold")
 
 
 def _steps(seen: Seen) -> Table:
@@ -183,8 +183,8 @@ def _candidates(trainings: tuple[Training, ...]) -> Table:
             Text(f"  {training.started.model}"),
             str(len(training.epochs)),
             str(best.number) if best else "-",
-            words.loss_text(best.eval_loss if best else None),
-            words.duration(training.told - training.began),
+            loss_text(best.eval_loss if best else None),
+            whole_duration(training.told - training.began),
             Text(training.ended.reason if training.ended else "running", style="dim"),
             style="bold" if lowest else "",
         )
@@ -199,16 +199,16 @@ def _training(training: Training, seen: Seen, size: tuple[int, int] | None) -> l
     number = max(latest.epoch if latest else 0, len(training.epochs))
     facts = [f"epoch {number}/{started.epochs}"] if started.epochs else []
     if training.epochs:
-        facts.append(f"train loss {words.loss_text(training.epochs[-1].train_loss)}")
-        facts.append(f"eval loss {words.loss_text(training.epochs[-1].eval_loss)}")
+        facts.append(f"train loss {loss_text(training.epochs[-1].train_loss)}")
+        facts.append(f"eval loss {loss_text(training.epochs[-1].eval_loss)}")
     elif latest:
-        facts.append(f"train loss {words.loss_text(latest.train_loss)}")
+        facts.append(f"train loss {loss_text(latest.train_loss)}")
     if best:
-        facts.append(f"lowest eval loss {words.loss_text(best.eval_loss)} in epoch {best.number}")
+        facts.append(f"lowest eval loss {loss_text(best.eval_loss)} in epoch {best.number}")
     parts.append(Text(f"  {'  '.join(facts)}"))
     if latest and training.ended is None:
-        speed = [words.rate(latest.samples_a_second)]
-        speed += [f"{words.duration(latest.seconds_left)} left at most", gpu(latest)]
+        speed = [rate(latest.samples_a_second)]
+        speed += [f"{whole_duration(latest.seconds_left)} left at most", gpu(latest)]
         parts.append(Text(f"  {'  '.join(part for part in speed if part)}"))
     parts.append(_how_it_stands(training, seen))
     return parts
@@ -233,7 +233,7 @@ def _how_it_stands(training: Training, seen: Seen) -> Text:
     if seen.over:
         return Text("  cut off", style="red")
     if silent > SILENT_SECONDS:
-        return Text(f"  it has told nothing for {words.duration(silent)}", style="yellow")
+        return Text(f"  it has told nothing for {whole_duration(silent)}", style="yellow")
     return Text()
 
 

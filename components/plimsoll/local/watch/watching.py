@@ -20,7 +20,7 @@ from plimsoll.local.record import (
     find_run,
     read_record,
 )
-from plimsoll.train.telemetry import formatting as words
+from plimsoll.quantities import loss_text, rate, whole_duration
 from plimsoll.train.telemetry.progress_file import PROGRESS, Following, Training
 
 LOGS = "logs"
@@ -224,12 +224,12 @@ def brief(training: Training) -> str:
     number = max(latest.epoch if latest else 0, epochs[-1].number if epochs else 0)
     parts = [f"{started.model} epoch {number}/{started.epochs}"]
     if epochs:
-        parts.append(f"eval loss {words.loss_text(epochs[-1].eval_loss)}")
+        parts.append(f"eval loss {loss_text(epochs[-1].eval_loss)}")
     elif latest:
-        parts.append(f"train loss {words.loss_text(latest.train_loss)}")
+        parts.append(f"train loss {loss_text(latest.train_loss)}")
     if latest and training.ended is None:
-        parts.append(words.rate(latest.samples_a_second))
-        parts.append(f"{words.duration(latest.seconds_left)} left at most")
+        parts.append(rate(latest.samples_a_second))
+        parts.append(f"{whole_duration(latest.seconds_left)} left at most")
     return "  ".join(parts)
 
 

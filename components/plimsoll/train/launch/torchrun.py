@@ -18,12 +18,11 @@ from typing import IO
 
 import plimsoll
 from plimsoll.errors import StepError
-from plimsoll.parent_death import die_with_parent
+from plimsoll.processes import die_with_parent, how_it_ended
 from plimsoll.train.distributed.stopping import leave, on_signals
 from plimsoll.train.job import Job
 from plimsoll.train.telemetry import webhook as alerts
 from plimsoll.train.telemetry.failure_file import clear, read_error
-from plimsoll.train.telemetry.formatting import signal_name
 
 GRACE_SECONDS = 60.0
 """From being asked to stop to being killed: a checkpoint is saved meanwhile."""
@@ -91,9 +90,8 @@ def killed(tail: str) -> StepError | None:
     for rank, code in _EXIT.findall(tail):
         number = -int(code)
         if number > 0 and number != signal.SIGTERM:
-            memory = " (the machine may be out of memory)" if number == signal.SIGKILL else ""
             return StepError(
-                f"process {rank} of the training was killed by {signal_name(number)}{memory}",
+                f"process {rank} of the training {how_it_ended(-number)}",
                 cause=last_lines(tail),
                 hint="run again: it goes on from its last checkpoint",
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from plimsoll.errors import PlimsollError, StepError
+from plimsoll.quantities import whole_duration
 from plimsoll.train.distributed.stopping import leave, on_signals
 from plimsoll.train.job import Job
 from plimsoll.train.launch.cluster import Cluster, Found
@@ -21,7 +22,6 @@ from plimsoll.train.launch.torchrun import killed, last_lines
 from plimsoll.train.launch.trainjob_spec import ANNOTATION, Fingerprints, fingerprints, form
 from plimsoll.train.telemetry import webhook as alerts
 from plimsoll.train.telemetry.failure_file import clear, read_error
-from plimsoll.train.telemetry.formatting import duration
 
 GONE_SECONDS = 300.0
 """Longest time that a job which was deleted may take to go."""
@@ -188,14 +188,15 @@ class _Following:
         config, name = self.config, self.marks.name
         if status == "Created" and seconds > config.start_minutes * 60:
             self._give_up(
-                f"TrainJob {name} did not start within {duration(config.start_minutes * 60)}",
+                f"TrainJob {name} did not start within {whole_duration(config.start_minutes * 60)}",
                 waits_for or "not all of its nodes have a pod",
                 '{"start_minutes": ...}',
             )
         # Half a minute more than the cluster's own limit, which also says why.
         if seconds > config.time_limit_minutes * 60 + max(30.0, 2 * config.poll_seconds):
             self._give_up(
-                f"TrainJob {name} took longer than {duration(config.time_limit_minutes * 60)}",
+                f"TrainJob {name} took longer than "
+                f"{whole_duration(config.time_limit_minutes * 60)}",
                 f"it is {status}",
                 '{"time_limit_minutes": ...}',
             )
@@ -242,7 +243,7 @@ class _Following:
                 if time.monotonic() - begun > self.config.unreachable_minutes * 60:
                     raise StepError(
                         error.headline,
-                        cause=f"for {duration(self.config.unreachable_minutes * 60)}: "
+                        cause=f"for {whole_duration(self.config.unreachable_minutes * 60)}: "
                         f"{error.cause}",
                         hint=f"TrainJob {self.marks.name} was left as it is; "
                         "run again to follow it",
@@ -258,7 +259,7 @@ class _Following:
             if time.monotonic() - begun > GONE_SECONDS:
                 raise StepError(
                     f"TrainJob {found.name} was deleted, but does not go",
-                    cause=f"after {duration(GONE_SECONDS)} it is still there",
+                    cause=f"after {whole_duration(GONE_SECONDS)} it is still there",
                     hint="look at its finalizers",
                 )
             time.sleep(min(self.config.poll_seconds, 1.0))

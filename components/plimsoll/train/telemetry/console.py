@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import IO
 
-from plimsoll.train.telemetry import formatting as words
+from plimsoll.quantities import loss_text, memory, rate, whole_duration
 from plimsoll.train.telemetry.events import Ended, Epoch, Event, Saved, Started, Stepped
 
 QUIET_SECONDS = 5.0
@@ -75,9 +75,9 @@ class Console:
         if now - self._last >= wait:
             parts = [
                 f"epoch {event.epoch}{self._of_epochs()} {self._share(event):.0%}",
-                f"train loss {words.loss_text(event.train_loss)}",
-                words.rate(event.samples_a_second),
-                f"{words.duration(event.seconds_left)} left at most",
+                f"train loss {loss_text(event.train_loss)}",
+                rate(event.samples_a_second),
+                f"{whole_duration(event.seconds_left)} left at most",
                 gpu(event),
             ]
             self._say("  ".join(part for part in parts if part))
@@ -92,10 +92,10 @@ class Console:
         speed = self._latest
         parts = [
             f"epoch {event.number}{self._of_epochs()}",
-            f"train loss {words.loss_text(event.train_loss)}",
-            f"eval loss {words.loss_text(event.eval_loss)}",
+            f"train loss {loss_text(event.train_loss)}",
+            f"eval loss {loss_text(event.eval_loss)}",
             f"{event.seconds:.1f} s",
-            words.rate(speed.samples_a_second) if speed else "",
+            rate(speed.samples_a_second) if speed else "",
             "lowest" if lowest else "",
         ]
         return "  ".join(part for part in parts if part)
@@ -117,10 +117,10 @@ class Console:
         parts = [
             f"epoch {event.epoch}{self._of_epochs()} {full * done}{empty * (_BAR - done)}",
             f"{share:4.0%}",
-            f"train {words.loss_text(event.train_loss)}",
-            "" if math.isinf(self._best) else f"lowest eval {words.loss_text(self._best)}",
-            words.rate(event.samples_a_second),
-            f"{words.duration(event.seconds_left)} left",
+            f"train {loss_text(event.train_loss)}",
+            "" if math.isinf(self._best) else f"lowest eval {loss_text(self._best)}",
+            rate(event.samples_a_second),
+            f"{whole_duration(event.seconds_left)} left",
             gpu(event),
         ]
         return "  ".join(part for part in parts if part)
@@ -142,7 +142,7 @@ def ending(event: Ended) -> str:
     if event.reason in ("failed", "interrupted"):
         return ": ".join(part for part in (event.reason, event.error) if part)
     said = "all epochs were run" if event.reason == "all epochs" else event.reason
-    return f"{said}: best epoch {event.best_epoch}, eval loss {words.loss_text(event.eval_loss)}"
+    return f"{said}: best epoch {event.best_epoch}, eval loss {loss_text(event.eval_loss)}"
 
 
 def gpu(event: Stepped) -> str:
@@ -150,7 +150,7 @@ def gpu(event: Stepped) -> str:
     if not event.gpu_memory:
         return ""
     used = f", {event.gpu_utilisation:.0%} busy" if event.gpu_utilisation else ""
-    return f"GPU {words.memory(event.gpu_memory)}{used}"
+    return f"GPU {memory(event.gpu_memory)}{used}"
 
 
 def _shows(stream: IO[str], letters: str) -> bool:
