@@ -54,7 +54,6 @@ MAGICS: Mapping[str, tuple[tuple[bytes, ...], str, str]] = {
 }
 START_BYTES = 16
 OFFICE_MEMBER = "[Content_Types].xml"
-CASTAGNOLI = 0x82F63B78
 
 
 def kind_of_name(name: str) -> str:
@@ -263,21 +262,14 @@ def _is_tfrecord(start: bytes) -> bool:
     """Says if a file starts with a length and that length's masked CRC, as TFRecords do."""
     if len(start) < 12 or 0 not in start[:8]:
         return False
-    return struct.pack("<I", masked(_crc32c(start[:8]))) == start[8:12]
+    import google_crc32c
+
+    return struct.pack("<I", masked(google_crc32c.value(start[:8]))) == start[8:12]
 
 
 def masked(crc: int) -> int:
     """Returns a CRC-32C as TFRecord stores it: rotated by 15 bits, and a constant added."""
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def _crc32c(data: bytes) -> int:
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (CASTAGNOLI if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
 
 
 def _not_readable(name: str, what: str) -> DataError:
