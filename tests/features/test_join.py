@@ -16,20 +16,20 @@ import pytest
 from features.written import DEFINITIONS, ROWS, SERVICE, SERVICES, at, write_repository, write_rows
 from plimsoll.errors import ConfigError, DataError, GateError
 from plimsoll.features import core
-from plimsoll.features.core import Joined
+from plimsoll.features.core import JoinResult
 from plimsoll.formats.dataset import open_dataset, write_dataset
 from plimsoll.formats.feature_plan import open_plan
 from plimsoll.storage import provenance as witness
 from plimsoll.storage.files import digest_tree
 
-Join = Callable[..., Joined]
+Join = Callable[..., JoinResult]
 
 
 @pytest.fixture
 def join(tmp_path: Path) -> Join:
     def made(
         where: Path | str = "", service: str = "", to: str = "joined", **config: Any
-    ) -> Joined:
+    ) -> JoinResult:
         return core.join(
             tmp_path / "rows",
             tmp_path / to,
@@ -49,7 +49,7 @@ def repo(tmp_path: Path) -> Path:
     return where
 
 
-def values(joined: Joined, *names: str, split: str = "train") -> list[tuple[Any, ...]]:
+def values(joined: JoinResult, *names: str, split: str = "train") -> list[tuple[Any, ...]]:
     table = joined.dataset.read(split, names)
     return list(zip(*(table.column(name).to_pylist() for name in names), strict=True))
 
@@ -189,12 +189,12 @@ def test_a_service_of_on_demand_features_alone(tmp_path: Path, join: Join) -> No
 
 def test_the_step_is_reused_while_the_outside_stays(repo: Path, join: Join) -> None:
     seen = join().metadata()[witness.METADATA_KEY]
-    assert all(map(witness.holds, seen))
+    assert all(map(witness.is_unchanged, seen))
 
     def changed(path: Path, text: bytes) -> bool:
         before = path.read_bytes() if path.exists() else None
         path.write_bytes(text)
-        held = all(map(witness.holds, seen))
+        held = all(map(witness.is_unchanged, seen))
         path.unlink() if before is None else path.write_bytes(before)
         return not held
 
@@ -204,7 +204,7 @@ def test_the_step_is_reused_while_the_outside_stays(repo: Path, join: Join) -> N
     assert changed(repo / "more.py", b"# new")
     # What a materialisation writes.
     assert not changed(repo / "data" / "registry.db", b"changed")
-    assert all(map(witness.holds, seen))
+    assert all(map(witness.is_unchanged, seen))
 
 
 def test_several_batches_and_splits(tmp_path: Path, join: Join) -> None:

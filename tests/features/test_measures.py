@@ -19,9 +19,9 @@ from plimsoll.feature_store.offline.engine import Limits
 from plimsoll.feature_store.repository.plans import plan_of
 from plimsoll.feature_store.repository.repository import open_repository
 from plimsoll.features import config as configs
-from plimsoll.features.coverage import Coverage, added, drifted, reasons
-from plimsoll.features.leakage import LabelSample, telling
-from plimsoll.features.match_stats import Reach, measured
+from plimsoll.features.coverage import Coverage, drift_notes, reasons, total_stats
+from plimsoll.features.leakage import LabelSample, leaking_features
+from plimsoll.features.match_stats import MatchStats, measure
 from plimsoll.quantities import time_span
 
 HOUR = 3_600_000_000
@@ -32,35 +32,35 @@ def test_reach_counts_every_row_once(tmp_path: Path) -> None:
     dataset = write_rows(tmp_path / "rows", where)
     repository = open_repository(str(where), tmp_path / "scratch")
     joins = plan_of(repository, SERVICE, "time").joins
-    found = measured(dataset, joins, "time", where, Limits(), created=False)
-    assert found["delays"].splits["train"] == Reach(
+    found = measure(dataset, joins, "time", where, Limits(), created=False)
+    assert found["delays"].splits["train"] == MatchStats(
         rows=9,
         no_key=1,
         unknown=1,
         before=1,
         stale=2,
-        found=4,
+        matched=4,
         created_after=1,
         age_p50=HOUR,
         age_p90=6 * HOUR,
         age_max=6 * HOUR,
     )
-    assert found["delays"].splits["test"] == Reach()
+    assert found["delays"].splits["test"] == MatchStats()
     assert (found["delays"].source_rows, found["delays"].alike) == (4, 0)
     dest = found["dest_weather"].splits["eval"]
-    assert (dest.rows, dest.no_key, dest.unknown, dest.found) == (9, 1, 1, 7)
-    assert found["everywhere"].splits["train"].found == 9
-    for reach in found.values():
-        total = added(reach.splits)
-        told = total.no_key + total.unknown + total.before + total.stale + total.found
+    assert (dest.rows, dest.no_key, dest.unknown, dest.matched) == (9, 1, 1, 7)
+    assert found["everywhere"].splits["train"].matched == 9
+    for stats in found.values():
+        total = total_stats(stats.splits)
+        told = total.no_key + total.unknown + total.before + total.stale + total.matched
         assert told == total.rows == 18
-    known = measured(dataset, joins, "time", where, Limits(), created=True)
+    known = measure(dataset, joins, "time", where, Limits(), created=True)
     assert known["delays"].splits["train"].created_after == 0
 
 
 def test_why_rows_have_no_value() -> None:
-    reach = Reach(rows=10, no_key=1, unknown=2, before=0, stale=3, found=4)
-    assert reasons(7, reach) == {
+    stats = MatchStats(rows=10, no_key=1, unknown=2, before=0, stale=3, matched=4)
+    assert reasons(7, stats) == {
         "only stale ones": 3,
         "no row of that key": 2,
         "the key is null": 1,
@@ -78,10 +78,10 @@ def test_coverage_that_drifts_is_told() -> None:
         coverage.add(split, batch)
     assert coverage.share("b", "test") == 0.375
     assert coverage.total("a") == 1
-    assert drifted(coverage, 0.1) == [
+    assert drift_notes(coverage, 0.1) == [
         "coverage differs between splits: b 75.0% in train, 37.5% in test"
     ]
-    assert drifted(coverage, 0.4) == []
+    assert drift_notes(coverage, 0.4) == []
 
 
 def strengths(task: str, label: list[Any], **features: list[Any]) -> Mapping[str, float]:
@@ -109,7 +109,7 @@ def test_what_tells_the_label_is_measured() -> None:
     )
     exact = dict.fromkeys(("same", "turned", "texts", "flags", "half"), 1.0)
     assert found == {**exact, "names": 0.5, "noise": 0.5}
-    assert [item.feature for item in telling(found, 0.9)] == sorted(exact)
+    assert [item.feature for item in leaking_features(found, 0.9)] == sorted(exact)
     assert strengths("multiclass", ["a", "b", "c"] * 30, x=[0, 1, 2] * 30) == {"x": 1.0}
     assert strengths("regression", [1.0, 2.0, 3.0], x=[9, 8, 1], t=["a", "b", "c"]) == {
         "x": 1.0,

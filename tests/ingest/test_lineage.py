@@ -12,7 +12,7 @@ from plimsoll.formats.dataset import open_dataset
 from plimsoll.formats.versions import versions_in
 from plimsoll.ingest.core import ingest
 from plimsoll.storage.files import digest_file, digest_tree
-from plimsoll.storage.provenance import holds
+from plimsoll.storage.provenance import is_unchanged
 
 
 def test_the_lineage_names_files_the_problem_and_the_library(write, run):
@@ -65,9 +65,9 @@ def test_a_version_that_was_removed_from_the_store_is_kept_again(write, tmp_path
     data, store = str(write(forty(), "here.csv")), tmp_path / "store"
     done = ingest(data, "y", "", tmp_path / "out", "{}", str(store))
     (version,) = versions_in(store)
-    assert all(holds(seen) for seen in done.metadata()["witnesses"])
+    assert all(is_unchanged(seen) for seen in done.metadata()["witnesses"])
     shutil.rmtree(version.folder)
-    assert not all(holds(seen) for seen in done.metadata()["witnesses"])
+    assert not all(is_unchanged(seen) for seen in done.metadata()["witnesses"])
 
 
 def test_an_output_or_a_store_that_cannot_be_made_is_told(write, tmp_path):

@@ -274,11 +274,11 @@ def test_a_push_that_was_killed_leaves_no_trace_after_the_next(packages, tmp_pat
 def test_witnesses_hold_until_what_was_pushed_changes(packages, tmp_path):
     result = pushed(packages[0], tmp_path)
     assert len(result.witnesses) == 2
-    assert all(map(witness.holds, result.witnesses))
+    assert all(map(witness.is_unchanged, result.witnesses))
     pushed(packages[1], tmp_path)
-    assert [witness.holds(item) for item in result.witnesses] == [True, False]
+    assert [witness.is_unchanged(item) for item in result.witnesses] == [True, False]
     shutil.rmtree(result.path)
-    assert [witness.holds(item) for item in result.witnesses] == [False, False]
+    assert [witness.is_unchanged(item) for item in result.witnesses] == [False, False]
 
 
 def test_the_record_and_its_metadata(packages, tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from plimsoll.formats.columns import Coded
+from plimsoll.formats.columns import DictionaryColumn
 from plimsoll.models.transform import (
     Bins,
     Calendar,
@@ -215,7 +215,7 @@ def coded(values):
     known = [*dict.fromkeys(text for text in listed if text is not None)]
     places = {text: place for place, text in enumerate(known, 1)}
     codes = [-1 if text is None else places[text] for text in listed]
-    return Coded(np.array(codes, np.int32), ["nobody", *known, *known[:1]])
+    return DictionaryColumn(np.array(codes, np.int32), ["nobody", *known, *known[:1]])
 
 
 def many(rows_wanted):

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from plimsoll.errors import DataError
 from plimsoll.feature_store.repository.plans import ServicePlan
 from plimsoll.feature_store.types import as_declared, column_type
-from plimsoll.features.row_stream import Rows
+from plimsoll.features.row_stream import RowStream
 from plimsoll.formats.dataset import ARROW_TYPES, Dataset
 from plimsoll.formats.feature_plan import Feature, OnDemand
 from plimsoll.formats.plan_functions import load_function
@@ -21,14 +21,14 @@ from plimsoll.timestamps import timestamp_of
 
 
 @dataclass(frozen=True)
-class Computed:
+class OnDemandFunction:
     """An on-demand view with its function."""
 
     part: OnDemand
     call: Callable[[dict[str, list[Any]]], Mapping[str, Any]]
 
 
-class Widening:
+class FeatureAppender:
     """Adds features to the dataset's batches.
 
     Args:
@@ -41,7 +41,7 @@ class Widening:
         self._joins = planned.joins
         self._features = list(planned.plan.features())
         self._computed = [
-            Computed(part, load_function(planned.files[part.file], part.function))
+            OnDemandFunction(part, load_function(planned.files[part.file], part.function))
             for part in planned.plan.on_demand
         ]
 
@@ -55,7 +55,7 @@ class Widening:
             [*kept, *((item.column, column_type(item.type)) for item in self._features)]
         )
 
-    def pieces(
+    def batches(
         self, joined: Iterable[pa.RecordBatch], batch_rows: int
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yields split and rows with their features, in the dataset's order.
@@ -64,14 +64,14 @@ class Widening:
             joined: The offline store's answer, a row for each row of the dataset, in order.
             batch_rows: Rows of a batch of the dataset.
         """
-        answers = Rows(joined)
+        answers = RowStream(joined)
         for split in SPLITS:
             for batch in self._dataset.batches(split, batch_rows=batch_rows):
                 if batch.num_rows:
-                    yield split, self._widened(batch, answers.next(batch.num_rows))
+                    yield split, self._with_features(batch, answers.next(batch.num_rows))
 
-    def _widened(self, batch: pa.RecordBatch, answer: pa.Table) -> pa.RecordBatch:
-        columns = {name: batch.column(place) for place, name in enumerate(batch.schema.names)}
+    def _with_features(self, batch: pa.RecordBatch, answer: pa.Table) -> pa.RecordBatch:
+        columns = {name: batch.column(index) for index, name in enumerate(batch.schema.names)}
         for join in self._joins:
             for item, (output, column) in zip(
                 join.view.features, join.outputs.items(), strict=True
@@ -90,7 +90,9 @@ class Widening:
         )
 
 
-def _computed(computed: Computed, plain: Mapping[str, list[Any]], rows: int) -> dict[str, pa.Array]:
+def _computed(
+    computed: OnDemandFunction, plain: Mapping[str, list[Any]], rows: int
+) -> dict[str, pa.Array]:
     """Runs an on-demand function on a batch, as a server does on a request."""
     part = computed.part
     batch = {name: list(plain[name]) for name in part.inputs}

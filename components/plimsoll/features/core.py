@@ -17,45 +17,45 @@ from plimsoll.feature_store.repository.plans import ServicePlan, check_columns, 
 from plimsoll.feature_store.repository.registries import RegistryState
 from plimsoll.feature_store.repository.repository import open_repository
 from plimsoll.features import config as configs
-from plimsoll.features import messages as words
-from plimsoll.features.computing import Widening
+from plimsoll.features import messages
+from plimsoll.features.computing import FeatureAppender
 from plimsoll.features.config import FeaturesConfig
 from plimsoll.features.coverage import Coverage, check_named, too_low
-from plimsoll.features.join import Asking, joined_batches, limits_of
-from plimsoll.features.leakage import LabelSample, telling
-from plimsoll.features.match_stats import measured
-from plimsoll.features.model import Findings
-from plimsoll.features.point_in_time import Watch, leak
-from plimsoll.features.provenance import witnesses_of
+from plimsoll.features.join import JoinRequest, joined_batches, limits_of
+from plimsoll.features.leakage import LabelSample, leaking_features
+from plimsoll.features.match_stats import measure
+from plimsoll.features.model import JoinFindings
+from plimsoll.features.point_in_time import PointInTimeCheck, point_in_time_error
+from plimsoll.features.provenance import provenance_of
 from plimsoll.features.report import report_html
 from plimsoll.formats.dataset import Dataset, open_dataset, write_batches
 from plimsoll.formats.feature_plan import write_plan
 from plimsoll.problem import SPLITS, Problem
-from plimsoll.storage.files import move_into_place, write_text
+from plimsoll.storage.files import move_folder, write_text
 from plimsoll.storage.provenance import METADATA_KEY
 
 
 @dataclass(frozen=True, kw_only=True)
-class Joined:
+class JoinResult:
     """A dataset that was joined."""
 
     dataset: Dataset
     notes: tuple[str, ...]
-    witnesses: tuple[dict[str, Any], ...]
+    provenance: tuple[dict[str, Any], ...]
 
     def metadata(self) -> dict[str, Any]:
-        """Returns what the artifact's metadata tells of it."""
+        """Returns the artifact's metadata."""
         return {
             **{f"rows_{split}": self.dataset.rows(split) for split in SPLITS},
             "id": self.dataset.id,
             "notes": list(self.notes),
-            METADATA_KEY: list(self.witnesses),
+            METADATA_KEY: list(self.provenance),
         }
 
 
 def join(
     dataset: Path, joined: Path, report: Path, repo: str = "", service: str = "", config: str = "{}"
-) -> Joined:
+) -> JoinResult:
     """Joins a dataset with a feature service, in memory that does not grow with its rows.
 
     Args:
@@ -75,24 +75,24 @@ def join(
     """
     settings = configs.parse(config)
     opened = open_dataset(Path(dataset))
-    where, name = _asked(opened, repo, service)
+    where, name = _service_of(opened, repo, service)
     joined = Path(joined)
     joined.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".features-", dir=joined.parent) as scratch:
         repository = open_repository(where, Path(scratch) / "repository", settings.yaml)
         planned = _planned(opened, repository, name, settings)
         state = repository.registry_state(name)
-        words.check_registry(state, repository, settings)
-        witnesses = witnesses_of(repository, planned.joins)
-        made, found = _made(opened, repository, planned, settings, Path(scratch), state)
-        write_text(Path(report), report_html(found))
-        _check(found)
-        move_into_place(Path(scratch) / "joined", joined)
+        messages.check_registry(state, repository, settings)
+        provenance = provenance_of(repository, planned.joins)
+        made, findings = _join(opened, repository, planned, settings, Path(scratch), state)
+        write_text(Path(report), report_html(findings))
+        _check(findings)
+        move_folder(Path(scratch) / "joined", joined)
     made = dataclasses.replace(made, folder=joined)
-    return Joined(dataset=made, notes=words.notes(found), witnesses=witnesses)
+    return JoinResult(dataset=made, notes=messages.notes(findings), provenance=provenance)
 
 
-def _asked(dataset: Dataset, repo: str, service: str) -> tuple[str, str]:
+def _service_of(dataset: Dataset, repo: str, service: str) -> tuple[str, str]:
     named = dataset.problem.features
     where = repo or (named.repo if named else "")
     name = service or (named.service if named else "")
@@ -135,17 +135,17 @@ def _check_problem(problem: Problem, known: Sequence[str]) -> None:
                 )
 
 
-def _made(
+def _join(
     dataset: Dataset,
     repository: Repository,
     planned: ServicePlan,
     settings: FeaturesConfig,
     scratch: Path,
     state: RegistryState,
-) -> tuple[Dataset, Findings]:
+) -> tuple[Dataset, JoinFindings]:
     _check_times(dataset, planned.plan.time)
     limits = limits_of(repository, settings.memory_limit, scratch)
-    asking = Asking(
+    request = JoinRequest(
         repository=repository,
         joins=planned.joins,
         created=settings.filter_by_created_timestamp,
@@ -156,20 +156,20 @@ def _made(
     coverage = Coverage(features=features)
     label = dataset.problem.label
     sample = LabelSample(dataset.rows("train"), label, features)
-    widening = Widening(dataset, planned)
-    watch = Watch(dataset, planned, asking)
-    answers = watch.passed(joined_batches(dataset, planned, asking))
+    appender = FeatureAppender(dataset, planned)
+    check = PointInTimeCheck(dataset, planned, request)
+    answers = check.checked(joined_batches(dataset, planned, request))
     write_plan(scratch / "plan", planned.plan, planned.files)
     made = write_batches(
         scratch / "joined",
-        widening.schema,
-        _counted(widening.pieces(answers, settings.batch_rows), coverage, sample),
+        appender.schema,
+        _counted(appender.batches(answers, settings.batch_rows), coverage, sample),
         dataset.problem,
         dataset.inferred,
         {**dataset.lineage, "features": _lineage(planned)},
         scratch / "plan",
     )
-    reach = measured(
+    stats = measure(
         dataset,
         planned.joins,
         planned.plan.time,
@@ -178,15 +178,15 @@ def _made(
         created=settings.filter_by_created_timestamp,
     )
     strengths = {} if settings.telling == "off" else sample.strengths(dataset.problem.task)
-    return made, Findings(
+    return made, JoinFindings(
         dataset=dataset,
         planned=planned,
         config=settings,
         coverage=coverage,
-        reach=reach,
+        match_stats=stats,
         strengths=strengths,
-        telling=telling(strengths, settings.telling_from),
-        watch=watch,
+        leaking=leaking_features(strengths, settings.telling_from),
+        point_in_time=check,
         registry=state,
     )
 
@@ -214,10 +214,10 @@ def _check_times(dataset: Dataset, time: str) -> None:
         if nulls:
             lacking[split] = nulls
     if lacking:
-        told = ", ".join(f"{count:,} of {split}" for split, count in lacking.items())
+        counts = ", ".join(f"{count:,} of {split}" for split, count in lacking.items())
         raise DataError(
             f"{sum(lacking.values()):,} rows have no time, and so no features as of then",
-            cause=f"the column {time!r} is null: {told}",
+            cause=f"the column {time!r} is null: {counts}",
             hint="leave such rows out of the data",
         )
     if not rows:
@@ -234,23 +234,25 @@ def _lineage(planned: ServicePlan) -> dict[str, Any]:
     }
 
 
-def _check(found: Findings) -> None:
-    """Raises the first error of what was found."""
+def _check(findings: JoinFindings) -> None:
+    """Raises the first error of what was measured."""
     errors: list[PlimsollError | None] = [
-        leak(found.watch, found.alike),
-        too_low(found.coverage, found.config),
+        point_in_time_error(findings.point_in_time, findings.alike),
+        too_low(findings.coverage, findings.config),
     ]
-    if found.telling and found.config.telling == "fail":
-        errors.append(_tells(found))
+    if findings.leaking and findings.config.telling == "fail":
+        errors.append(_label_leakage_error(findings))
     for error in errors:
         if error is not None:
             raise error
 
 
-def _tells(found: Findings) -> GateError:
-    best = found.telling[0]
+def _label_leakage_error(findings: JoinFindings) -> GateError:
+    best = findings.leaking[0]
     return GateError(
         f"the feature {best.feature!r} tells the label by itself",
-        cause="\n".join(f"{item.feature}: {item.strength:.4f} of 1" for item in found.telling[:8]),
+        cause="\n".join(
+            f"{item.feature}: {item.strength:.4f} of 1" for item in findings.leaking[:8]
+        ),
         hint="check what its source knows when; telling: warn in the features config goes on",
     )

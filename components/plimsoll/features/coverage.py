@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from plimsoll.errors import ConfigError, GateError, nearest, shortened
 from plimsoll.features.config import EVERY_FEATURE, FeaturesConfig
-from plimsoll.features.match_stats import AGES, COUNTS, Reach
+from plimsoll.features.match_stats import AGES, COUNTS, MatchStats
 from plimsoll.problem import SPLITS
 
 FEWEST_ROWS = 100
@@ -80,47 +80,47 @@ def too_low(coverage: Coverage, config: FeaturesConfig) -> GateError | None:
     )
 
 
-def drifted(coverage: Coverage, most: float) -> list[str]:
+def drift_notes(coverage: Coverage, most: float) -> list[str]:
     """Returns a note of features that eval or test have clearly more or less often than train."""
-    found = []
+    texts = []
     for name in coverage.features:
         train = coverage.share(name, "train")
         for split in SPLITS[1:]:
             share = coverage.share(name, split)
             enough = min(coverage.rows["train"], coverage.rows[split]) >= FEWEST_ROWS
             if train is not None and share is not None and enough and abs(share - train) > most:
-                found.append(f"{name} {train:.1%} in train, {share:.1%} in {split}")
-    return [f"coverage differs between splits: {shortened(found, 4)}"] if found else []
+                texts.append(f"{name} {train:.1%} in train, {share:.1%} in {split}")
+    return [f"coverage differs between splits: {shortened(texts, 4)}"] if texts else []
 
 
-def reasons(missing: int, reach: Reach | None) -> dict[str, int]:
+def reasons(missing: int, stats: MatchStats | None) -> dict[str, int]:
     """Returns why so many rows of a split have no value of a feature, the commonest first.
 
     Args:
         missing: Rows without a value.
-        reach: How far the feature's view reaches the split; None: that was not measured.
+        stats: How far the feature's view reaches the split; None: that was not measured.
     """
-    if reach is None:
+    if stats is None:
         return {}
     counts = {
-        "the key is null": reach.no_key,
-        "no row of that key": reach.unknown,
-        "none known by then": reach.before,
-        "only stale ones": reach.stale,
+        "the key is null": stats.no_key,
+        "no row of that key": stats.unknown,
+        "none known by then": stats.before,
+        "only stale ones": stats.stale,
     }
     counts["the value is null"] = missing - sum(counts.values())
-    told = {reason: count for reason, count in counts.items() if count > 0}
-    return dict(sorted(told.items(), key=lambda item: -item[1]))
+    positive = {reason: count for reason, count in counts.items() if count > 0}
+    return dict(sorted(positive.items(), key=lambda item: -item[1]))
 
 
-def added(reaches: Mapping[str, Reach]) -> Reach:
+def total_stats(by_split: Mapping[str, MatchStats]) -> MatchStats:
     """Returns the counts of all splits together; ages are the greatest of any."""
-    every = list(reaches.values())
+    every = list(by_split.values())
     counts = {name: sum(getattr(item, name) for item in every) for name in COUNTS}
     ages: dict[str, int | None] = {
         name: max((age for item in every if (age := getattr(item, name)) is not None), default=None)
         for name in AGES
     }
-    return Reach(
+    return MatchStats(
         **counts, age_p50=ages["age_p50"], age_p90=ages["age_p90"], age_max=ages["age_max"]
     )

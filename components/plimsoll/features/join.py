@@ -31,7 +31,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asking:
+class JoinRequest:
     """What an offline store is asked."""
 
     repository: Repository
@@ -85,12 +85,12 @@ def entity_table(dataset: Dataset, keys: Sequence[str], time: str) -> pa.Table:
     columns = list(dict.fromkeys([*keys, time]))
     table = pa.concat_tables([dataset.read(split, columns) for split in SPLITS])
     times = table.column(time).cast(pa.timestamp("us", "UTC"))
-    made = table.select(list(keys)).append_column(TIME, times)
-    return made.append_column(ROW, pa.array(range(len(made)), pa.int64()))
+    rows = table.select(list(keys)).append_column(TIME, times)
+    return rows.append_column(ROW, pa.array(range(len(rows)), pa.int64()))
 
 
 def joined_batches(
-    dataset: Dataset, planned: ServicePlan, asking: Asking
+    dataset: Dataset, planned: ServicePlan, request: JoinRequest
 ) -> Iterator[pa.RecordBatch]:
     """Yields what the offline store answers, in the order of the rows.
 
@@ -100,16 +100,16 @@ def joined_batches(
     Raises:
         DataError: if the store cannot answer, or leaves rows out.
     """
-    if not asking.joins:
-        yield from _rows_alone(dataset, asking.batch_rows)
-    elif is_ours(asking.repository):
-        yield from own_batches(dataset, planned.plan.time, asking)
+    if not request.joins:
+        yield from _rows_alone(dataset, request.batch_rows)
+    elif is_own_store(request.repository):
+        yield from own_batches(dataset, planned.plan.time, request)
     else:
-        entities = entity_table(dataset, key_columns(asking.joins), planned.plan.time)
-        yield from _in_order(_foreign(entities, asking), asking)
+        entities = entity_table(dataset, key_columns(request.joins), planned.plan.time)
+        yield from _in_order(_from_other_store(entities, request), request)
 
 
-def own_batches(dataset: Dataset, time: str, asking: Asking) -> Iterator[pa.RecordBatch]:
+def own_batches(dataset: Dataset, time: str, request: JoinRequest) -> Iterator[pa.RecordBatch]:
     """Yields what our own offline store answers, with the event timestamps of what was found.
 
     Raises:
@@ -117,29 +117,29 @@ def own_batches(dataset: Dataset, time: str, asking: Asking) -> Iterator[pa.Reco
     """
     from plimsoll.feature_store.offline.store import AsofOfflineStore, AsofOfflineStoreConfig
 
-    repository, limits = asking.repository, asking.limits
+    repository, limits = request.repository, request.limits
     settings = AsofOfflineStoreConfig(
         memory_limit=limits.memory_limit,
         threads=limits.threads,
         spill_folder=limits.spill_folder,
         batch_rows=min(limits.batch_rows, JOINED_AT_ONCE),
     )
-    with _told(repository):
+    with _translate_errors(repository):
         job = AsofOfflineStore.get_historical_features(
             SimpleNamespace(offline_store=settings, repo_path=repository.folder),
-            [join.feast for join in asking.joins],
-            asking.references,
-            entity_sql(dataset, key_columns(asking.joins), time),
+            [join.feast for join in request.joins],
+            request.references,
+            entity_sql(dataset, key_columns(request.joins), time),
             repository.retrieval.registry,
             repository.project,
             full_feature_names=True,
-            filter_by_created_timestamp=asking.created,
+            filter_by_created_timestamp=request.created,
         )
-        batches = job.to_record_batches(asking.batch_rows, event_times=True)
-        yield from _in_order(batches, asking)
+        batches = job.to_record_batches(request.batch_rows, event_times=True)
+        yield from _in_order(batches, request)
 
 
-def is_ours(repository: Repository) -> bool:
+def is_own_store(repository: Repository) -> bool:
     """Says if the repository's offline store is ours: it takes SQL and answers in batches."""
     from plimsoll.feature_store.offline.store import AsofOfflineStoreConfig
 
@@ -148,7 +148,9 @@ def is_ours(repository: Repository) -> bool:
 
 def limits_of(repository: Repository, memory_limit: str, scratch: Path) -> Limits:
     """Returns what DuckDB may take: as the repository says, where nothing else does."""
-    limits: Limits = repository.config.offline_store.limits if is_ours(repository) else Limits()
+    limits: Limits = (
+        repository.config.offline_store.limits if is_own_store(repository) else Limits()
+    )
     return replace(
         limits,
         memory_limit=memory_limit or limits.memory_limit,
@@ -164,16 +166,16 @@ def _rows_alone(dataset: Dataset, batch_rows: int) -> Iterator[pa.RecordBatch]:
         start = end
 
 
-def _foreign(entities: pa.Table, asking: Asking) -> Iterator[pa.RecordBatch]:
-    repository = asking.repository
+def _from_other_store(entities: pa.Table, request: JoinRequest) -> Iterator[pa.RecordBatch]:
+    repository = request.repository
     store = repository.retrieval
-    kwargs = {"filter_by_created_timestamp": True} if asking.created else {}
-    with _told(repository):
+    kwargs = {"filter_by_created_timestamp": True} if request.created else {}
+    with _translate_errors(repository):
         with quiet(), _working_in(repository.folder):
             job = store.provider.get_historical_features(
                 config=store.config,
-                feature_views=[join.feast for join in asking.joins],
-                feature_refs=asking.references,
+                feature_views=[join.feast for join in request.joins],
+                feature_refs=request.references,
                 entity_df=entities.to_pandas(),
                 registry=store.registry,
                 project=repository.project,
@@ -182,24 +184,24 @@ def _foreign(entities: pa.Table, asking: Asking) -> Iterator[pa.RecordBatch]:
             )
             table = job.to_arrow()
         order = pc.sort_indices(table, sort_keys=[(ROW, "ascending")])
-        yield from table.take(order).to_batches(max_chunksize=asking.batch_rows)
+        yield from table.take(order).to_batches(max_chunksize=request.batch_rows)
 
 
-def _in_order(batches: Iterator[pa.RecordBatch], asking: Asking) -> Iterator[pa.RecordBatch]:
+def _in_order(batches: Iterator[pa.RecordBatch], request: JoinRequest) -> Iterator[pa.RecordBatch]:
     """Passes batches on whose rows are numbered 0, 1, 2, ...
 
     Raises:
         DataError: if a row is missing, or comes twice.
     """
-    wanted = [name for join in asking.joins for name in join.outputs]
+    wanted = [name for join in request.joins for name in join.outputs]
     expected = 0
     for batch in batches:
         missing = [name for name in (ROW, *wanted) if name not in batch.schema.names]
         if missing:
             raise DataError(f"the offline store's answer lacks the column {missing[0]!r}")
         numbers = batch.column(batch.schema.get_field_index(ROW)).cast(pa.int64())
-        asked = pa.array(range(expected, expected + batch.num_rows), pa.int64())
-        if not numbers.equals(asked):
+        expected_numbers = pa.array(range(expected, expected + batch.num_rows), pa.int64())
+        if not numbers.equals(expected_numbers):
             raise DataError(
                 "the offline store did not answer each row once, in order",
                 cause=f"rows from {expected:,} on are not those that were asked for",
@@ -211,7 +213,7 @@ def _in_order(batches: Iterator[pa.RecordBatch], asking: Asking) -> Iterator[pa.
 
 
 @contextlib.contextmanager
-def _told(repository: Repository) -> Iterator[None]:
+def _translate_errors(repository: Repository) -> Iterator[None]:
     """Says of an error of any offline store whose it is."""
     try:
         yield

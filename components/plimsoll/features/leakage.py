@@ -31,16 +31,16 @@ class LabelSample:
     def __init__(self, rows: int, label: str, features: Sequence[str]) -> None:
         self._step = max(-(-rows // SAMPLED_ROWS), 1)
         self._names = [label, *features]
-        self._seen = 0
+        self._rows = 0
         self._parts: list[pa.Table] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Takes rows of train, in order."""
-        first = -self._seen % self._step
-        self._seen += batch.num_rows
-        places = pa.array(np.arange(first, batch.num_rows, self._step))
+        first = -self._rows % self._step
+        self._rows += batch.num_rows
+        indices = pa.array(np.arange(first, batch.num_rows, self._step))
         table = pa.Table.from_batches([batch]).select(self._names)
-        self._parts.append(table.take(places))
+        self._parts.append(table.take(indices))
 
     def strengths(self, task: str) -> dict[str, float]:
         """Returns how well each feature alone tells the label, 0.5 (not at all) to 1 (exactly).
@@ -73,14 +73,14 @@ def _strength(column: pa.ChunkedArray, label: pa.ChunkedArray, task: str) -> flo
         return 0.5 + abs(float(np.corrcoef(ranks, target)[0, 1])) / 2
     classes = pc.value_counts(label).field(0)
     counts = pc.value_counts(label).field(1).to_numpy()
-    commonest = [classes[int(place)] for place in np.argsort(-counts, kind="stable")]
-    found = [0.5]
+    commonest = [classes[int(index)] for index in np.argsort(-counts, kind="stable")]
+    areas = [0.5]
     # Of two classes each tells the other.
     for item in commonest[: 1 if len(commonest) == 2 else MOST_CLASSES]:
         positive = pc.equal(label, item).to_numpy().astype(bool)
         if 0 < positive.sum() < len(positive):
-            found.append(_area(column, positive))
-    return max(found)
+            areas.append(_area(column, positive))
+    return max(areas)
 
 
 def _area(column: pa.ChunkedArray, positive: NDArray[np.bool_]) -> float:
@@ -109,33 +109,33 @@ def _shares(column: pa.ChunkedArray, positive: NDArray[np.bool_]) -> Floats | No
     codes = column.combine_chunks().dictionary_encode()
     if isinstance(codes, pa.ChunkedArray):
         codes = codes.unify_dictionaries().combine_chunks()
-    places = codes.indices.to_numpy()
+    indices = codes.indices.to_numpy()
     values = len(codes.dictionary)
-    if values * FEWEST_PER_VALUE > len(places):
+    if values * FEWEST_PER_VALUE > len(indices):
         return None
-    rows = np.bincount(places, minlength=values)
-    hits = np.bincount(places, weights=positive, minlength=values)
-    shares: Floats = (hits / np.maximum(rows, 1))[places]
+    rows = np.bincount(indices, minlength=values)
+    hits = np.bincount(indices, weights=positive, minlength=values)
+    shares: Floats = (hits / np.maximum(rows, 1))[indices]
     return shares
 
 
 def _ranks(numbers: Floats) -> Floats:
     """Returns ranks from 1, the mean of them where numbers are equal."""
-    _, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    means: Floats = (ends - (counts - 1) / 2)[places]
+    means: Floats = (ends - (counts - 1) / 2)[inverse]
     return means
 
 
 @dataclass(frozen=True)
-class Told:
+class LeakingFeature:
     """A feature that tells the label."""
 
     feature: str
     strength: float
 
 
-def telling(strengths: Mapping[str, float], least: float) -> tuple[Told, ...]:
+def leaking_features(strengths: Mapping[str, float], least: float) -> tuple[LeakingFeature, ...]:
     """Returns the features that tell the label at least so well, the best first."""
-    found = [Told(name, value) for name, value in strengths.items() if value >= least]
-    return tuple(sorted(found, key=lambda item: (-item.strength, item.feature)))
+    leaking = [LeakingFeature(name, value) for name, value in strengths.items() if value >= least]
+    return tuple(sorted(leaking, key=lambda item: (-item.strength, item.feature)))

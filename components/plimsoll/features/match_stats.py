@@ -21,12 +21,12 @@ from plimsoll.formats.dataset import Dataset
 from plimsoll.problem import SPLITS
 
 ENTITY, HISTORY = "plimsoll_rows", "plimsoll_history"
-COUNTS = ("rows", "no_key", "unknown", "before", "stale", "found", "created_after")
+COUNTS = ("rows", "no_key", "unknown", "before", "stale", "matched", "created_after")
 AGES = ("age_p50", "age_p90", "age_max")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
+class MatchStats:
     """How far one view reaches the rows of one split."""
 
     rows: int = 0
@@ -39,7 +39,7 @@ class Reach:
     """Those whose key the source has only later."""
     stale: int = 0
     """Those whose newest value was older than the TTL."""
-    found: int = 0
+    matched: int = 0
     """Those that found one."""
     created_after: int = 0
     """Of those, how many found one that was written only after the row's time."""
@@ -52,17 +52,17 @@ class Reach:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ViewReach:
+class ViewMatchStats:
     """How far one view reaches."""
 
-    splits: Mapping[str, Reach]
+    splits: Mapping[str, MatchStats]
     source_rows: int
     """Rows of its source."""
     alike: int
     """Rows of its source that another has the key and both timestamps of."""
 
 
-def measured(
+def measure(
     dataset: Dataset,
     joins: Sequence[Join],
     time: str,
@@ -70,7 +70,7 @@ def measured(
     limits: Limits,
     *,
     created: bool,
-) -> dict[str, ViewReach]:
+) -> dict[str, ViewMatchStats]:
     """Measures each view whose source is files on this machine, by its name in the service.
 
     Args:
@@ -84,14 +84,14 @@ def measured(
     Raises:
         DataError: if a source cannot be read.
     """
-    found = {}
+    stats = {}
     with engine(limits) as connection:
         connection.execute(f"CREATE VIEW {ENTITY} AS {_entity(dataset, joins, time)}")
         for join in joins:
             if is_local(join.feast.batch_source):
                 source = open_source(connection, join.feast.batch_source, repo)
-                found[join.name] = _measured(connection, join, source, created=created)
-    return found
+                stats[join.name] = _measure_view(connection, join, source, created=created)
+    return stats
 
 
 def view_join(join: Join, source: SourceTable, *, created: bool) -> asof.ViewJoin:
@@ -114,15 +114,17 @@ def view_join(join: Join, source: SourceTable, *, created: bool) -> asof.ViewJoi
     )
 
 
-def _measured(connection: Any, join: Join, source: SourceTable, *, created: bool) -> ViewReach:
+def _measure_view(
+    connection: Any, join: Join, source: SourceTable, *, created: bool
+) -> ViewMatchStats:
     view = view_join(join, source, created=created)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {HISTORY} AS {asof.history(view)}")
     rows = connection.execute(_query(join, view)).fetchall()
     names = (*COUNTS, *AGES)
-    splits = {split: Reach() for split in SPLITS}
+    splits = {split: MatchStats() for split in SPLITS}
     for row in rows:
         split, *values = row
-        splits[split] = Reach(**dict(zip(names, values, strict=True)))
+        splits[split] = MatchStats(**dict(zip(names, values, strict=True)))
     keys = listed(raw for raw in (source.raw[column] for _, column in view.keys))
     stamps = [source.microseconds(view.event)]
     stamps += [source.microseconds(view.created)] if view.created else []
@@ -131,7 +133,7 @@ def _measured(connection: Any, join: Join, source: SourceTable, *, created: bool
     count, twice = connection.execute(
         f"SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER (n > 1), 0) FROM ({alike})"
     ).fetchone()
-    return ViewReach(splits=splits, source_rows=int(count), alike=int(twice))
+    return ViewMatchStats(splits=splits, source_rows=int(count), alike=int(twice))
 
 
 def _query(join: Join, view: asof.ViewJoin) -> str:

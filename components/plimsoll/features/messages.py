@@ -9,18 +9,18 @@ from plimsoll.errors import GateError, shortened
 from plimsoll.feature_store.repository.model import Repository
 from plimsoll.feature_store.repository.registries import RegistryState
 from plimsoll.features.config import FeaturesConfig
-from plimsoll.features.coverage import added, drifted, reasons
+from plimsoll.features.coverage import drift_notes, reasons, total_stats
 from plimsoll.problem import SPLITS
 
 if TYPE_CHECKING:
-    from plimsoll.features.model import Findings
+    from plimsoll.features.model import JoinFindings
 
 MOST_NAMED = 3
 
 
-def notes(found: Findings) -> tuple[str, ...]:
+def notes(findings: JoinFindings) -> tuple[str, ...]:
     """Returns what the step's output tells, one sentence each."""
-    return tuple(_notes(found))
+    return tuple(_notes(findings))
 
 
 def check_registry(state: RegistryState, repository: Repository, config: FeaturesConfig) -> None:
@@ -40,63 +40,63 @@ def check_registry(state: RegistryState, repository: Repository, config: Feature
         )
 
 
-def _notes(found: Findings) -> Iterator[str]:
-    plan = found.planned.plan
-    rows = sum(found.coverage.rows.values())
+def _notes(findings: JoinFindings) -> Iterator[str]:
+    plan = findings.planned.plan
+    rows = sum(findings.coverage.rows.values())
     views = len(plan.views) + len(plan.on_demand)
     yield (
         f"{plan.service}: {len(plan.columns)} features of {views} view{'' if views == 1 else 's'} "
         f"joined to {rows:,} rows"
     )
-    empty = [split for split in SPLITS if not found.coverage.rows[split]]
+    empty = [split for split in SPLITS if not findings.coverage.rows[split]]
     if empty:
         yield f"no rows in {shortened(empty)}"
-    yield from _without_value(found)
-    yield from _of_views(found)
-    yield from drifted(found.coverage, found.config.coverage_drift)
-    if found.telling:
-        told = [f"{item.feature} ({item.strength:.3f} of 1)" for item in found.telling]
-        yield f"SUSPICIOUS, tells the label by itself: {shortened(told, MOST_NAMED)}"
-    if found.registry.status == "missing":
+    yield from _without_value(findings)
+    yield from _of_views(findings)
+    yield from drift_notes(findings.coverage, findings.config.coverage_drift)
+    if findings.leaking:
+        texts = [f"{item.feature} ({item.strength:.3f} of 1)" for item in findings.leaking]
+        yield f"SUSPICIOUS, tells the label by itself: {shortened(texts, MOST_NAMED)}"
+    if findings.registry.status == "missing":
         yield "the repository was never applied; nothing of it is online"
-    if found.registry.status == "stale":
-        yield f"the registry is stale: {found.registry}"
+    if findings.registry.status == "stale":
+        yield f"the registry is stale: {findings.registry}"
 
 
-def _without_value(found: Findings) -> Iterator[str]:
-    coverage = found.coverage
+def _without_value(findings: JoinFindings) -> Iterator[str]:
+    coverage = findings.coverage
     rows = sum(coverage.rows.values())
     lacking = []
-    for join in found.planned.joins:
-        reach = found.reach.get(join.name)
+    for join in findings.planned.joins:
+        stats = findings.match_stats.get(join.name)
         for item in join.view.features:
             share = coverage.total(item.column)
             if share is not None and share < 1:
                 missing = round((1 - share) * rows)
-                why = list(reasons(missing, added(reach.splits) if reach else None))
+                why = list(reasons(missing, total_stats(stats.splits) if stats else None))
                 lacking.append((share, item.column, why[0] if why else ""))
     lacking.sort()
-    told = [
+    texts = [
         f"{name} {1 - share:.1%}{f' ({why})' if why else ''}"
         for share, name, why in lacking[:MOST_NAMED]
     ]
-    if told:
+    if texts:
         more = f", and {len(lacking) - MOST_NAMED} more" if lacking[MOST_NAMED:] else ""
-        yield f"no value: {', '.join(told)}{more}"
+        yield f"no value: {', '.join(texts)}{more}"
 
 
-def _of_views(found: Findings) -> Iterator[str]:
-    for name, reach in found.reach.items():
-        total = added(reach.splits)
+def _of_views(findings: JoinFindings) -> Iterator[str]:
+    for name, stats in findings.match_stats.items():
+        total = total_stats(stats.splits)
         if total.created_after:
             yield (
-                f"{name}: {total.created_after:,} of {total.found:,} rows have values that were "
+                f"{name}: {total.created_after:,} of {total.matched:,} rows have values that were "
                 "written only after the row's time; filter_by_created_timestamp leaves them out"
             )
-        if reach.alike:
-            yield f"{name}: {reach.alike:,} rows of its source are alike in key and timestamps"
-    unchecked = [*found.watch.unchecked]
+        if stats.alike:
+            yield f"{name}: {stats.alike:,} rows of its source are alike in key and timestamps"
+    unchecked = [*findings.point_in_time.unchecked]
     if unchecked:
         yield f"not checked again as of each row's time: {shortened(unchecked, MOST_NAMED)}"
-    for name, wrong in found.watch.other.items():
+    for name, wrong in findings.point_in_time.other.items():
         yield f"{name}: {wrong.rows:,} rows have another of several rows that are alike"

@@ -1,4 +1,4 @@
-"""What a join found out."""
+"""What was measured of a join."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from plimsoll.feature_store.repository.plans import ServicePlan
 from plimsoll.feature_store.repository.registries import RegistryState
 from plimsoll.features.config import FeaturesConfig
 from plimsoll.features.coverage import Coverage
-from plimsoll.features.leakage import Told
-from plimsoll.features.match_stats import ViewReach
-from plimsoll.features.point_in_time import Watch
+from plimsoll.features.leakage import LeakingFeature
+from plimsoll.features.match_stats import ViewMatchStats
+from plimsoll.features.point_in_time import PointInTimeCheck
 from plimsoll.formats.dataset import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)
-class Findings:
+class JoinFindings:
     """What was measured of a join."""
 
     dataset: Dataset
@@ -24,17 +24,17 @@ class Findings:
     planned: ServicePlan
     config: FeaturesConfig
     coverage: Coverage
-    reach: Mapping[str, ViewReach]
+    match_stats: Mapping[str, ViewMatchStats]
     """How far each view reaches; views whose source is elsewhere are not in it."""
     strengths: Mapping[str, float]
     """How well each feature alone tells the label on train, 0.5 to 1."""
-    telling: tuple[Told, ...]
+    leaking: tuple[LeakingFeature, ...]
     """Those that tell it too well."""
-    watch: Watch
+    point_in_time: PointInTimeCheck
     """What rows found of after their time, or what others than theirs."""
     registry: RegistryState
 
     @property
     def alike(self) -> frozenset[str]:
         """Views whose source has rows that nothing tells apart, of which any may be taken."""
-        return frozenset(name for name, item in self.reach.items() if item.alike)
+        return frozenset(name for name, item in self.match_stats.items() if item.alike)

@@ -20,7 +20,7 @@ DEPTH = 4
 """Levels of folders that definitions lie in."""
 
 
-def witnesses_of(repository: Repository, joins: Sequence[Join]) -> tuple[dict[str, Any], ...]:
+def provenance_of(repository: Repository, joins: Sequence[Join]) -> tuple[dict[str, Any], ...]:
     """Returns witnesses of the repository's code and registry, and of its views' sources.
 
     What cannot be looked at again, such as a table of a warehouse, makes a witness that never
@@ -30,25 +30,25 @@ def witnesses_of(repository: Repository, joins: Sequence[Join]) -> tuple[dict[st
         repository: The repository.
         joins: The views that rows were joined with.
     """
-    seen = [*_of_repository(repository)]
+    records = [*_of_repository(repository)]
     paths = dict.fromkeys(_path(join, repository.folder) for join in joins)
     for path in paths:
-        seen.append(UNKNOWN if path is None else witness.observe(path))
-    return tuple(seen)
+        records.append(UNKNOWN if path is None else witness.observe(path))
+    return tuple(records)
 
 
 def _of_repository(repository: Repository) -> list[dict[str, Any]]:
     if repository.where.startswith(SCHEME):
         return [_of_bucket(repository)]
     folder = repository.folder
-    seen = [witness.observe(str(repository.yaml))]
+    records = [witness.observe(str(repository.yaml))]
     # Patterns, so that a file that comes counts too.
-    seen += [witness.observe(str(folder / ("*/" * depth) / "*.py")) for depth in range(DEPTH)]
+    records += [witness.observe(str(folder / ("*/" * depth) / "*.py")) for depth in range(DEPTH)]
     registry = local_path(repository.store, folder)
     if repository.definitions is None:
-        seen.append(UNKNOWN if registry is None else witness.observe(str(registry)))
+        records.append(UNKNOWN if registry is None else witness.observe(str(registry)))
     # Else the definitions decide, and what only a materialisation writes changes nothing here.
-    return seen
+    return records
 
 
 def _of_bucket(repository: Repository) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from plimsoll.errors import DataError
 
 
-class Rows:
+class RowStream:
     """Rows of a stream of batches, taken in any number."""
 
     def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Coded:
-    """A column of text as places in a list of texts: what is made of it is made once a text."""
+class DictionaryColumn:
+    """A dictionary-encoded column of text: what is made of it is made once a text."""
 
     codes: NDArray[np.int32]
-    """Shape (rows,): the place of each row's text in ``values``, -1 for missing."""
+    """Shape (rows,): the index of each row's text in ``values``, -1 for missing."""
     values: Sequence[str]
     """The texts; one may be there twice, or be in no row."""
 
@@ -24,8 +24,9 @@ class Coded:
         return len(self.codes)
 
 
-Column: TypeAlias = NDArray[Any] | Coded
+Column: TypeAlias = NDArray[Any] | DictionaryColumn
 Columns: TypeAlias = Mapping[str, Column]
 """Column name -> values, shape (rows,). int and float columns: float64, NaN for missing; bool:
-float64 0 or 1, NaN for missing; string: object array of str, None for missing, or ``Coded``;
-timestamp: datetime64[us] in UTC, NaT for missing. An infinity counts as missing."""
+float64 0 or 1, NaN for missing; string: object array of str, None for missing, or
+``DictionaryColumn``; timestamp: datetime64[us] in UTC, NaT for missing. An infinity counts as
+missing."""

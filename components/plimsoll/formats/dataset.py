@@ -102,7 +102,7 @@ class Dataset:
         Raises:
             DataError: if there is no such split or column.
         """
-        names = self._chosen(columns)
+        names = self._existing(columns)
         tables = [_table_of(self.folder / shard.path, names) for shard in self._shards(split)]
         return pa.concat_tables(tables)
 
@@ -114,7 +114,7 @@ class Dataset:
         Raises:
             DataError: if there is no such split or column.
         """
-        names = self._chosen(columns)
+        names = self._existing(columns)
         for shard in self._shards(split):
             with pq.ParquetFile(self.folder / shard.path) as file:
                 for batch in file.iter_batches(batch_size=batch_rows, columns=names):
@@ -123,7 +123,7 @@ class Dataset:
                         names=names,
                     )
 
-    def _chosen(self, columns: Sequence[str] | None) -> list[str]:
+    def _existing(self, columns: Sequence[str] | None) -> list[str]:
         if columns is None:
             return list(self.column_names())
         self._check_columns(columns)
@@ -173,11 +173,11 @@ def open_dataset(folder: Path) -> Dataset:
             f"the feature plan of the dataset {folder} is not the one that was written",
             hint="make the dataset again; its files must not be edited",
         )
-    found = _identity(dataset.columns, dataset.splits)
-    if found != dataset.id:
+    actual = _identity(dataset.columns, dataset.splits)
+    if actual != dataset.id:
         raise ArtifactError(
             f"the dataset {folder} is not the one its manifest names",
-            cause=f"its id is {dataset.id}, its shards give {found}",
+            cause=f"its id is {dataset.id}, its shards give {actual}",
         )
     return dataset
 

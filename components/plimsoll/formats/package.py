@@ -224,11 +224,11 @@ def _check_file(folder: Path, name: str, digest: str) -> None:
         raise ArtifactError(f"{folder} holds a link where a file is expected", cause=name)
     if not path.is_file():
         raise ArtifactError(f"{folder} is not whole", cause=f"{name} is missing")
-    found = digest_file(path)
-    if found != digest:
+    actual = digest_file(path)
+    if actual != digest:
         raise ArtifactError(
             f"{folder} was changed after it was made",
-            cause=f"{name} has SHA-256 {found[:12]}..., its manifest says {str(digest)[:12]}...",
+            cause=f"{name} has SHA-256 {actual[:12]}..., its manifest says {str(digest)[:12]}...",
         )
 
 

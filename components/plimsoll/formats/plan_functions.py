@@ -38,8 +38,8 @@ def load_function(path: Path, name: str) -> Callable[..., Any]:
     """
     alias = f"plimsoll_on_demand_{digest_file(path)}"
     module = sys.modules.get(alias) or _executed(alias, path)
-    found: Callable[..., Any] = getattr(module, name)
-    return found
+    function: Callable[..., Any] = getattr(module, name)
+    return function
 
 
 def _executed(alias: str, path: Path) -> Any:

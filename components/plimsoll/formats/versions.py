@@ -92,16 +92,16 @@ def keep(
     manifest = read_manifest(dataset_folder)
     shards = _shards(dataset_folder, manifest)
     target = store / str(manifest["id"])
-    told = _told(record)
+    entry = _ingest_record(record)
     if not target.is_dir():
         _check(dataset_folder, shards)
         with folder_written_whole(target, replace=False) as aside:
             for name in (*shards, MANIFEST):
                 _link(dataset_folder / name, aside / name)
-            write_json(aside / INGESTED / told[0], told[1])
+            write_json(aside / INGESTED / entry[0], entry[1])
     _share(dataset_folder, target, shards, notes if notes is not None else [])
-    if not (target / INGESTED / told[0]).is_file():
-        write_json(target / INGESTED / told[0], told[1])
+    if not (target / INGESTED / entry[0]).is_file():
+        write_json(target / INGESTED / entry[0], entry[1])
     return target
 
 
@@ -110,15 +110,15 @@ def versions_in(store: Path) -> Iterator[Version]:
 
     A folder whose manifest cannot be read, or that is named otherwise than its id, is passed over.
     """
-    found = []
+    versions = []
     for folder in Path(store).glob("*/"):
         if not _ID.fullmatch(folder.name):
             continue
         with contextlib.suppress(ArtifactError):
             version = read_version(folder)
             if version.id == folder.name:
-                found.append(version)
-    yield from sorted(found, key=lambda item: (_last(item), item.id))
+                versions.append(version)
+    yield from sorted(versions, key=lambda item: (_last(item), item.id))
 
 
 def read_version(folder: Path) -> Version:
@@ -190,30 +190,30 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ArtifactError: if it is missing, or not that of a data set.
     """
     manifest = read_json(folder / MANIFEST)
-    found = manifest.get("format") if isinstance(manifest, dict) else None
-    if not str(found).startswith(DATASET_FORMAT) or not _ID.fullmatch(str(manifest.get("id"))):
+    format_ = manifest.get("format") if isinstance(manifest, dict) else None
+    if not str(format_).startswith(DATASET_FORMAT) or not _ID.fullmatch(str(manifest.get("id"))):
         raise ArtifactError(
-            f"{folder} is not a dataset artifact", cause=f"{MANIFEST} says format {found!r}"
+            f"{folder} is not a dataset artifact", cause=f"{MANIFEST} says format {format_!r}"
         )
     return dict(manifest)
 
 
 def _shards(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     try:
-        found: dict[str, Mapping[str, Any]] = {
+        shards: dict[str, Mapping[str, Any]] = {
             str(shard["path"]): dict(shard)
             for listed in manifest["splits"].values()
             for shard in listed
         }
-        for shard in found.values():
+        for shard in shards.values():
             int(shard["bytes"]), str(shard["sha256"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(folder, error) from error
-    for name in found:
+    for name in shards:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
             raise ArtifactError(f"the dataset {folder} names a shard outside itself: {name!r}")
-    return found
+    return shards
 
 
 def _damaged(folder: Path, error: Exception) -> ArtifactError:
@@ -304,23 +304,23 @@ def _replace_by_link(source: Path, target: Path, *, or_copy: bool = False) -> No
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _told(record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _ingest_record(record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Returns the file name and the content of an ingestion record."""
-    told = finite({name: value for name, value in record.items() if name != "when"})
+    content = finite({name: value for name, value in record.items() if name != "when"})
     # Fine enough to tell the order of two small ingests.
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
     when = record.get("when") or now
-    return f"{digest_json(told)[:32]}.json", {"format": FORMAT, **told, "when": str(when)}
+    return f"{digest_json(content)[:32]}.json", {"format": FORMAT, **content, "when": str(when)}
 
 
 def _ingested(folder: Path) -> list[dict[str, Any]]:
-    found = []
+    records = []
     for path in (folder / INGESTED).glob("*.json"):
         with contextlib.suppress(ArtifactError):
             record = read_json(path)
             if isinstance(record, dict) and record.get("format") == FORMAT:
-                found.append(record)
-    return sorted(found, key=lambda item: (str(item.get("when")), digest_json(item)))
+                records.append(record)
+    return sorted(records, key=lambda item: (str(item.get("when")), digest_json(item)))
 
 
 def _last(version: Version) -> str:

@@ -38,7 +38,7 @@ from plimsoll.problem import SPLITS, Problem
 from plimsoll.storage import provenance as witnesses
 from plimsoll.storage.code_digest import code_digest
 from plimsoll.storage.files import digest_json
-from plimsoll.storage.free_space import told_if_unwritable
+from plimsoll.storage.free_space import translate_write_errors
 from plimsoll.storage.scratch import replace_folder, scratch_beside
 
 FEWEST_ROWS = 10
@@ -94,7 +94,7 @@ def ingest(
     parsed = problems.parse(problem, label=label)
     settings = configs.parse(config)
     split_method(parsed)
-    with told_if_unwritable(folder), scratch_beside(folder) as scratch:
+    with translate_write_errors(folder), scratch_beside(folder) as scratch:
         ingested = _ingest(data, parsed, settings, folder, scratch)
         replace_folder(ingested.dataset.folder, folder)
     dataset = dataclasses.replace(ingested.dataset, folder=folder)
@@ -281,7 +281,7 @@ def _keep(ingested: IngestResult, store: Path) -> IngestResult:
         ],
     }
     notes: list[str] = []
-    with told_if_unwritable(store):
+    with translate_write_errors(store):
         kept = keep(dataset.folder, store, record, notes)
     return dataclasses.replace(
         ingested,

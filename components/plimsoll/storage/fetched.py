@@ -14,22 +14,22 @@ REMOTE = "gs://"
 
 
 @contextmanager
-def at_hand(place: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+def local_copy(location: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Gives a folder to read, and a witness by which a later run can tell if it is the same.
 
     Args:
-        place: A folder, or a ``gs://`` prefix, whose objects are there until the end.
+        location: A folder, or a ``gs://`` prefix, whose objects are there until the end.
 
     Raises:
         DataError: if nothing lies below the prefix, or an object cannot be read.
     """
-    if not place.startswith(REMOTE):
-        yield Path(place), witness.observe(place)
+    if not location.startswith(REMOTE):
+        yield Path(location), witness.observe(location)
         return
     from plimsoll.storage import gcs, gcs_listing
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "fetched"
-        objects = gcs.fetch_folder(place, folder)
-        found = gcs_listing.by_generation(objects)
-        yield folder, {"uri": place, "folders": False, "objects": found}
+        objects = gcs.fetch_folder(location, folder)
+        generations = gcs_listing.by_generation(objects)
+        yield folder, {"uri": location, "folders": False, "objects": generations}

@@ -51,20 +51,20 @@ def files_below(folder: Path) -> list[Path]:
 
     Links to folders are followed, each folder once on the way down, so that a loop of links ends.
     """
-    found: list[Path] = []
-    _walk(folder, (), found)
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    paths: list[Path] = []
+    _walk(folder, (), paths)
+    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def _walk(folder: Path, above: tuple[str, ...], found: list[Path]) -> None:
+def _walk(folder: Path, above: tuple[str, ...], paths: list[Path]) -> None:
     real = os.path.realpath(folder)
     if real in above or not folder.is_dir():
         return
     for path in folder.iterdir():
         if path.is_file():
-            found.append(path)
+            paths.append(path)
         else:
-            _walk(path, (*above, real), found)
+            _walk(path, (*above, real), paths)
 
 
 def digest_tree(path: Path) -> str:
@@ -147,13 +147,13 @@ def folder_written_whole(target: Path, *, replace: bool = True) -> Iterator[Path
         yield aside
         aside.chmod(0o777 & ~_umask())
         sync_tree(aside)
-        move_into_place(aside, target, replace=replace)
+        move_folder(aside, target, replace=replace)
         sync_folder(target.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def move_into_place(aside: Path, target: Path, *, replace: bool = True) -> None:
+def move_folder(aside: Path, target: Path, *, replace: bool = True) -> None:
     """Renames a folder; what is at its target gives way, or where it must not, stays.
 
     Args:
@@ -196,11 +196,11 @@ def checked_manifest(folder: Path, name: str, kind: str) -> dict[str, Any]:
         ArtifactError: if it is missing, not JSON, or of another format or version.
     """
     manifest = read_json(folder / name)
-    found = manifest.get("format") if isinstance(manifest, dict) else None
-    if found != kind:
+    written = manifest.get("format") if isinstance(manifest, dict) else None
+    if written != kind:
         raise ArtifactError(
             f"{folder} is not a {kind} artifact",
-            cause=f"{name} says format {found!r}",
+            cause=f"{name} says format {written!r}",
             hint="make it again with this version of plimsoll, or use the version that made it",
         )
     return dict(manifest)

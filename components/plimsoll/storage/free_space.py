@@ -15,7 +15,7 @@ NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEX
 
 
 @contextmanager
-def told_if_unwritable(target: Path) -> Iterator[None]:
+def translate_write_errors(target: Path) -> Iterator[None]:
     """Turns the system's error for what cannot be written into one that says what to do.
 
     Args:

@@ -22,19 +22,19 @@ def regex_of(pattern: str) -> str:
         pattern: ``*``, ``?``, ``[abc]``, ``[a-c]`` and ``[!abc]`` have a meaning, all else
             stands for itself.
     """
-    found, place = [], 0
-    while place < len(pattern):
-        sign, place = pattern[place], place + 1
+    parts, index = [], 0
+    while index < len(pattern):
+        sign, index = pattern[index], index + 1
         if sign == "*":
-            found.append("[^/]*")
+            parts.append("[^/]*")
         elif sign == "?":
-            found.append("[^/]")
-        elif sign == "[" and (end := _class_end(pattern, place)):
-            found.append(_class(pattern[place:end]))
-            place = end + 1
+            parts.append("[^/]")
+        elif sign == "[" and (end := _class_end(pattern, index)):
+            parts.append(_class(pattern[index:end]))
+            index = end + 1
         else:
-            found.append(re.escape(sign))
-    return "".join(found)
+            parts.append(re.escape(sign))
+    return "".join(parts)
 
 
 def _class_end(pattern: str, start: int) -> int:
@@ -46,16 +46,16 @@ def _class_end(pattern: str, start: int) -> int:
 def _class(inside: str) -> str:
     negated = inside.startswith("!")
     signs = inside.removeprefix("!")
-    found, place = [], 0
-    while place < len(signs):
-        first, last = signs[place], signs[place]
-        if signs[place + 1 : place + 2] == "-" and place + 2 < len(signs):
-            last = signs[place + 2]
-            place += 2
-        place += 1
+    ranges, index = [], 0
+    while index < len(signs):
+        first, last = signs[index], signs[index]
+        if signs[index + 1 : index + 2] == "-" and index + 2 < len(signs):
+            last = signs[index + 2]
+            index += 2
+        index += 1
         # A range that runs backwards holds nothing, which a regular expression does not say.
         if first <= last:
-            found.append(f"\\U{ord(first):08x}-\\U{ord(last):08x}")
-    if not found:
+            ranges.append(f"\\U{ord(first):08x}-\\U{ord(last):08x}")
+    if not ranges:
         return "[^/]" if negated else "(?!)"
-    return f"(?!/)[{'^' if negated else ''}{''.join(found)}]"
+    return f"(?!/)[{'^' if negated else ''}{''.join(ranges)}]"

@@ -52,7 +52,7 @@ def observe_some(pattern: str, chosen: Collection[str]) -> dict[str, Any]:
     }
 
 
-def holds(witness: Mapping[str, Any]) -> bool:
+def is_unchanged(record: Mapping[str, Any]) -> bool:
     """Says if what a witness saw is still the same.
 
     Of files, size and modification time stand for the content while both are unchanged; only
@@ -60,15 +60,15 @@ def holds(witness: Mapping[str, Any]) -> bool:
     again. What cannot be asked here, such as a database or a bucket without its client or its
     permission, does not hold.
     """
-    if "objects" in witness:
-        return _objects_unchanged(witness)
-    if "files" not in witness:
+    if "objects" in record:
+        return _objects_unchanged(record)
+    if "files" not in record:
         return False
-    files, others = witness["files"], witness.get("others")
-    found = [str(path) for path in matching(witness["pattern"], folders=others is not None)]
-    if found != sorted([*files, *(others or ())]):
+    files, others = record["files"], record.get("others")
+    paths = [str(path) for path in matching(record["pattern"], folders=others is not None)]
+    if paths != sorted([*files, *(others or ())]):
         return False
-    return all(_unchanged(Path(name), seen) for name, seen in files.items())
+    return all(_unchanged(Path(name), file_record) for name, file_record in files.items())
 
 
 def matching(pattern: str, *, folders: bool = False) -> list[Path]:
@@ -86,10 +86,10 @@ def matching(pattern: str, *, folders: bool = False) -> list[Path]:
     if path.exists():
         # A pipe or a device has no end to read to.
         return [path] if path.is_file() else []
-    found = [Path(name) for name in glob.glob(pattern)]
-    files = [item for item in found if item.is_file()]
+    paths = [Path(name) for name in glob.glob(pattern)]
+    files = [item for item in paths if item.is_file()]
     if folders:
-        files += [file for item in found if item.is_dir() for file in _below(item)]
+        files += [file for item in paths if item.is_dir() for file in _below(item)]
     return sorted(set(files), key=str)
 
 
@@ -98,12 +98,12 @@ def _below(folder: Path) -> list[Path]:
     return sorted((item for item in below if item.is_file()), key=str)
 
 
-def _objects_unchanged(witness: Mapping[str, Any]) -> bool:
+def _objects_unchanged(record: Mapping[str, Any]) -> bool:
     try:
         from plimsoll.storage.gcs_listing import generations
 
-        return generations(str(witness["uri"]), folders=bool(witness["folders"])) == dict(
-            witness["objects"]
+        return generations(str(record["uri"]), folders=bool(record["folders"])) == dict(
+            record["objects"]
         )
     except (ImportError, PlimsollError):
         return False
@@ -123,8 +123,8 @@ def _observed(path: Path) -> dict[str, Any]:
     }
 
 
-def _unchanged(path: Path, seen: Mapping[str, str]) -> bool:
+def _unchanged(path: Path, record: Mapping[str, str]) -> bool:
     status = path.stat()
-    if str(status.st_size) != seen["bytes"]:
+    if str(status.st_size) != record["bytes"]:
         return False
-    return str(status.st_mtime_ns) == seen["modified_ns"] or digest_file(path) == seen["sha256"]
+    return str(status.st_mtime_ns) == record["modified_ns"] or digest_file(path) == record["sha256"]

@@ -17,7 +17,7 @@ import numpy as np
 from plimsoll.formats.examples import Examples, open_examples
 from plimsoll.models.user_module import source_of
 from plimsoll.storage.code_digest import code_digest
-from plimsoll.storage.fetched import at_hand
+from plimsoll.storage.fetched import local_copy
 from plimsoll.storage.files import (
     digest_file,
     digest_json,
@@ -121,7 +121,7 @@ def asking(
     if not start_from:
         yield asked
         return
-    with at_hand(start_from) as (folder, seen):
+    with local_copy(start_from) as (folder, seen):
         own = asked.module or start.source_of_own(folder)
         yield replace(asked, module=own, start_from=folder, seen=seen)
 

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plimsoll.formats.columns import Coded, Column
+from plimsoll.formats.columns import Column, DictionaryColumn
 from plimsoll.formats.dataset import Dataset
 from plimsoll.formats.examples import Batch, Header, write_range, write_ranges
 from plimsoll.formats.rows import column_from_arrow
@@ -129,7 +129,7 @@ def column_of(array: pa.Array) -> Column:
         array = array.dictionary_decode().dictionary_encode()
         texts, codes = array.dictionary, array.indices
     places = pc.fill_null(pc.cast(codes, pa.int32()), -1).to_numpy(zero_copy_only=False)
-    return Coded(np.asarray(places, np.int32), texts.to_pylist())
+    return DictionaryColumn(np.asarray(places, np.int32), texts.to_pylist())
 
 
 def _write_range(dataset: Dataset, fit: Fit, header: Header, folder: Path, block: Range) -> Range:

@@ -11,7 +11,7 @@ from ingest.data import everything, forty, table, told
 from plimsoll.errors import ConfigError, DataError
 from plimsoll.ingest.core import ingest
 from plimsoll.storage.files import digest_tree
-from plimsoll.storage.provenance import holds
+from plimsoll.storage.provenance import is_unchanged
 
 FIRST, SECOND = forty().splitlines()[:21], forty().splitlines()[21:]
 
@@ -152,10 +152,10 @@ def test_the_witness_holds_until_a_file_changes(write, run):
     path = write(forty())
     metadata = run(path).metadata()
     (witness,) = metadata["witnesses"]
-    assert holds(witness)
+    assert is_unchanged(witness)
     assert metadata["rows_train"] + metadata["rows_eval"] + metadata["rows_test"] == 40
     write(forty().replace("u", "k"))
-    assert not holds(witness)
+    assert not is_unchanged(witness)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from plimsoll.ingest.config import IngestConfig
 from plimsoll.ingest.sources import bigquery, bigquery_rows
 from plimsoll.ingest.sources.sources import check_unchanged, resolve
 from plimsoll.storage import gcs, retries
-from plimsoll.storage.provenance import holds
+from plimsoll.storage.provenance import is_unchanged
 
 COLUMNS = {"n": "INTEGER", "f": "FLOAT", "t": "STRING"}
 ROWS = [(1, 0.5, "a"), (2, None, "é"), (None, -1.0, None), (4, 2.0, "d"), (5, 2.5, "e")]
@@ -73,7 +73,7 @@ def test_a_table_comes_by_storage_reads(service, get):
     assert source.version == {"etag": "one", "modified": "2013-02-14T00:00:00+00:00"}
     assert source.sha256 == hashlib.sha256(source.path.read_bytes()).hexdigest()
     assert found.lineage == {"table": "linear.d.flights"}
-    assert not holds(found.provenance), "what a database holds is asked again"
+    assert not is_unchanged(found.provenance), "what a database holds is asked again"
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAVAILABLE])

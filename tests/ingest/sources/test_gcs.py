@@ -13,7 +13,7 @@ from plimsoll.errors import ConfigError, DataError, GateError
 from plimsoll.ingest.config import IngestConfig
 from plimsoll.ingest.sources.sources import check_unchanged, resolve
 from plimsoll.storage import gcs, retries
-from plimsoll.storage.provenance import holds
+from plimsoll.storage.provenance import is_unchanged
 
 DOWNLOAD = "/download/"
 QUICK = IngestConfig(retry_seconds=1.0)
@@ -261,22 +261,22 @@ def test_a_witness_holds_while_the_generations_do(bucket, get, monkeypatch):
     bucket.put("in/2013-01.csv", "a,y\n1,1\n")
     whole, _ = get("gs://line/in")
     series, _ = get("gs://line/in/{YYYY}-{MM}.csv")
-    assert holds(whole.provenance)
-    assert holds(series.provenance)
+    assert is_unchanged(whole.provenance)
+    assert is_unchanged(series.provenance)
     bucket.put("in/2013-02.csv", "a,y\n1,1\n")
-    assert not holds(whole.provenance)
-    assert not holds(series.provenance), "there is a newer span"
+    assert not is_unchanged(whole.provenance)
+    assert not is_unchanged(series.provenance), "there is a newer span"
     bucket.delete("in/2013-02.csv")
-    assert holds(series.provenance)
+    assert is_unchanged(series.provenance)
     bucket.put("in/2013-01.csv", "a,y\n1,1\n")
-    assert not holds(series.provenance), "the same content, but it was not read"
+    assert not is_unchanged(series.provenance), "the same content, but it was not read"
 
 
 def test_a_witness_that_cannot_ask_does_not_hold(bucket, get, monkeypatch):
     bucket.put("in/a.csv", "a,y\n1,1\n")
     found, _ = get("gs://line/in")
     bucket.faults.append(Fault("GET", status=403, times=10**9))
-    assert not holds(found.provenance)
+    assert not is_unchanged(found.provenance)
 
 
 def test_folders_go_both_ways_and_a_manifest_is_written_once(bucket, tmp_path):

@@ -15,7 +15,7 @@ from pyarrow import ipc
 
 from plimsoll.errors import DataError
 from plimsoll.ingest.sources.sources import check_unchanged, resolve
-from plimsoll.storage.provenance import holds
+from plimsoll.storage.provenance import is_unchanged
 
 TABLE = pa.table({"a": [1, 2], "y": [0, 1]})
 CSV = b"a,y\n1,0\n2,1\n"
@@ -241,7 +241,7 @@ def test_a_tracked_file_brings_its_hash_into_the_lineage(put, found):
     notes = []
     assert found(path.parent, notes).lineage == seen.lineage
     assert notes == []
-    assert holds(seen.provenance)
+    assert is_unchanged(seen.provenance)
 
 
 def test_a_tracked_folder_is_checked_from_any_way_in(put, found):

@@ -11,7 +11,7 @@ from plimsoll.ingest.config import IngestConfig, parse
 from plimsoll.ingest.sources import spans
 from plimsoll.ingest.sources.sources import resolve
 from plimsoll.storage.globs import regex_of
-from plimsoll.storage.provenance import holds
+from plimsoll.storage.provenance import is_unchanged
 
 
 @pytest.fixture
@@ -206,15 +206,15 @@ def test_a_witness_of_a_series_holds_until_a_span_or_what_was_read_changes(taken
     taken(MONTHS[:3], DATA)
     witness = taken.found.provenance
     assert list(witness["files"]) == [str(tmp_path / MONTHS[2])]
-    assert holds(witness)
+    assert is_unchanged(witness)
     (tmp_path / MONTHS[0]).write_text("not read")
-    assert holds(witness)
+    assert is_unchanged(witness)
     (tmp_path / MONTHS[3]).write_text("a newer span")
-    assert not holds(witness)
+    assert not is_unchanged(witness)
     (tmp_path / MONTHS[3]).unlink()
-    assert holds(witness)
+    assert is_unchanged(witness)
     (tmp_path / MONTHS[2]).write_text("other content")
-    assert not holds(witness)
+    assert not is_unchanged(witness)
 
 
 @pytest.mark.parametrize(

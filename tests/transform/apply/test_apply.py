@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from plimsoll.errors import DataError, RequestError
-from plimsoll.formats.columns import Coded
+from plimsoll.formats.columns import DictionaryColumn
 from plimsoll.transform.apply.apply import (
     apply,
     apply_out_of_fold,
@@ -179,11 +179,11 @@ def test_labels_become_indices(classes, values):
 
 def test_labels_in_a_list_of_texts_become_indices():
     transform = labelled(type="string", task="multiclass", classes=("c", "a", "b"))
-    values = Coded(np.array([2, 0, 1, 2], np.int32), ["a", "b", "c", "never"])
+    values = DictionaryColumn(np.array([2, 0, 1, 2], np.int32), ["a", "b", "c", "never"])
     assert encode_labels(transform, values).tolist() == [0, 1, 2, 0]
     for code, shown in ((3, "'never'"), (-1, "None")):
         with pytest.raises(DataError, match="'y' has a value that the train split") as caught:
-            encode_labels(transform, Coded(np.array([0, code], np.int32), values.values))
+            encode_labels(transform, DictionaryColumn(np.array([0, code], np.int32), values.values))
         assert shown in caught.value.cause
         assert caught.value.choices == ("c", "a", "b")
 

@@ -14,7 +14,7 @@ from plimsoll.models.transform import (
     Tokens,
     Vocabulary,
 )
-from plimsoll.transform.apply.apply import Coded, apply, columns_from_rows
+from plimsoll.transform.apply.apply import DictionaryColumn, apply, columns_from_rows
 from plimsoll.transform.apply.numbers import signed_log
 from plimsoll.transform.apply.texts import LONGEST_TEXT, split_texts
 from transform.made_transform import (
@@ -166,7 +166,9 @@ def test_one_of_the_texts_may_be_all_that_stays(part):
     transform = replace(labelled(), columns=(column("t", "string", part),))
     texts = ["b|a", "a", None, "b"]
     found = apply(transform, {"t": np.array(texts, object)}).categorical
-    coded = apply(transform, {"t": Coded(np.array([2, 1, -1, 0], np.int32), ["b", "a", "b|a"])})
+    coded = apply(
+        transform, {"t": DictionaryColumn(np.array([2, 1, -1, 0], np.int32), ["b", "a", "b|a"])}
+    )
     assert found.shape == (4, 1)
     assert found[0] == found[3] != found[1]
     assert found[2] == 0

@@ -5,7 +5,7 @@ from plimsoll.errors import ArtifactError, DataError
 from plimsoll.formats.examples import open_examples
 from plimsoll.problem import Problem, Split
 from plimsoll.storage.files import digest_tree
-from plimsoll.storage.provenance import holds
+from plimsoll.storage.provenance import is_unchanged
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.core import transform_dataset
 from transform.data import make
@@ -45,9 +45,9 @@ def test_a_transform_is_taken_as_it_is(first, tmp_path):
     numeric = open_examples(tmp_path / "next" / "examples").numeric("train")
     assert numeric.min() > 5
     (seen,) = done.metadata()["witnesses"]
-    assert holds(seen)
+    assert is_unchanged(seen)
     (first / "transform.json").write_text("{}")
-    assert not holds(seen)
+    assert not is_unchanged(seen)
 
 
 def test_from_a_package_or_a_pushed_model(first, tmp_path):

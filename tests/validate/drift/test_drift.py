@@ -391,11 +391,11 @@ def test_what_was_compared_with_is_witnessed(tmp_path, before):
     result = ran(data, tmp_path, baseline=before / "statistics", serving=tmp_path / "later",
                  config={"first_run": True})  # fmt: skip
     held, absent = result.verdict.metadata()["witnesses"]
-    assert witness.holds(held)
-    assert witness.holds(absent)
+    assert witness.is_unchanged(held)
+    assert witness.is_unchanged(absent)
     (tmp_path / "later").mkdir()
     (tmp_path / "later" / "manifest.json").write_text("{}")
-    assert not witness.holds(absent)
+    assert not witness.is_unchanged(absent)
 
 
 def test_a_baseline_in_cloud_storage_is_that_of_a_folder(tmp_path, before, monkeypatch):
@@ -410,9 +410,9 @@ def test_a_baseline_in_cloud_storage_is_that_of_a_folder(tmp_path, before, monke
             bucket.put(f"spans/one/{path.name}", path.read_bytes())
         remote = ran(data, tmp_path / "remote", baseline=address)
         (seen,) = remote.verdict.metadata()["witnesses"]
-        assert witness.holds(seen)
+        assert witness.is_unchanged(seen)
         bucket.put("spans/one/manifest.json", b"{}")
-        assert not witness.holds(seen)
+        assert not witness.is_unchanged(seen)
     assert remote.found() == local.found()
     assert remote.statistics.anomalies()["drift"] == local.statistics.anomalies()["drift"]
 

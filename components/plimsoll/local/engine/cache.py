@@ -75,7 +75,7 @@ class StepCache:
             return None
         if only_witnessed and entry.witnesses is None:
             return None
-        if not all(witness.holds(seen) for seen in entry.witnesses or ()):
+        if not all(witness.is_unchanged(seen) for seen in entry.witnesses or ()):
             return None
         return entry if _whole(entry) else None
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.errors import DataError, RequestError, nearest
-from plimsoll.formats.columns import Coded, Column, Columns
+from plimsoll.formats.columns import Column, Columns, DictionaryColumn
 from plimsoll.models.transform import (
     Bins,
     Calendar,
@@ -49,8 +49,8 @@ from plimsoll.transform.apply.texts import ngrams, tokens
 from plimsoll.transform.apply.times import TimesPart, times_step
 
 __all__ = [
-    "Coded",
     "Columns",
+    "DictionaryColumn",
     "Features",
     "apply",
     "apply_out_of_fold",
@@ -138,7 +138,7 @@ def encode_labels(transform: Transform, values: NDArray[Any]) -> NDArray[Any]:
     label = transform.label
     if label.task == "regression":
         return _label_values(label, np.asarray(values))
-    if isinstance(values, Coded):
+    if isinstance(values, DictionaryColumn):
         listed = [*values.values, None]
         found = _class_places(label, np.array(listed, object)).take(values.codes, mode="wrap")
     else:
@@ -147,7 +147,7 @@ def encode_labels(transform: Transform, values: NDArray[Any]) -> NDArray[Any]:
         row = int(found.argmin())
         value = (
             listed[values.codes[row]]
-            if isinstance(values, Coded)
+            if isinstance(values, DictionaryColumn)
             else values[row : row + 1].tolist()[0]
         )
         raise DataError(

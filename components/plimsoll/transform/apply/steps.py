@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.formats.columns import Coded, Column, Columns
+from plimsoll.formats.columns import Column, Columns, DictionaryColumn
 
 FEW = 64
 """Up to so many values, Python's own look-ups are faster than numpy's."""
@@ -35,7 +35,7 @@ Take = Callable[[slice], NDArray[Any]]
 
 def taken(encode: Encode, column: Column) -> Take:
     """Gets ready to encode a column's rows; a coded column's texts are encoded here and now."""
-    if isinstance(column, Coded):
+    if isinstance(column, DictionaryColumn):
         # Code -1, missing, takes the last one.
         table, codes = encode([*column.values, None]), column.codes
         return lambda rows: table.take(codes[rows], axis=0, mode="wrap")

@@ -9,7 +9,7 @@ from plimsoll.errors import ArtifactError, DataError, nearest
 from plimsoll.formats.champion import CHAMPION, champion_in
 from plimsoll.formats.dataset import Dataset
 from plimsoll.models.transform import MANIFEST, Label, Transform, read_transform
-from plimsoll.storage.fetched import REMOTE, at_hand
+from plimsoll.storage.fetched import REMOTE, local_copy
 
 BELOW = "transform"
 """Where a package has its transform."""
@@ -33,7 +33,7 @@ def taken(start_from: str, dataset: Dataset) -> tuple[Transform, dict[str, Any]]
     if not start_from.startswith(REMOTE):
         # Before all files of a folder are looked at, which may be a whole disk's.
         _transform_in(Path(start_from), start_from)
-    with at_hand(start_from) as (folder, seen):
+    with local_copy(start_from) as (folder, seen):
         transform = read_transform(_transform_in(folder, start_from))
     _check_columns(transform, dataset, start_from)
     _check_label(transform.label, dataset, start_from)
