@@ -29,9 +29,26 @@ def gated(
     echo(text=baseline)
 
 
+@dsl.pipeline(name="typed")
+def typed(
+    label: str = "",
+    problem: str = "",
+    gate_config: dict = {},
+    ingest_config: dict = {},
+    columns: list = [],
+    baseline: str = "",
+):
+    echo(text=baseline)
+
+
 @pytest.fixture(scope="module")
 def pipeline():
     return library.compile_function(gated)
+
+
+@pytest.fixture(scope="module")
+def typed_pipeline():
+    return library.compile_function(typed)
 
 
 def ran(out, *, state="succeeded", passed=None, pipeline="gated", **given):
@@ -85,6 +102,44 @@ def test_a_byte_order_mark_is_no_part_of_a_text(pipeline, tmp_path):
 def test_a_config_is_read_before_anything_runs(pipeline, tmp_path, name):
     with pytest.raises(ConfigError, match="there is no field 'nothing'"):
         completed(pipeline, tmp_path, **{name: '{"nothing": 1}'})
+
+
+def test_a_dict_is_given_as_json_in_a_file_or_from_python(typed_pipeline, tmp_path):
+    path = tmp_path / "gate.json"
+    path.write_text('{"min_rows": 5}')
+
+    for text in (str(path), f"@{path}", '{"min_rows": 5}'):
+        assert arguments.parse(["--gate-config", text, "--columns=[1, 2]"], typed_pipeline) == {
+            "gate_config": {"min_rows": 5},
+            "columns": [1, 2],
+        }
+    assert arguments.parse(["--gate-config", ""], typed_pipeline) == {"gate_config": {}}
+    for value in ({"min_rows": 5}, '{"min_rows": 5}'):
+        assert completed(typed_pipeline, tmp_path, gate_config=value)["gate_config"] == {
+            "min_rows": 5
+        }
+    assert completed(typed_pipeline, tmp_path)["gate_config"] == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--gate-config", '{"min_rows"'], "validate config: it is not JSON"),
+        (["--gate-config", '[{"a": 1}]'], "validate config: it must be a JSON object"),
+        (["--columns", "origin"], "which is not a JSON list"),
+    ],
+)
+def test_a_text_that_is_no_dict_is_refused_in_the_words_of_its_reader(typed_pipeline, words, said):
+    with pytest.raises(UsageError, match=said):
+        arguments.parse(words, typed_pipeline)
+
+
+def test_a_dict_is_read_before_anything_runs(typed_pipeline, tmp_path):
+    with pytest.raises(ConfigError, match="there is no field 'nothing'"):
+        completed(typed_pipeline, tmp_path, gate_config={"nothing": 1})
+    config = {"first_run": True}
+    found = completed(typed_pipeline, tmp_path, gate_config=config, baseline="last")
+    assert found["baseline"] == ""
 
 
 def test_last_is_the_newest_run_whose_data_passed(pipeline, tmp_path, capsys):

@@ -11,10 +11,8 @@ def prepare(text: str, config: str = "{}") -> str:
 
 
 @component
-def fit(prepared: str, metrics: dsl.Output[dsl.Metrics], config: str = "{}") -> str:
-    import json
-
-    rate = json.loads(config).get("learning_rate", 0.001)
+def fit(prepared: str, metrics: dsl.Output[dsl.Metrics], config: dict = {}) -> str:
+    rate = config.get("learning_rate", 0.001)
     metrics.log_metric("test/auc", round(0.7 + rate, 6))
     metrics.log_metric("test/rows", 12)
     if rate > 1:
@@ -23,6 +21,6 @@ def fit(prepared: str, metrics: dsl.Output[dsl.Metrics], config: str = "{}") -> 
 
 
 @dsl.pipeline(name="settings")
-def settings(text: str, times: int = 1, prepare_config: str = "{}", train_config: str = "{}"):
+def settings(text: str, times: int = 1, prepare_config: str = "{}", train_config: dict = {}):
     prepared = prepare(text=text, config=prepare_config)
     fit(prepared=prepared.output, config=train_config)

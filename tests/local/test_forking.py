@@ -1,7 +1,5 @@
 """What a name after --set means, and what comes of the arguments."""
 
-import json
-
 import pytest
 import yaml
 
@@ -91,8 +89,8 @@ def test_a_value_is_json_or_text(text, value):
     assert type(found) is type(value)
 
 
-def test_what_is_not_set_stays_to_the_letter(tmp_path):
-    before = record(tmp_path, transform_config='{ "clip" :  6}', train_config='{"epochs": 3}')
+def test_what_is_not_set_stays_as_it_is(tmp_path):
+    before = record(tmp_path, transform_config={"clip": 6}, train_config={"epochs": 3})
 
     fork = forking.forked(before, ["lr=0.003", "model=tabm"], tmp_path)
 
@@ -100,7 +98,7 @@ def test_what_is_not_set_stays_to_the_letter(tmp_path):
     expected = {**before["arguments"], "push_to": f"{tmp_path}/models"}
     expected |= {"store": f"{tmp_path}/datasets"}
     assert same == {name: value for name, value in expected.items() if name != "train_config"}
-    assert json.loads(fork.arguments["train_config"]) == {
+    assert fork.arguments["train_config"] == {
         "epochs": 3,
         "learning_rate": 0.003,
         "model": "tabm",
@@ -119,15 +117,25 @@ def test_fields_within_the_problem_are_set(tmp_path):
 
 
 def test_null_takes_a_field_back_to_its_default(tmp_path):
-    fork = forked(tmp_path, "lr=null", train_config='{"learning_rate": 0.1, "epochs": 3}')
+    fork = forked(tmp_path, "lr=null", train_config={"learning_rate": 0.1, "epochs": 3})
 
-    assert json.loads(fork.arguments["train_config"]) == {"epochs": 3}
+    assert fork.arguments["train_config"] == {"epochs": 3}
+
+
+def test_a_record_from_when_configs_were_texts_is_forked(tmp_path):
+    text = '{ "epochs" :  3}'
+    fork = forked(
+        tmp_path, "lr=0.1", train_config=text, transform_config=text.replace("epochs", "clip")
+    )
+
+    assert fork.arguments["train_config"] == {"epochs": 3, "learning_rate": 0.1}
+    assert fork.arguments["transform_config"] == {"clip": 3}
 
 
 def test_a_whole_input_may_be_set_and_a_field_of_it_after_that(tmp_path):
-    fork = forked(tmp_path, 'train_config={"epochs": 5}', "lr=0.1", train_config='{"seed": 1}')
+    fork = forked(tmp_path, 'train_config={"epochs": 5}', "lr=0.1", train_config={"seed": 1})
 
-    assert json.loads(fork.arguments["train_config"]) == {"epochs": 5, "learning_rate": 0.1}
+    assert fork.arguments["train_config"] == {"epochs": 5, "learning_rate": 0.1}
 
 
 def test_an_input_is_read_as_on_the_command_line_of_run(tmp_path):
@@ -135,7 +143,7 @@ def test_an_input_is_read_as_on_the_command_line_of_run(tmp_path):
 
     fork = forked(tmp_path, f"gate_config={tmp_path}/gate.json", "force=true", "data=other.csv")
 
-    assert fork.arguments["gate_config"] == '{"min_rows": 5}'
+    assert fork.arguments["gate_config"] == {"min_rows": 5}
     assert fork.arguments["force"] is True
     assert fork.arguments["data"] == "other.csv"
 

@@ -35,7 +35,8 @@ def evaluate(
         report: Curves, tables and verdicts.
 
     Returns:
-        If every threshold holds on the test split, and which does not.
+        blessed: If every threshold holds on the test split.
+        reason: Which does not.
     """
     from plimsoll.evaluate import core
     from plimsoll.evaluate.model import Inputs

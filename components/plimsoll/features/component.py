@@ -1,5 +1,7 @@
 """The KFP component ``features``."""
 
+from typing import Any
+
 from kfp import dsl
 
 from plimsoll.images import image
@@ -12,7 +14,7 @@ def features(
     report: dsl.Output[dsl.HTML],
     repo: str = "",
     service: str = "",
-    config: str = "{}",
+    config: dict[str, Any] = {},
 ) -> None:
     """Joins a dataset with a feature service, each row as of its own time.
 
@@ -22,13 +24,13 @@ def features(
         report: Coverage, staleness and leakage, feature by feature.
         repo: The Feast repository: a folder or gs://...; empty: the problem names it.
         service: The feature service; empty: the problem names it.
-        config: A FeaturesConfig as JSON.
+        config: Least coverage and other settings: the fields of FeaturesConfig.
     """
     from pathlib import Path
 
     from plimsoll.features import core
+    from plimsoll.parameters import json_text
 
-    found = core.join(
-        Path(dataset.path), Path(joined.path), Path(report.path), repo, service, config
-    )
-    joined.metadata.update(found.metadata())
+    paths = (Path(dataset.path), Path(joined.path), Path(report.path))
+    result = core.join(*paths, repo, service, json_text(config))
+    joined.metadata.update(result.metadata())

@@ -1,17 +1,19 @@
-"""Infra-validate, as a component of Kubeflow Pipelines."""
+"""The KFP component ``infra_validate``."""
 
 from typing import NamedTuple
 
 from kfp import dsl
-from kfp.dsl import Artifact, Input, Model, Output
 
 from plimsoll.images import image
 
 
 @dsl.component(base_image=image("serve"), install_kfp_package=False)
 def infra_validate(
-    package: Input[Model], report: Output[Artifact], tries: int = 3, ready_seconds: int = 120
-) -> NamedTuple("Outputs", blessed=bool, reason=str):  # type: ignore[valid-type]
+    package: dsl.Input[dsl.Model],
+    report: dsl.Output[dsl.Artifact],
+    tries: int = 3,
+    ready_seconds: int = 120,
+) -> NamedTuple("Outputs", [("blessed", bool), ("reason", str)]):  # type: ignore[valid-type]
     """Loads a package in the server that the endpoint uses, and asks it real requests.
 
     Args:
@@ -21,14 +23,13 @@ def infra_validate(
         ready_seconds: How long a server may take to be ready.
 
     Returns:
-        If the answers over HTTP were those recorded at evaluation, and why or why not.
+        blessed: If the answers over HTTP were those recorded at evaluation.
+        reason: Why, or why not.
     """
     from pathlib import Path
-    from typing import NamedTuple
 
     from plimsoll.infra_validate import core
 
     verdict = core.infra_validate(Path(package.path), tries=tries, ready_seconds=ready_seconds)
     report.metadata.update(core.write_report(Path(report.path), verdict))
-    outputs = NamedTuple("Outputs", blessed=bool, reason=str)  # type: ignore[misc]
-    return outputs(verdict.blessed, verdict.reason)  # type: ignore[call-arg]
+    return (verdict.blessed, verdict.reason)

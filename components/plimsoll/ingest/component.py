@@ -1,18 +1,19 @@
-"""The component `ingest`: files of data become a dataset."""
+"""The KFP component ``ingest``."""
+
+from typing import Any
 
 from kfp import dsl
-from kfp.dsl import Dataset, Output
 
 from plimsoll.images import image
 
 
 @dsl.component(base_image=image("data"), install_kfp_package=False)
 def ingest(
-    dataset: Output[Dataset],
+    dataset: dsl.Output[dsl.Dataset],
     data: str,
     label: str = "",
     problem: str = "",
-    config: str = "{}",
+    config: dict[str, Any] = {},
     store: str = "",
 ) -> None:
     """Makes an immutable, split dataset of files of data.
@@ -23,12 +24,13 @@ def ingest(
             a table; CSV, JSON lines, Parquet, Arrow or TFRecord.
         label: The column to predict; empty: the problem names it.
         problem: The problem file's text, YAML or JSON; empty: all but the label is inferred.
-        config: Which spans are read and how data is fetched: an IngestConfig as JSON.
+        config: Which spans are read and how data is fetched: the fields of IngestConfig.
         store: A folder in which each version of the data is kept once; empty: none.
     """
     from pathlib import Path
 
     from plimsoll.ingest import core
+    from plimsoll.parameters import json_text
 
-    ingested = core.ingest(data, label, problem, Path(dataset.path), config, store)
-    dataset.metadata.update(ingested.metadata())
+    result = core.ingest(data, label, problem, Path(dataset.path), json_text(config), store)
+    dataset.metadata.update(result.metadata())

@@ -1,19 +1,20 @@
-"""The component `materialize`: the online store as fresh as the offline one."""
+"""The KFP component ``materialize``."""
+
+from typing import Any
 
 from kfp import dsl
-from kfp.dsl import Metrics, Output
 
 from plimsoll.images import image
 
 
 @dsl.component(base_image=image("features"), install_kfp_package=False)
 def materialize(
-    metrics: Output[Metrics],
+    metrics: dsl.Output[dsl.Metrics],
     repo: str,
     until: str = "",
     since: str = "",
     views: str = "",
-    config: str = "{}",
+    config: dict[str, Any] = {},
 ) -> None:
     """Writes the latest rows of feature views into the online store, each interval once.
 
@@ -26,10 +27,11 @@ def materialize(
         until: Up to and including when, ISO 8601, UTC unless it says; empty: now.
         since: From when on, itself left out; empty: from where the last run of each view ended.
         views: The feature views, with commas between; empty: all that go online.
-        config: How rows are pulled and written: a MaterializeConfig as JSON.
+        config: How rows are pulled and written: the fields of MaterializeConfig.
     """
     from plimsoll.materialize import core
+    from plimsoll.parameters import json_text
 
-    asked = core.Asked(until=until, since=since, views=views, config=config)
-    done = core.materialize(repo, asked)
-    metrics.metadata.update(done.metadata())
+    request = core.Asked(until=until, since=since, views=views, config=json_text(config))
+    result = core.materialize(repo, request)
+    metrics.metadata.update(result.metadata())

@@ -1,23 +1,22 @@
-"""Push, as a component of Kubeflow Pipelines."""
+"""The KFP component ``push``."""
 
 from typing import NamedTuple
 
 from kfp import dsl
-from kfp.dsl import Input, Model, Output
 
 from plimsoll.images import image
 
 
 @dsl.component(base_image=image("serve"), install_kfp_package=False)
 def push(
-    package: Input[Model],
-    pushed_model: Output[Model],
+    package: dsl.Input[dsl.Model],
+    pushed_model: dsl.Output[dsl.Model],
     blessed: bool,
     infra_blessed: bool,
     destination: str,
     data_passed: bool = True,
     force: bool = False,
-) -> NamedTuple("Outputs", pushed=bool, reason=str, version=str, path=str):  # type: ignore[valid-type]
+) -> NamedTuple("Outputs", [("pushed", bool), ("reason", str), ("version", str), ("path", str)]):  # type: ignore[valid-type]
     """Pushes a blessed package to where it is served from, and makes it the champion.
 
     The version's folder appears whole or not at all; ``champion.json`` moves last. Not pushed
@@ -33,15 +32,16 @@ def push(
         force: Push without the blessings; said loudly.
 
     Returns:
-        If it was pushed, why or why not, the version, and the version's folder.
+        pushed: If it was pushed.
+        reason: Why, or why not.
+        version: The version, a hash of its content.
+        path: The version's folder.
     """
     from pathlib import Path
-    from typing import NamedTuple
 
     from plimsoll.push import core
 
     gates = core.Gates(blessed=blessed, infra_blessed=infra_blessed, data_passed=data_passed)
     result = core.push(Path(package.path), destination, gates, force=force)
     pushed_model.metadata.update(core.write_record(Path(pushed_model.path), result))
-    outputs = NamedTuple("Outputs", pushed=bool, reason=str, version=str, path=str)  # type: ignore[misc]
-    return outputs(result.pushed, result.reason, result.version, result.path)  # type: ignore[call-arg]
+    return (result.pushed, result.reason, result.version, result.path)

@@ -1,19 +1,20 @@
-"""The component `push_features`: rows that just came, into the stores, at once."""
+"""The KFP component ``push_features``."""
+
+from typing import Any
 
 from kfp import dsl
-from kfp.dsl import Metrics, Output
 
 from plimsoll.images import image
 
 
 @dsl.component(base_image=image("features"), install_kfp_package=False)
 def push_features(
-    metrics: Output[Metrics],
+    metrics: dsl.Output[dsl.Metrics],
     data: str,
     repo: str,
     source: str,
     to: str = "online",
-    config: str = "{}",
+    config: dict[str, Any] = {},
 ) -> None:
     """Pushes rows into a push source, ahead of the next materialisation; twice changes nothing.
 
@@ -25,10 +26,11 @@ def push_features(
         repo: The Feast repository: a folder, its configuration, or a gs:// prefix.
         source: The push source.
         to: Where the rows go: ``online``, ``offline`` or ``online_and_offline``.
-        config: How rows are checked and written: a PushConfig as JSON.
+        config: How rows are checked and written: the fields of PushConfig.
     """
+    from plimsoll.parameters import json_text
     from plimsoll.push_features import core
 
-    asked = core.Asked(data=data, source=source, to=to, config=config)
-    pushed = core.push(repo, asked)
-    metrics.metadata.update(pushed.metadata())
+    request = core.Asked(data=data, source=source, to=to, config=json_text(config))
+    result = core.push(repo, request)
+    metrics.metadata.update(result.metadata())

@@ -1,5 +1,7 @@
 """The KFP component ``train``."""
 
+from typing import Any
+
 from kfp import dsl
 
 from plimsoll.images import image
@@ -11,10 +13,10 @@ def train(
     model: dsl.Output[dsl.Model],
     report: dsl.Output[dsl.HTML],
     logs: dsl.Output[dsl.Artifact],
-    config: str = "{}",
+    config: dict[str, Any] = {},
     module: str = "",
     launcher: str = "local",
-    launcher_config: str = "{}",
+    launcher_config: dict[str, Any] = {},
     checkpoints: str = "",
     start_from: str = "",
 ) -> None:
@@ -25,19 +27,21 @@ def train(
         model: The model's files, its history, and what gradient boosting answers.
         report: Losses by epoch, and all that was tried.
         logs: Progress, and files for TensorBoard, written while it runs.
-        config: A TrainConfig as JSON.
+        config: Which models, and how they are trained: the fields of TrainConfig.
         module: Source of a network of your own, or package.module:function; see docs/training.md.
         launcher: Who runs the processes: local, or trainjob for Kubeflow Trainer.
-        launcher_config: A LauncherConfig as JSON.
+        launcher_config: Storage, nodes, resources of a TrainJob: the fields of LauncherConfig.
         checkpoints: A folder that outlives a restart; empty: where the engine keeps them.
         start_from: A pushed model whose weights are the first ones.
     """
     from pathlib import Path
 
-    from plimsoll.train import config as configs
+    from plimsoll.parameters import json_text
     from plimsoll.train import core
+    from plimsoll.train.config import parse
 
     outputs = core.Outputs(model=Path(model.path), report=Path(report.path), logs=Path(logs.path))
-    settled = configs.parse(config)
-    with core.asking(module, launcher, launcher_config, checkpoints, start_from) as asked:
-        model.metadata.update(core.train_examples(Path(examples.path), outputs, settled, asked))
+    settings = parse(json_text(config))
+    launch = json_text(launcher_config)
+    with core.asking(module, launcher, launch, checkpoints, start_from) as request:
+        model.metadata.update(core.train_examples(Path(examples.path), outputs, settings, request))

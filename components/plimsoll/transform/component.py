@@ -1,5 +1,7 @@
 """The KFP component ``transform``."""
 
+from typing import Any
+
 from kfp import dsl
 
 from plimsoll.images import image
@@ -12,7 +14,7 @@ def transform(
     transform: dsl.Output[dsl.Artifact],
     examples: dsl.Output[dsl.Dataset],
     report: dsl.Output[dsl.HTML],
-    config: str = "{}",
+    config: dict[str, Any] = {},
     start_from: str = "",
 ) -> None:
     """Turns raw columns into numbers: fitted on the train split, applied to every split.
@@ -23,16 +25,17 @@ def transform(
         transform: How to turn raw columns into numbers, for training and for serving.
         examples: Every row, transformed, with its label.
         report: What became of each column, and what each tells of the label, as a page.
-        config: A TransformConfig as JSON.
+        config: How columns become numbers: the fields of TransformConfig.
         start_from: A pushed model whose transform is taken as it is; empty: one is fitted.
     """
     from pathlib import Path
 
-    from plimsoll.transform import config as configs
+    from plimsoll.parameters import json_text
     from plimsoll.transform import core
+    from plimsoll.transform.config import parse
 
-    done = core.transform_dataset(
+    result = core.transform_dataset(
         Path(dataset.path), Path(schema.path), Path(transform.path), Path(examples.path),
-        configs.parse(config, start_from), Path(report.path),
+        parse(json_text(config), start_from), Path(report.path),
     )  # fmt: skip
-    transform.metadata.update(done.metadata())
+    transform.metadata.update(result.metadata())

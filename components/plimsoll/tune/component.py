@@ -1,6 +1,6 @@
 """The KFP component ``tune``."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kfp import dsl
 
@@ -13,11 +13,11 @@ def tune(
     study: dsl.Output[dsl.Artifact],
     report: dsl.Output[dsl.HTML],
     space: str = "",
-    config: str = "{}",
-    train_config: str = "{}",
+    config: dict[str, Any] = {},
+    train_config: dict[str, Any] = {},
     module: str = "",
     storage: str = "",
-) -> NamedTuple("Outputs", best=str):  # type: ignore[valid-type]
+) -> NamedTuple("Outputs", [("best", dict[str, Any])]):  # type: ignore[valid-type]
     """Searches the knobs of a training by its loss on eval; the test split is never looked at.
 
     Args:
@@ -25,20 +25,21 @@ def tune(
         study: Every trial and what came of it, and the best config.
         report: How the search went, what mattered, and all trials.
         space: Search space as JSON or YAML; empty: one that suits the model.
-        config: A TuneConfig as JSON: the budget, how to search, how many at a time.
-        train_config: A TrainConfig as JSON: what the space does not name.
+        config: The budget, how to search, how many at a time: the fields of TuneConfig.
+        train_config: What the space does not name: the fields of TrainConfig.
         module: Source of your own network, or where it is: ``package.module:function``.
         storage: Folder in which a search that was stopped is kept, and goes on.
 
     Returns:
-        The best trial's TrainConfig, whole, as JSON.
+        best: The best trial's TrainConfig, whole: what ``train`` takes as its ``config``.
     """
-    from typing import NamedTuple
+    import json
 
+    from plimsoll.parameters import json_text
     from plimsoll.tune import core, model
 
-    asked = model.Asked.read(space, config, train_config, module, storage)
-    found = core.tune_examples(examples.path, study.path, report.path, asked)
-    study.metadata.update(found.metadata())
-    outputs = NamedTuple("Outputs", best=str)  # type: ignore[misc]
-    return outputs(found.best)  # type: ignore[call-arg]
+    settings = (json_text(config), json_text(train_config))
+    request = model.Asked.read(space, *settings, module, storage)
+    result = core.tune_examples(examples.path, study.path, report.path, request)
+    study.metadata.update(result.metadata())
+    return (json.loads(result.best),)

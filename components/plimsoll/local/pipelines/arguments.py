@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -12,7 +13,7 @@ from typing import Any
 
 from plimsoll.errors import UsageError, nearest
 from plimsoll.local.pipelines import baselines
-from plimsoll.local.pipelines.checks import check_texts
+from plimsoll.local.pipelines.checks import check_text, check_texts
 from plimsoll.local.pipelines.graph import Compiled, Input
 from plimsoll.local.pipelines.named_data import STORE
 
@@ -32,6 +33,8 @@ TEXT_INPUTS = (
     "materialize_config",
     "push_config",
 )
+_JSON: Mapping[str, type] = {"LIST": list, "STRUCT": dict}
+"""KFP's types that are given as JSON."""
 _IMPORT_PATH = re.compile(r"[\w.]+:\w+")
 
 
@@ -77,26 +80,31 @@ def complete(given: Mapping[str, Any], pipeline: Compiled, out: Path) -> dict[st
             hint=f"plimsoll run {pipeline.name} --help",
         )
     complete = {
-        name: _carried(name, given[name]) if name in given else item.default
+        name: _carried(item, given[name]) if name in given else item.default
         for name, item in inputs.items()
     }
-    for name, place in (("push_to", "models"), ("store", STORE)):
+    for name, folder in (("push_to", "models"), ("store", STORE)):
         if name in complete and not complete[name]:
-            complete[name] = str(out / place)
+            complete[name] = str(out / folder)
     check_texts(complete)
     if "baseline" in complete:
         complete["baseline"] = baselines.completed(complete, pipeline.name, out)
     return complete
 
 
-def _carried(name: str, value: Any) -> Any:
-    """Returns a value given from Python as KFP carries it, a path as its text."""
+def _carried(item: Input, value: Any) -> Any:
+    """Returns a value given from Python as KFP carries it, a path as its text.
+
+    JSON text is taken for a dict or a list too: records from before configs were dicts hold it.
+    """
     value = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if item.kind in _JSON and isinstance(value, str):
+        value = _convert(item, value)
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise UsageError(
-            f"the input {name!r} cannot be {value!r}",
+            f"the input {item.name!r} cannot be {value!r}",
             cause=str(error),
             hint="give text, a number, a bool, or a list or dict of these",
         ) from error
@@ -171,12 +179,13 @@ def _convert(item: Input, text: str) -> Any:
         "NUMBER_INTEGER": int,
         "NUMBER_DOUBLE": _number,
         "BOOLEAN": _boolean,
-        "LIST": lambda value: _json(value, list),
-        "STRUCT": lambda value: _json(value, dict),
+        **{kind: functools.partial(_json, kind=made) for kind, made in _JSON.items()},
     }
     try:
         return converters.get(item.kind, str)(text)
     except ValueError as error:
+        # The component that reads such a config has a better word for what is wrong.
+        check_text(item.name, text)
         raise UsageError(
             f"--{item.name} is {text!r}, which is not {_WORDS.get(item.kind, item.kind)}",
             cause=str(error),
@@ -207,7 +216,7 @@ def _boolean(text: str) -> bool:
 
 
 def _json(text: str, kind: type) -> Any:
-    value = json.loads(text)
+    value = json.loads(text or "{}" if kind is dict else text)
     if not isinstance(value, kind):
         raise ValueError(f"it is a {type(value).__name__}")
     return value

@@ -130,9 +130,10 @@ def _problem_of(arguments: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _is_first_run(arguments: Mapping[str, Any]) -> bool:
+    config = arguments.get("gate_config") or {}
     try:
-        config = json.loads(arguments.get("gate_config") or "{}")
-    except (TypeError, ValueError):
+        config = json.loads(config) if isinstance(config, str) else config
+    except ValueError:
         return False
     return isinstance(config, dict) and config.get("first_run") is True
 

@@ -13,6 +13,7 @@ from plimsoll import problem
 from plimsoll.errors import UsageError
 from plimsoll.ingest import config as ingest_config
 from plimsoll.models import user_module
+from plimsoll.parameters import json_text
 from plimsoll.train import config as train_config
 from plimsoll.train.launch import config as launcher_config
 from plimsoll.transform import config as transform_config
@@ -46,13 +47,22 @@ def check_texts(arguments: Mapping[str, Any]) -> None:
         ConfigError: if a text does not hold.
     """
     if any({"label", "problem", *names} <= arguments.keys() for names in _OURS):
-        asked = problem.parse(arguments["problem"], label=arguments["label"])
-        transform_config.treatments("problem", asked.columns)
-        if asked.features and "features_config" in arguments:
-            _check_repository(asked.features.repo)
-        for name, read in _READERS.items():
-            if name in arguments:
-                read(arguments[name])
+        parsed = problem.parse(arguments["problem"], label=arguments["label"])
+        transform_config.treatments("problem", parsed.columns)
+        if parsed.features and "features_config" in arguments:
+            _check_repository(parsed.features.repo)
+        for name, value in arguments.items():
+            check_text(name, json_text(value) if isinstance(value, dict) else value)
+
+
+def check_text(name: str, text: str) -> None:
+    """Reads one argument's text as the library's component will, if the library has such an input.
+
+    Raises:
+        ConfigError: if the text does not hold.
+    """
+    if name in _READERS:
+        _READERS[name](text)
 
 
 def _check_repository(repo: str) -> None:
