@@ -1,6 +1,6 @@
 """The KFP component ``features``."""
 
-from typing import Any
+from typing import Any, Dict
 
 from kfp import dsl
 
@@ -14,7 +14,7 @@ def features(
     report: dsl.Output[dsl.HTML],
     repo: str = "",
     service: str = "",
-    config: dict[str, Any] = {},
+    config: Dict[str, Any] = {},
 ) -> None:
     """Joins a dataset with a feature service, each row as of its own time.
 

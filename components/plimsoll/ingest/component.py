@@ -1,6 +1,6 @@
 """The KFP component ``ingest``."""
 
-from typing import Any
+from typing import Any, Dict
 
 from kfp import dsl
 
@@ -13,7 +13,7 @@ def ingest(
     data: str,
     label: str = "",
     problem: str = "",
-    config: dict[str, Any] = {},
+    config: Dict[str, Any] = {},
     store: str = "",
 ) -> None:
     """Makes an immutable, split dataset of files of data.

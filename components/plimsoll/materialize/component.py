@@ -1,6 +1,6 @@
 """The KFP component ``materialize``."""
 
-from typing import Any
+from typing import Any, Dict
 
 from kfp import dsl
 
@@ -14,7 +14,7 @@ def materialize(
     until: str = "",
     since: str = "",
     views: str = "",
-    config: dict[str, Any] = {},
+    config: Dict[str, Any] = {},
 ) -> None:
     """Writes the latest rows of feature views into the online store, each interval once.
 

@@ -1,6 +1,6 @@
 """The KFP component ``push_features``."""
 
-from typing import Any
+from typing import Any, Dict
 
 from kfp import dsl
 
@@ -14,7 +14,7 @@ def push_features(
     repo: str,
     source: str,
     to: str = "online",
-    config: dict[str, Any] = {},
+    config: Dict[str, Any] = {},
 ) -> None:
     """Pushes rows into a push source, ahead of the next materialisation; twice changes nothing.
 

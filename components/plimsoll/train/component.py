@@ -1,6 +1,6 @@
 """The KFP component ``train``."""
 
-from typing import Any
+from typing import Any, Dict
 
 from kfp import dsl
 
@@ -13,10 +13,10 @@ def train(
     model: dsl.Output[dsl.Model],
     report: dsl.Output[dsl.HTML],
     logs: dsl.Output[dsl.Artifact],
-    config: dict[str, Any] = {},
+    config: Dict[str, Any] = {},
     module: str = "",
     launcher: str = "local",
-    launcher_config: dict[str, Any] = {},
+    launcher_config: Dict[str, Any] = {},
     checkpoints: str = "",
     start_from: str = "",
 ) -> None:

@@ -1,6 +1,6 @@
 """The KFP component ``transform``."""
 
-from typing import Any
+from typing import Any, Dict
 
 from kfp import dsl
 
@@ -14,7 +14,7 @@ def transform(
     transform: dsl.Output[dsl.Artifact],
     examples: dsl.Output[dsl.Dataset],
     report: dsl.Output[dsl.HTML],
-    config: dict[str, Any] = {},
+    config: Dict[str, Any] = {},
     start_from: str = "",
 ) -> None:
     """Turns raw columns into numbers: fitted on the train split, applied to every split.

@@ -1,6 +1,6 @@
 """The KFP component ``tune``."""
 
-from typing import Any, NamedTuple
+from typing import Any, Dict, NamedTuple
 
 from kfp import dsl
 
@@ -13,11 +13,11 @@ def tune(
     study: dsl.Output[dsl.Artifact],
     report: dsl.Output[dsl.HTML],
     space: str = "",
-    config: dict[str, Any] = {},
-    train_config: dict[str, Any] = {},
+    config: Dict[str, Any] = {},
+    train_config: Dict[str, Any] = {},
     module: str = "",
     storage: str = "",
-) -> NamedTuple("Outputs", [("best", dict[str, Any])]):  # type: ignore[valid-type]
+) -> NamedTuple("Outputs", [("best", Dict[str, Any])]):  # type: ignore[valid-type]
     """Searches the knobs of a training by its loss on eval; the test split is never looked at.
 
     Args:

@@ -1,6 +1,6 @@
 """The KFP component ``validate``."""
 
-from typing import Any, NamedTuple
+from typing import Any, Dict, NamedTuple
 
 from kfp import dsl
 
@@ -15,7 +15,7 @@ def validate(
     report: dsl.Output[dsl.HTML],
     given_schema: str = "",
     mode: str = "fail",
-    config: dict[str, Any] = {},
+    config: Dict[str, Any] = {},
     baseline: str = "",
     serving: str = "",
 ) -> NamedTuple("Outputs", [("passed", bool), ("reason", str)]):  # type: ignore[valid-type]
