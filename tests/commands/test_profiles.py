@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plimsoll.commands import profiles
-from plimsoll.commands.profiles import Profile, Texts, distance, jensen_shannon
+from plimsoll.commands.profiles import Profile, Texts, distance
+from plimsoll.statistics.divergence import jensen_shannon
 
 
 def profile(values, kind="float", chunk=3):

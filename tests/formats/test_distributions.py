@@ -17,8 +17,8 @@ from plimsoll.formats.distributions import (
     name_of,
     to_text,
 )
+from plimsoll.statistics.tally import Tally
 from plimsoll.validate.drift.distributions import distribution_of
-from plimsoll.validate.statistics.tally import Tally
 
 
 def described(values, kind=None):

@@ -21,11 +21,11 @@ from plimsoll.errors import DataError
 from plimsoll.ingest.core import ingest
 from plimsoll.ingest.readers import csv_files, text_streams
 from plimsoll.ingest.rows import sidecar, store
-from plimsoll.ingest.rows.distinct import Distinct
-from plimsoll.ingest.rows.row_hashes import mixed
 from plimsoll.ingest.split import by_content as content_split
 from plimsoll.ingest.split import cut_points as moments
 from plimsoll.ingest.split.key_overlap import KeySpread
+from plimsoll.statistics.distinct import Distinct
+from plimsoll.statistics.hashing import mixed
 from plimsoll.storage.files import digest_tree
 
 FIELD = st.text(st.sampled_from('ab",;\n é'), max_size=6)

@@ -192,7 +192,8 @@ def _alike(one: Profile, other: Profile) -> bool:
 
 def _digest(dataset: Dataset) -> tuple[int, int]:
     """Returns two sums over the hashes of all rows: whatever their order, the same."""
-    from plimsoll.ingest.rows.row_hashes import hashes_of_rows, mixed
+    from plimsoll.ingest.rows.row_hashes import hashes_of_rows
+    from plimsoll.statistics.hashing import mixed
 
     names = sorted(dataset.column_names())
     totals = np.zeros(2, dtype=np.uint64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 
 from plimsoll.formats.dataset import Dataset
 from plimsoll.problem import SPLITS
+from plimsoll.statistics.accumulator import accumulate
+from plimsoll.statistics.divergence import jensen_shannon
+from plimsoll.statistics.sampling import Sampler
+from plimsoll.statistics.tally import Tally
 from plimsoll.timestamps import EPOCH
 from plimsoll.validate.statistics.arrays import text_of
-from plimsoll.validate.statistics.sampling import Sampler
-from plimsoll.validate.statistics.tally import Tally
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -179,30 +182,46 @@ class Profile:
         return told
 
 
+class ProfilesAccumulator:
+    """Profiles the columns of rows: see ``plimsoll.statistics.accumulator``.
+
+    Args:
+        columns: Column -> type.
+    """
+
+    def __init__(self, columns: Mapping[str, str]) -> None:
+        most = max(TEXT_CELLS // max(len(columns), 1), 1000)
+        self._profiles = {
+            name: Profile(
+                name=name, type=kind, texts=Texts(most) if kind in ("string", "bool") else None
+            )
+            for name, kind in columns.items()
+        }
+        self._numbers = [name for name, item in self._profiles.items() if item.texts is None]
+        self._sampler = Sampler(len(columns))
+
+    def add(self, batch: pa.RecordBatch, first: int) -> None:
+        """Adds rows, of which the first has the number ``first``."""
+        for name, array in zip(batch.schema.names, batch.columns, strict=True):
+            self._profiles[name].add(array)
+        if self._numbers:
+            arrays = [batch.column(name) for name in self._numbers]
+            self._sampler.add(pa.RecordBatch.from_arrays(arrays, names=self._numbers), first)
+
+    def finish(self) -> dict[str, Profile]:
+        """Returns each column's profile."""
+        sample = self._sampler.kept()[0]
+        for name in sample.column_names:
+            self._profiles[name].numbers = finite_numbers(sample.column(name).combine_chunks())
+        return self._profiles
+
+
 def profiles_of(dataset: Dataset) -> dict[str, Profile]:
     """Returns each column's profile, in one pass over all splits in their order."""
     columns = {column.name: column.type for column in dataset.columns}
-    most = max(TEXT_CELLS // max(len(columns), 1), 1000)
-    profiles = {
-        name: Profile(
-            name=name, type=kind, texts=Texts(most) if kind in ("string", "bool") else None
-        )
-        for name, kind in columns.items()
-    }
-    measured = [name for name, profile in profiles.items() if profile.texts is None]
-    sampler, first = Sampler(len(columns)), 0
-    for split in SPLITS:
-        for batch in dataset.batches(split, batch_rows=batch_rows(len(columns))):
-            for name, array in zip(batch.schema.names, batch.columns, strict=True):
-                profiles[name].add(array)
-            if measured:
-                arrays = [batch.column(batch.schema.get_field_index(name)) for name in measured]
-                sampler.add(pa.RecordBatch.from_arrays(arrays, names=measured), first)
-            first += batch.num_rows
-    sample = sampler.kept()[0]
-    for name in sample.column_names:
-        profiles[name].numbers = finite_numbers(sample.column(name).combine_chunks())
-    return profiles
+    rows = batch_rows(len(columns))
+    batches = (batch for split in SPLITS for batch in dataset.batches(split, batch_rows=rows))
+    return accumulate(ProfilesAccumulator(columns), batches)
 
 
 def batch_rows(columns: int) -> int:
@@ -225,16 +244,6 @@ def distance(first: Profile, second: Profile) -> float:
         for some, one in ((counts, first), (others, second))
     ]
     return jensen_shannon(shares[0], shares[1])
-
-
-def jensen_shannon(first: Floats, second: Floats) -> float:
-    """Returns the divergence of two arrays of shares, in base 2."""
-    middle = (first + second) / 2
-    parts = [
-        float(np.sum(one[one > 0] * np.log2(one[one > 0] / middle[one > 0])))
-        for one in (first, second)
-    ]
-    return min(max(sum(parts) / 2, 0.0), 1.0)
 
 
 def finite_numbers(array: pa.Array) -> Floats:

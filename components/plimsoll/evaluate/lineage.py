@@ -17,7 +17,7 @@ _MAKERS = (
     "formats",
     "models",
     "storage",
-    "parallel",
+    "statistics",
     "ingest",
     "validate",
     "transform",

@@ -274,7 +274,7 @@ def _keep(ingested: IngestResult, store: Path) -> IngestResult:
     dataset = ingested.dataset
     record = {
         **dataset.lineage,
-        "code": code_digest(("formats", "storage", "ingest")),
+        "code": code_digest(("formats", "storage", "statistics", "ingest")),
         "sources": [
             {**_source_record(source), "version": dict(source.version)}
             for source in ingested.sources

@@ -19,9 +19,9 @@ from plimsoll.formats.columns import Column, DictionaryColumn
 from plimsoll.formats.dataset import Dataset
 from plimsoll.formats.examples import Batch, Header, write_range, write_ranges
 from plimsoll.formats.rows import column_from_arrow
-from plimsoll.parallel.parts import prepare_to_fork, rows_between
-from plimsoll.parallel.workers import processes_that_pay, shared
 from plimsoll.problem import SPLITS
+from plimsoll.statistics.reading import rows_between
+from plimsoll.statistics.workers import processes_that_pay, shared
 from plimsoll.transform.apply.apply import Features, apply, apply_out_of_fold, encode_labels
 from plimsoll.transform.fit.cross_fitting import folds_of
 from plimsoll.transform.fit.fit import Fit
@@ -69,8 +69,6 @@ def write(dataset: Dataset, fit: Fit, examples: Path, processes: int) -> None:
     ]
     cells = sum(rows.values()) * len(dataset.columns)
     processes = processes or processes_that_pay(cells, CELLS_THAT_PAY)
-    if processes > 1:
-        prepare_to_fork()
 
     def fill(folder: Path) -> Mapping[str, int]:
         written = dict.fromkeys(SPLITS, 0)

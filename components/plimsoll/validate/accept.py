@@ -10,11 +10,11 @@ import numpy as np
 
 from plimsoll.formats.dataset import Dataset
 from plimsoll.problem import SPLITS
+from plimsoll.statistics.tally import Tally
 from plimsoll.validate.checks import offending
 from plimsoll.validate.checks.check import ERROR, PASS, Check
 from plimsoll.validate.schema.inference import domain_values
 from plimsoll.validate.statistics.arrays import text_of
-from plimsoll.validate.statistics.tally import Tally
 
 MOST_NEW_VALUES = 1000
 """With more new values than this, a column's values are no domain."""

@@ -2,8 +2,9 @@ import pytest
 
 from plimsoll.errors import ConfigError
 from plimsoll.problem import Problem, Split
+from plimsoll.statistics import accumulator as engine
 from plimsoll.transform.config import TransformConfig
-from plimsoll.transform.fit import measure as measuring
+from plimsoll.transform.fit import accumulator as fitting
 from plimsoll.transform.fit.fit import fit_all
 from transform.data import make
 from transform.fit.test_measure import CONFIG, columns, digest
@@ -11,9 +12,9 @@ from transform.fit.test_measure import CONFIG, columns, digest
 
 @pytest.fixture
 def dataset(tmp_path, monkeypatch):
-    monkeypatch.setattr(measuring, "BATCH_ROWS", 128)
-    monkeypatch.setattr(measuring, "PART_ROWS", 512)
-    monkeypatch.setattr(measuring, "DISTINCT", 256)
+    monkeypatch.setattr(engine, "BATCH_ROWS", 128)
+    monkeypatch.setattr(engine, "PART_ROWS", 512)
+    monkeypatch.setattr(fitting, "DISTINCT", 256)
     problem = Problem(label="y", task="binary", positive="1", split=Split(by="hash"))
     return make(tmp_path / "dataset", columns(0, 3000), problem=problem)
 

@@ -12,7 +12,7 @@ from plimsoll.problem import Problem, Split
 from plimsoll.transform.apply.apply import apply
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.fit.fit import fit
-from plimsoll.transform.kinds.number_tally import NumberTally
+from plimsoll.transform.kinds.number_stats import NumberAccumulator
 from plimsoll.transform.kinds.numbers import fit_number, quantile_table
 from transform.data import make, times
 
@@ -25,9 +25,9 @@ def fitted(folder, train, *, problem=None, declared=(), eval_=None, **config):
 
 
 def seen(values):
-    tally = NumberTally(1 << 16)
+    tally = NumberAccumulator(1 << 16)
     tally.add(np.array(values, np.float64))
-    return tally.seen()
+    return tally.finish()
 
 
 def column(transform, name):

@@ -9,13 +9,15 @@ import pytest
 
 from plimsoll.errors import DataError, StepError
 from plimsoll.problem import Problem, Split
+from plimsoll.statistics import accumulator as engine
+from plimsoll.statistics.results import from_bytes, to_bytes
+from plimsoll.statistics.runners import measure_split
 from plimsoll.storage.files import digest_tree
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.core import transform_dataset
-from plimsoll.transform.fit import measure as measuring
-from plimsoll.transform.fit.column_stats import from_bytes, to_bytes
+from plimsoll.transform.fit import accumulator as fitting
 from plimsoll.transform.fit.fit import fit_all, fit_measured, plan_of
-from plimsoll.transform.fit.requests import asked_of
+from plimsoll.transform.fit.requests import request_of
 from transform.data import make, times
 
 ROWS = 3000
@@ -58,10 +60,10 @@ def dataset(tmp_path):
 @pytest.fixture
 def small(monkeypatch):
     """Parts and limits so small that a few rows go through every path."""
-    monkeypatch.setattr(measuring, "BATCH_ROWS", 128)
-    monkeypatch.setattr(measuring, "PART_ROWS", 512)
-    monkeypatch.setattr(measuring, "DISTINCT", 256)
-    monkeypatch.setattr(measuring, "FEWEST_DISTINCT", 64)
+    monkeypatch.setattr(engine, "BATCH_ROWS", 128)
+    monkeypatch.setattr(engine, "PART_ROWS", 512)
+    monkeypatch.setattr(fitting, "DISTINCT", 256)
+    monkeypatch.setattr(fitting, "FEWEST_DISTINCT", 64)
     monkeypatch.setattr("plimsoll.transform.writing.BLOCK_ROWS", 200)
 
 
@@ -85,8 +87,8 @@ def test_processes_change_nothing(dataset, small):
 
 
 def test_small_data_are_exact_beyond_one_part(dataset, monkeypatch):
-    monkeypatch.setattr(measuring, "PART_ROWS", 1 << 10)
-    monkeypatch.setattr(measuring, "BATCH_ROWS", 1 << 9)
+    monkeypatch.setattr(engine, "PART_ROWS", 1 << 10)
+    monkeypatch.setattr(engine, "BATCH_ROWS", 1 << 9)
     cut = fit_all(dataset, TransformConfig(**CONFIG, processes=1), frozenset())
     monkeypatch.undo()
     whole = fit_all(dataset, TransformConfig(**CONFIG, processes=1), frozenset())
@@ -96,22 +98,23 @@ def test_small_data_are_exact_beyond_one_part(dataset, monkeypatch):
 
 
 def test_what_was_measured_travels_whole(dataset, small):
-    asked = asked_of(dataset, TransformConfig(**CONFIG), frozenset())
-    found = measuring.measured(dataset, plan_of(asked))
-    again = from_bytes(to_bytes(found))
+    request = request_of(dataset, TransformConfig(**CONFIG), frozenset())
+    measurement = plan_of(request).measurement()
+    found = measure_split(dataset, measurement)
+    again = from_bytes(to_bytes(found), measurement.load())
     assert to_bytes(again) == to_bytes(found)
-    assert digest(fit_measured(asked, again)) == digest(fit_measured(asked, found))
+    assert digest(fit_measured(request, again)) == digest(fit_measured(request, found))
     assert again.sample.equals(found.sample)
 
 
 def test_the_sample_is_of_about_as_many_rows_as_asked(dataset, small):
-    asked = asked_of(dataset, TransformConfig(rank_rows=500), frozenset())
-    found = measuring.measured(dataset, plan_of(asked))
+    request = request_of(dataset, TransformConfig(rank_rows=500), frozenset())
+    found = measure_split(dataset, plan_of(request).measurement())
     assert 400 < found.sample.num_rows < 600
     prices = dataset.read("train").column("price").take(pa.array(found.sampled))
     assert found.sample["price"].to_pylist() == prices.to_pylist()
-    none = asked_of(dataset, TransformConfig(rank_rows=0), frozenset())
-    assert measuring.measured(dataset, plan_of(none)).sample is None
+    none = request_of(dataset, TransformConfig(rank_rows=0), frozenset())
+    assert measure_split(dataset, plan_of(none).measurement()).sample is None
 
 
 def test_the_same_bytes_are_written_by_any_number_of_processes(dataset, small, tmp_path):
@@ -149,7 +152,7 @@ def test_a_process_that_is_killed_is_told(dataset, small, monkeypatch):
         if os.getpid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(measuring.Fold, "_add_column", killed)
+    monkeypatch.setattr(fitting.FitAccumulator, "_add_column", killed)
     with pytest.raises(StepError, match="a process that fitted was killed") as caught:
         fit_all(dataset, TransformConfig(processes=2), frozenset())
     assert "signal 9" in caught.value.cause

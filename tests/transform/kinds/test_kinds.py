@@ -321,7 +321,7 @@ def test_the_problem_is_named_where_it_is_wrong(tmp_path):
 
 
 def test_too_many_classes_are_no_classes(tmp_path, monkeypatch):
-    monkeypatch.setattr("plimsoll.transform.kinds.label_tally.MOST_CLASSES", 3)
+    monkeypatch.setattr("plimsoll.transform.kinds.label_stats.MOST_CLASSES", 3)
     problem = Problem(label="y", task="multiclass")
     with pytest.raises(DataError, match="more than 3 classes"):
         fitted(tmp_path, {"x": SKEWED[:6], "y": list(range(6))}, problem=problem)

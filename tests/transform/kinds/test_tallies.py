@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.transform.kinds.category_tally import CategoryTally, encoded
-from plimsoll.transform.kinds.number_tally import NumberTally
-from plimsoll.transform.kinds.target_tally import ROWS, Targets, TargetTally
-from plimsoll.transform.kinds.time_tally import TimeTally
+from plimsoll.transform.kinds.category_stats import CategoryAccumulator, encoded
+from plimsoll.transform.kinds.number_stats import NumberAccumulator
+from plimsoll.transform.kinds.target_stats import ROWS, TargetAccumulator, Targets
+from plimsoll.transform.kinds.time_stats import TimeAccumulator
 
 FINITE = st.floats(-1e12, 1e12) | st.sampled_from([0.0, -0.0, 1.0, 2.0])
 ANY = FINITE | st.sampled_from([math.nan, math.inf, -math.inf])
@@ -21,14 +21,14 @@ ANY = FINITE | st.sampled_from([math.nan, math.inf, -math.inf])
 def numbers(values, limit=1 << 16, cut=None):
     whole = None
     for part in np.split(np.array(values, np.float64), cut or []):
-        tally = NumberTally(limit)
+        tally = NumberAccumulator(limit)
         tally.add(part)
         tally.close()
         if whole is None:
             whole = tally
         else:
             whole.merge(tally)
-    return whole.seen()
+    return whole.finish()
 
 
 @given(st.lists(ANY, max_size=60), st.integers(0, 60))
@@ -76,13 +76,13 @@ def test_sketches_and_counts_are_merged_either_way(first):
 
 def names(values, limit=1 << 16, kind=None, cut=None):
     column = pa.array(values, kind)
-    whole = CategoryTally(limit, numbers=not pa.types.is_string(column.type))
+    whole = CategoryAccumulator(limit, numbers=not pa.types.is_string(column.type))
     ends = [0, *(cut or []), len(column)]
     for start, end in itertools.pairwise(ends):
-        part = CategoryTally(limit, numbers=not pa.types.is_string(column.type))
+        part = CategoryAccumulator(limit, numbers=not pa.types.is_string(column.type))
         part.add(encoded(column.slice(start, end - start)))
         whole.merge(part)
-    return whole.seen()
+    return whole.finish()
 
 
 @given(st.lists(st.sampled_from(["a", "b", "ü", "", None]), max_size=40), st.integers(0, 40))
@@ -101,9 +101,9 @@ def test_whole_numbers_are_those_that_a_double_has():
 
 def test_a_dictionary_is_counted_as_its_texts():
     column = pa.array(["a", None, "b", "a"]).dictionary_encode().slice(1)
-    tally = CategoryTally(10)
+    tally = CategoryAccumulator(10)
     tally.add(encoded(column))
-    assert dict(tally.seen().counts) == {"a": 1, "b": 1}
+    assert dict(tally.finish().counts) == {"a": 1, "b": 1}
 
 
 def test_of_many_names_the_frequent_are_known_with_what_they_occur_at_least():
@@ -126,24 +126,24 @@ def test_whole_numbers_are_named_as_doubles_have_them():
 
 
 def test_times_know_their_reach():
-    tally = TimeTally(100, elapsed=True)
+    tally = TimeAccumulator(100, elapsed=True)
     tally.add(np.array(["2013-01-02", "NaT"], "datetime64[us]"))
-    later = TimeTally(100, elapsed=True)
+    later = TimeAccumulator(100, elapsed=True)
     later.add(np.array(["2013-01-01T00:00:01", "NaT"], "datetime64[us]"))
     tally.merge(later)
-    seen = tally.seen()
+    seen = tally.finish()
     assert (seen.rows, seen.known, seen.within_days) == (4, 2, True)
     assert seen.high - seen.low == 86_399_000_000
     assert seen.elapsed.known == 2
 
 
 def test_of_too_many_values_the_rarest_are_let_go():
-    tally = TargetTally(4, 2)
+    tally = TargetAccumulator(4, 2)
     values = ["a"] * 6 + ["b"] * 4 + list("cdefg") + [None]
     codes = encoded(pa.array(values))
     rows = len(values)
     fold = np.arange(rows) % 2
     tally.add(codes, Targets(fold, 2, {ROWS: np.ones(rows)}))
-    held = tally.seen().held[ROWS]
+    held = tally.finish().held[ROWS]
     assert set(held) == {"a", "b", None}
     assert held["a"].tolist() == [3.0, 3.0]

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance as formulas
 
+from plimsoll.statistics.tally import Tally
 from plimsoll.validate.drift import distances
 from plimsoll.validate.drift import null_bounds as chance
 from plimsoll.validate.drift.contingency_table import cells_of_texts
 from plimsoll.validate.drift.distributions import distribution_of
-from plimsoll.validate.statistics.tally import Tally
 
 # Few enough different values for the distributions to be exact.
 numbers = st.lists(st.integers(-40, 40).map(lambda x: x / 4), min_size=1, max_size=120)

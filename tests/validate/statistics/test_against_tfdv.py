@@ -7,7 +7,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from plimsoll.validate.statistics import tfdv as validator
 from plimsoll.validate.statistics.arrays import encoding_of
-from plimsoll.validate.statistics.measure import measure_batches
+from validate.statistics.batches import measure_batches
 
 ROWS = 3000
 

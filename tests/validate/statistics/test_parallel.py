@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from plimsoll.errors import ConfigError, DataError, StepError
 from plimsoll.formats.dataset import open_dataset
-from plimsoll.validate.statistics import accumulator as folding
-from plimsoll.validate.statistics import parallel
+from plimsoll.statistics import accumulator, parts, runners
 from plimsoll.validate.statistics.arrays import encoding_of
-from plimsoll.validate.statistics.measure import MeasureConfig, measure, measure_batches
+from plimsoll.validate.statistics.measure import MeasureConfig, measure
 from validate.made import hourly, label, made
+from validate.statistics.batches import measure_batches
 
 ROWS = 10_000
 PART = 1 << 10
@@ -29,8 +29,8 @@ PART = 1 << 10
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch):
-    monkeypatch.setattr(folding, "PART_ROWS", PART)
-    monkeypatch.setattr(folding, "BATCH_ROWS", PART // 2)
+    monkeypatch.setattr(accumulator, "PART_ROWS", PART)
+    monkeypatch.setattr(accumulator, "BATCH_ROWS", PART // 2)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_counts_of_few_values_are_exact_after_merging(dataset):
     assert abs(ranks - np.linspace(0, 1, len(ranks))).max() < 0.01
 
 
-class Dies(parallel.Block):
+class Dies(parts.Block):
     """A block whose worker is killed when it looks at it."""
 
     def __getattribute__(self, name):
@@ -157,13 +157,13 @@ PARENT = os.getpid()
 
 
 def test_a_killed_worker_is_told_and_nobody_waits(dataset, monkeypatch):
-    real = parallel.blocks_of
+    real = runners.blocks_of
 
     def with_a_deadly_one(*args):
         blocks = real(*args)
         return [*blocks[:3], Dies(blocks[3].first, blocks[3].level), *blocks[4:]]
 
-    monkeypatch.setattr(parallel, "blocks_of", with_a_deadly_one)
+    monkeypatch.setattr(runners, "blocks_of", with_a_deadly_one)
     with pytest.raises(StepError, match="measured train was killed") as caught:
         measured(dataset, processes=2)
     assert "signal 9" in caught.value.cause
@@ -219,15 +219,15 @@ def test_no_worker_outlives_its_parent(dataset, sent):
         import sys, time
         from pathlib import Path
         from functools import partial
-        from plimsoll.parallel import workers as processes
+        from plimsoll.statistics import parts, workers as processes
         from plimsoll.formats.dataset import open_dataset
-        from plimsoll.validate.statistics import parallel
-        from plimsoll.validate.statistics.arrays import shape_of
-        from plimsoll.validate.statistics.accumulator import Plan
+        from plimsoll.validate.statistics.arrays import encoding_of
+        from plimsoll.validate.statistics.accumulator import StatisticsPlan
+        from plimsoll.validate.statistics.measure import measurement_of
 
         dataset = open_dataset(Path(sys.argv[1]))
-        plan = Plan(shapes={c.name: shape_of(c.type) for c in dataset.columns})
-        work = partial(parallel.fold_block, dataset, "train", plan)
+        plan = StatisticsPlan(encodings={c.name: encoding_of(c.type) for c in dataset.columns})
+        work = partial(parts.measure_block, dataset, measurement_of(plan, "train"))
         workers = processes._Workers(work, 2, "measured train")
         print(*[process.pid for process in workers._processes.values()], flush=True)
         try:

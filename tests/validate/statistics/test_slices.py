@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from plimsoll.errors import ArtifactError, ConfigError, DataError
 from plimsoll.problem import SPLITS
+from plimsoll.statistics.sampling import rows_chosen
+from plimsoll.statistics.tally import Tally
 from plimsoll.validate.statistics import slicing
 from plimsoll.validate.statistics import tfdv as validator
 from plimsoll.validate.statistics.arrays import encoding_of
 from plimsoll.validate.statistics.measure import MeasureConfig, check_rows, measure
-from plimsoll.validate.statistics.sampling import rows_chosen
 from plimsoll.validate.statistics.summary import summaries_of
-from plimsoll.validate.statistics.tally import Tally
 from validate.made import hourly, label, made
 
 ROWS = 4000

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plimsoll.formats.dataset import ARROW_TYPES
-from plimsoll.ingest.rows.distinct import Distinct, hashes_and_counts
 from plimsoll.ingest.rows.rows import Rows
 from plimsoll.ingest.rows.value_counts import ValueCounts
 from plimsoll.ingest.types.columns import FLOAT, INT, TEXT
+from plimsoll.statistics.accumulator import accumulate
+from plimsoll.statistics.distinct import Distinct, hashes_and_counts
 
 NUMBERS = (INT, FLOAT, ARROW_TYPES["bool"])
 SAMPLED = 1 << 14
@@ -89,6 +90,29 @@ class Facts:
     columns: dict[str, ColumnFacts]
 
 
+class FactsAccumulator:
+    """Gathers facts of rows whose first column is the label.
+
+    Args:
+        columns: Facts of no rows yet of the other columns, in their order.
+    """
+
+    def __init__(self, columns: dict[str, ColumnFacts]) -> None:
+        self._columns = columns
+        self._label = ValueCounts()
+
+    def add(self, batch: pa.RecordBatch, _first: int) -> None:
+        """Adds rows; their numbers do not matter."""
+        label, *columns = batch.columns
+        self._label.add(label)
+        for facts, column in zip(self._columns.values(), columns, strict=True):
+            facts.add(column, label)
+
+    def finish(self) -> Facts:
+        """Returns the facts."""
+        return Facts(self._label.rows, self._label, self._columns)
+
+
 def gather(rows: Rows, label: str, candidates: Collection[str], counted: Collection[str]) -> Facts:
     """Reads all rows once.
 
@@ -98,17 +122,8 @@ def gather(rows: Rows, label: str, candidates: Collection[str], counted: Collect
         candidates: The columns to look at.
         counted: Of whole numbers, the columns whose different values are to be counted.
     """
-    facts = Facts(
-        0, ValueCounts(), {name: _empty(rows.types[name], name in counted) for name in candidates}
-    )
-    count = 0
-    for batch in rows.batches([label, *candidates]):
-        target = batch.column(0)
-        facts.label.add(target)
-        for index, column in enumerate(facts.columns.values(), start=1):
-            column.add(batch.column(index), target)
-        count += batch.num_rows
-    return Facts(count, facts.label, facts.columns)
+    columns = {name: _empty(rows.types[name], name in counted) for name in candidates}
+    return accumulate(FactsAccumulator(columns), rows.batches([label, *candidates]))
 
 
 def _empty(kind: pa.DataType, counted: bool) -> ColumnFacts:

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from plimsoll.statistics.hashing import FACTORS, STEP, mixed
+
 SEPARATOR = "\x1f"
-_MISSING = np.uint64(0x9E3779B97F4A7C15)
-_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
-_STEP = np.uint64(0x9E3779B97F4A7C15)
+_MISSING = STEP
 
 
 def hashes_of_rows(batch: pa.RecordBatch | pa.Table) -> NDArray[np.uint64]:
@@ -28,7 +28,7 @@ def hashes_of_rows(batch: pa.RecordBatch | pa.Table) -> NDArray[np.uint64]:
     """
     total = np.zeros(batch.num_rows, dtype=np.uint64)
     for column in batch.columns:
-        total = mixed(total * _MIX[0] + _bits(column))
+        total = mixed(total * FACTORS[0] + _bits(column))
     return total
 
 
@@ -41,14 +41,6 @@ def hashes_of_keys(columns: Sequence[pa.Array | pa.ChunkedArray]) -> NDArray[np.
     texts = [column.cast(pa.string()) for column in columns]
     joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, SEPARATOR)
     return _bits_of_texts(joined)
-
-
-def mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Returns numbers spread evenly over 64 bits, by the finaliser of SplitMix64."""
-    bits = bits + _STEP
-    bits = (bits ^ (bits >> np.uint64(30))) * _MIX[0]
-    bits = (bits ^ (bits >> np.uint64(27))) * _MIX[1]
-    return bits ^ (bits >> np.uint64(31))
 
 
 def _bits(column: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:

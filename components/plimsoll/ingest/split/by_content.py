@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.ingest.rows.distinct import Distinct
-from plimsoll.ingest.rows.row_hashes import hashes_of_keys, hashes_of_rows, mixed
+from plimsoll.ingest.rows.row_hashes import hashes_of_keys, hashes_of_rows
 from plimsoll.ingest.rows.rows import Rows
 from plimsoll.ingest.rows.sidecar import Sidecar
 from plimsoll.ingest.split.by_hash import REPEATED_SHARE, by_share, dealt, rehash_repeated
 from plimsoll.ingest.split.strata import Strata
 from plimsoll.ingest.types.columns import select_columns
+from plimsoll.statistics.distinct import Distinct
+from plimsoll.statistics.hashing import mixed
 
 MOST_DEALT = 1 << 23
 """Rows that are dealt out so that each split has its exact share of each stratum. Of more, each

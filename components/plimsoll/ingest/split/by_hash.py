@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plimsoll.errors import DataError
-from plimsoll.ingest.rows.row_hashes import mixed
 from plimsoll.ingest.rows.rows import Rows
 from plimsoll.problem import Problem
+from plimsoll.statistics.hashing import mixed
 
 TRAIN, EVAL, TEST = range(3)
 REPEATED_SHARE = 0.5

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from plimsoll.errors import ConfigError, DataError, shortened
 from plimsoll.ingest.facts.facts import Facts
-from plimsoll.ingest.rows.distinct import Distinct
 from plimsoll.ingest.rows.row_hashes import hashes_of_keys
 from plimsoll.ingest.rows.rows import Rows
 from plimsoll.ingest.rows.sidecar import Sidecar
@@ -25,6 +24,7 @@ from plimsoll.ingest.split.strata import Strata, classes_of, strata_of
 from plimsoll.ingest.types.columns import select_columns
 from plimsoll.models.predictions import class_text
 from plimsoll.problem import SPLITS, Problem, Split
+from plimsoll.statistics.distinct import Distinct
 
 KEYS_COUNTED = 1 << 20
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plimsoll.parallel.parts import mixed
+from plimsoll.statistics.hashing import mixed
 
 _SEED = np.uint64(0x5851F42D4C957F2D)
 """Other than what rows are sampled by, so that a sample has rows of every fold."""
@@ -39,11 +39,11 @@ def folds_of(
 
 
 def _hashed(column: pa.Array) -> NDArray[np.uint64]:
-    found = pc.cast(column, pa.string()).dictionary_encode()
+    encoded = pc.cast(column, pa.string()).dictionary_encode()
     hashes = [
         int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
-        for text in found.dictionary.to_pylist()
+        for text in encoded.dictionary.to_pylist()
     ]
     table = np.array([0, *hashes], np.uint64)
-    codes = pc.fill_null(pc.cast(found.indices, pa.int64()), -1).to_numpy(zero_copy_only=False)
+    codes = pc.fill_null(pc.cast(encoded.indices, pa.int64()), -1).to_numpy(zero_copy_only=False)
     return np.asarray(table[codes + 1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from plimsoll.errors import DataError
 from plimsoll.formats.dataset import Dataset
 from plimsoll.models.transform import Cross, Part, SourceColumn, Transform, output_names
+from plimsoll.statistics.runners import measure_split
 from plimsoll.transform.config import TransformConfig
-from plimsoll.transform.fit.column_stats import Measured
-from plimsoll.transform.fit.columns import Fitted, Task, fit_column
-from plimsoll.transform.fit.measure import ColumnPlan, Plan, measured
-from plimsoll.transform.fit.requests import Asked, asked_of
+from plimsoll.transform.fit.accumulator import ColumnPlan, FitPlan
+from plimsoll.transform.fit.column_stats import TrainStats
+from plimsoll.transform.fit.columns import FittedColumn, Task, fit_column, frequent_values
+from plimsoll.transform.fit.requests import FitRequest, request_of
 from plimsoll.transform.kinds.labels import fit_label
 from plimsoll.transform.treatments import Crossing
 
@@ -34,7 +35,7 @@ class Fit:
     tables: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """Output of a target encoding -> what it is for the train rows of each fold: see
     ``apply_out_of_fold``."""
-    measured: Measured | None = None
+    measured: TrainStats | None = None
     """What it was fitted on; None: it was fitted elsewhere."""
 
 
@@ -62,109 +63,113 @@ def fit_all(dataset: Dataset, config: TransformConfig, declared: frozenset[str])
         DataError: as ``fit``.
         StepError: if a process that shares the work fails or is killed.
     """
-    asked = asked_of(dataset, config, declared)
-    plan = plan_of(asked)
-    if config.beam_runner:
-        from plimsoll.transform.fit.beam import measured_by_beam
+    request = request_of(dataset, config, declared)
+    stats = measure_split(
+        dataset,
+        plan_of(request).measurement(),
+        processes=config.processes,
+        beam_runner=config.beam_runner,
+        beam_options=config.beam_options,
+    )
+    return fit_measured(request, stats)
 
-        found = measured_by_beam(dataset, plan, config.beam_runner, config.beam_options)
-    else:
-        found = measured(dataset, plan, config.processes)
-    return fit_measured(asked, found)
 
-
-def plan_of(asked: Asked) -> Plan:
+def plan_of(request: FitRequest) -> FitPlan:
     """Settles what is measured of the train split."""
-    problem = asked.problem
-    return Plan(
-        rows=asked.rows,
-        columns=tuple(_column_plan(asked, column.name, column.type) for column in asked.columns),
+    problem = request.problem
+    return FitPlan(
+        rows=request.rows,
+        columns=tuple(
+            _column_plan(request, column.name, column.type) for column in request.columns
+        ),
         label=problem.label,
         regression=problem.task == "regression",
-        crosses=tuple(cross.columns for cross in asked.config.crosses),
-        keys=problem.keys if asked.folds else (),
-        sample_rows=asked.config.rank_rows,
+        crosses=tuple(cross.columns for cross in request.config.crosses),
+        keys=problem.keys if request.folds else (),
+        sample_rows=request.config.rank_rows,
     )
 
 
-def fit_measured(asked: Asked, seen: Measured) -> Fit:
+def fit_measured(request: FitRequest, stats: TrainStats) -> Fit:
     """Fits a transform on what was measured.
 
     Raises:
         ConfigError: if a column is to be clipped to a single value.
         DataError: if no column is left to learn from, or the label cannot be learnt.
     """
-    label = fit_label(asked.problem, asked.label_type, seen.label)
-    sample = seen.sample if seen.sample is not None else pa.table({})
+    label = fit_label(request.problem, request.label_type, stats.label)
+    sample = stats.sample if stats.sample is not None else pa.table({})
     fitted = [
         fit_column(
             Task(
                 name=column.name,
                 type=column.type,
-                treatment=asked.treatment(column.name),
-                config=asked.config,
-                declared=column.name in asked.declared,
-                by_time=asked.by_time,
+                treatment=request.treatment(column.name),
+                config=request.config,
+                declared=column.name in request.declared,
+                by_time=request.by_time,
                 label=label,
                 sample=sample[column.name] if column.name in sample.column_names else None,
             ),
-            seen.columns[column.name],
+            stats.columns[column.name],
         )
-        for column in asked.columns
+        for column in request.columns
     ]
-    crosses = [
-        _cross(asked.config, cross, seen, place) for place, cross in enumerate(asked.config.crosses)
+    pairs = zip(request.config.crosses, stats.crosses, strict=True)
+    fitted_crosses = [
+        _cross(request.config, crossing, counts, stats.rows) for crossing, counts in pairs
     ]
-    found = [cross for cross in crosses if cross is not None]
-    if not found and not any(item.column.parts for item in fitted):
+    kept = [cross for cross in fitted_crosses if cross is not None]
+    if not kept and not any(item.column.parts for item in fitted):
         raise DataError(
             "no column is left to learn from",
             cause="\n".join(f"{item.column.name}: {item.column.why}" for item in fitted[:12])
             or "every column is the label, a key, private or dropped",
         )
-    columns, crosses_told = _told_apart([item.column for item in fitted], found)
-    transform = Transform(columns=columns, crosses=crosses_told, label=label, ignored=asked.ignored)
+    columns, crosses = _with_free_names([item.column for item in fitted], kept)
     return Fit(
-        transform=transform,
-        folds=asked.folds,
-        tables=_tables(columns, fitted, asked.folds),
-        measured=seen,
+        transform=Transform(columns=columns, crosses=crosses, label=label, ignored=request.ignored),
+        folds=request.folds,
+        tables=_tables(columns, fitted, request.folds),
+        measured=stats,
     )
 
 
-def _column_plan(asked: Asked, name: str, type_: str) -> ColumnPlan:
-    treatment = asked.treatment(name)
+def _column_plan(request: FitRequest, name: str, type_: str) -> ColumnPlan:
+    treatment = request.treatment(name)
     kind = treatment.kind
     if kind == "drop":
         return ColumnPlan(name=name, type="dropped")
     if type_ == "timestamp":
-        elapsed = "elapsed_days" in treatment.parts if treatment.parts else not asked.by_time
+        elapsed = "elapsed_days" in treatment.parts if treatment.parts else not request.by_time
         return ColumnPlan(name=name, type=type_, elapsed=elapsed)
     if kind == "target":
         return ColumnPlan(name=name, type=type_, folds=treatment.folds)
     separator = treatment.separator if kind == "multi" else ""
     named = kind in ("categorical", "multi", "hash", "text", "both")
-    chosen = kind == "" and (type_ == "string" or (type_ == "int" and name in asked.declared))
+    chosen = kind == "" and (type_ == "string" or (type_ == "int" and name in request.declared))
     category = named or chosen
     number = type_ != "string" and (not category or kind == "both")
     return ColumnPlan(name=name, type=type_, number=number, category=category, separator=separator)
 
 
-def _cross(config: TransformConfig, asked: Crossing, seen: Measured, place: int) -> Cross | None:
-    counts = seen.crosses[place]
-    buckets = asked.buckets or (config.vocabulary_size if counts is None else 0)
+def _cross(
+    config: TransformConfig,
+    crossing: Crossing,
+    counts: Mapping[tuple[Any, ...], int] | None,
+    rows: int,
+) -> Cross | None:
+    buckets = crossing.buckets or (config.vocabulary_size if counts is None else 0)
     if buckets or counts is None:
-        return Cross(output=asked.name, columns=asked.columns, buckets=buckets)
-    least = asked.min_count or config.least_count(seen.rows)
-    frequent = [value for value, count in counts.items() if count >= least]
-    kept = sorted(frequent, key=lambda value: (-counts[value], value))
-    kept = kept[: asked.size or config.vocabulary_size]
+        return Cross(output=crossing.name, columns=crossing.columns, buckets=buckets)
+    least = crossing.min_count or config.least_count(rows)
+    kept = frequent_values(counts, least, crossing.size or config.vocabulary_size)
     if not kept:
         return None
-    return Cross(output=asked.name, columns=asked.columns, values=tuple(kept))
+    return Cross(output=crossing.name, columns=crossing.columns, values=kept)
 
 
-def _told_apart(
+def _with_free_names(
     columns: Iterable[SourceColumn], crosses: Iterable[Cross]
 ) -> tuple[tuple[SourceColumn, ...], tuple[Cross, ...]]:
     """Renames derived outputs that would bear the name of a column or of another output."""
@@ -186,7 +191,7 @@ def _free(part: AnyPart, own: str, taken: set[str]) -> AnyPart:
 
 
 def _tables(
-    columns: Iterable[SourceColumn], fitted: Iterable[Fitted], folds: int
+    columns: Iterable[SourceColumn], fitted: Iterable[FittedColumn], folds: int
 ) -> dict[str, NDArray[np.float64]]:
     # A number's remainder by a multiple of the folds has the same remainder by the folds.
     return {

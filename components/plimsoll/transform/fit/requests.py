@@ -1,4 +1,4 @@
-"""What is asked of each column, checked against the dataset before a row is read."""
+"""What is requested of each column, checked against the dataset before a row is read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from plimsoll.transform.treatments import AS_FOUND, CROSSED_TYPES, KINDS_OF_TYPE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class FitRequest:
     """What is to be fitted."""
 
     config: TransformConfig
@@ -44,11 +44,11 @@ class Asked:
         return math.lcm(*folds) if folds else 0
 
     def treatment(self, column: str) -> Treatment:
-        """Returns what is asked of a column."""
+        """Returns what is requested of a column."""
         return self.treatments.get(column, AS_FOUND)
 
 
-def asked_of(dataset: Dataset, config: TransformConfig, declared: frozenset[str]) -> Asked:
+def request_of(dataset: Dataset, config: TransformConfig, declared: frozenset[str]) -> FitRequest:
     """Checks what the config and the problem say of columns.
 
     Args:
@@ -61,23 +61,23 @@ def asked_of(dataset: Dataset, config: TransformConfig, declared: frozenset[str]
     """
     columns = dataset.feature_columns()
     types = {column.name: column.type for column in columns}
-    said = {
+    requested = {
         "problem": treatments("problem", dataset.problem.columns),
         NAME: dict(config.columns),
     }
-    for where, wanted in said.items():
-        for name, treatment in wanted.items():
+    for where, by_column in requested.items():
+        for name, treatment in by_column.items():
             _check_feature(where, name, types, dataset)
             _check_kind(where, name, treatment.kind, types[name])
     for cross in config.crosses:
         for name in cross.columns:
             _check_feature(f"{NAME}: crosses", name, types, dataset)
             _check_crossed(name, types[name])
-    return Asked(
+    return FitRequest(
         config=config,
         problem=dataset.problem,
         columns=columns,
-        treatments={**said["problem"], **said[NAME]},
+        treatments={**requested["problem"], **requested[NAME]},
         declared=declared,
         ignored=tuple(name for name in dataset.column_names() if name not in types),
         label_type=dataset.type_of(dataset.problem.label),

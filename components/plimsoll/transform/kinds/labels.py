@@ -9,10 +9,10 @@ from plimsoll.errors import ConfigError, DataError, shortened
 from plimsoll.models.predictions import class_text
 from plimsoll.models.transform import Label
 from plimsoll.problem import TASKS, Problem
-from plimsoll.transform.kinds.label_tally import LabelSeen
+from plimsoll.transform.kinds.label_stats import LabelStats
 
 
-def fit_label(problem: Problem, kind: str, seen: LabelSeen) -> Label:
+def fit_label(problem: Problem, kind: str, seen: LabelStats) -> Label:
     """Fits the label on the train split.
 
     Args:
@@ -51,7 +51,7 @@ def fit_label(problem: Problem, kind: str, seen: LabelSeen) -> Label:
     return Label(name=name, type=kind, task=problem.task, classes=tuple(classes), positive=positive)
 
 
-def _fit_value(name: str, kind: str, seen: LabelSeen) -> Label:
+def _fit_value(name: str, kind: str, seen: LabelStats) -> Label:
     if kind not in ("int", "float"):
         raise DataError(
             f"the label {name!r} cannot be regressed on", cause=f"it holds values of type {kind}"

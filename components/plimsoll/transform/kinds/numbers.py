@@ -12,7 +12,7 @@ from plimsoll.errors import ConfigError
 from plimsoll.models.transform import Bins, Number
 from plimsoll.transform.apply.numbers import signed_log
 from plimsoll.transform.config import TransformConfig
-from plimsoll.transform.kinds.number_tally import LARGEST, Numbers, NumberSeen
+from plimsoll.transform.kinds.number_stats import LARGEST, Numbers, NumberStats
 from plimsoll.transform.treatments import AS_FOUND, Treatment
 
 FEW_VALUES = 10
@@ -33,7 +33,7 @@ class FittedNumber(NamedTuple):
 
 def fit_number(
     output: str,
-    seen: NumberSeen,
+    seen: NumberStats,
     config: TransformConfig,
     *,
     scale: str = "numeric",
@@ -73,7 +73,7 @@ def fit_number(
     return FittedNumber(Number(**common, low=low, high=high, center=center, spread=spread), why)
 
 
-def fit_bins(output: str, seen: NumberSeen, treatment: Treatment, of: str = "value") -> Bins:
+def fit_bins(output: str, seen: NumberStats, treatment: Treatment, of: str = "value") -> Bins:
     """Fits bins of about as many rows each; equal values may make them fewer.
 
     Args:
@@ -91,7 +91,7 @@ def fit_bins(output: str, seen: NumberSeen, treatment: Treatment, of: str = "val
 
 
 def quantile_table(
-    seen: NumberSeen, intervals: int, treatment: Treatment = AS_FOUND
+    seen: NumberStats, intervals: int, treatment: Treatment = AS_FOUND
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Returns knots and the normal scores of their ranks; a value of many ranks has the middle.
 
@@ -115,7 +115,7 @@ def quantile_table(
     return tuple(knots.tolist()), scores
 
 
-def _points(name: str, seen: NumberSeen, levels: Numbers, treatment: Treatment) -> Numbers:
+def _points(name: str, seen: NumberStats, levels: Numbers, treatment: Treatment) -> Numbers:
     low, high = treatment.clip or (-LARGEST, LARGEST)
     # Interpolation may round a quantile below the one before it.
     points = np.maximum.accumulate(seen.quantiles(levels)) + 0.0
@@ -130,7 +130,7 @@ def _points(name: str, seen: NumberSeen, levels: Numbers, treatment: Treatment) 
     return np.asarray(points)
 
 
-def _center(seen: NumberSeen, scale: str) -> tuple[float, float]:
+def _center(seen: NumberStats, scale: str) -> tuple[float, float]:
     if scale != "robust":
         return seen.mean, seen.std
     low, high = np.clip(seen.quantiles(np.array([0.25, 0.75])), -LARGEST, LARGEST).tolist()
@@ -139,7 +139,7 @@ def _center(seen: NumberSeen, scale: str) -> tuple[float, float]:
 
 
 def _logarithm(
-    seen: NumberSeen, config: TransformConfig, treatment: Treatment, common: dict[str, Any]
+    seen: NumberStats, config: TransformConfig, treatment: Treatment, common: dict[str, Any]
 ) -> Number:
     values = np.clip(seen.values, -LARGEST, LARGEST)
     weights = seen.counts if seen.exact else np.ones(len(values), np.int64)
@@ -175,7 +175,7 @@ def _within(value: float, treatment: Treatment) -> float:
     return min(max(value, low), high)
 
 
-def _chosen(seen: NumberSeen, config: TransformConfig) -> tuple[str, str]:
+def _chosen(seen: NumberStats, config: TransformConfig) -> tuple[str, str]:
     levels = np.array([0, 0.005, 0.1, 0.5, 0.9, 0.995, 1])
     points = np.clip(seen.quantiles(levels), -LARGEST, LARGEST).tolist()
     least, low, below, median, above, high, most = points

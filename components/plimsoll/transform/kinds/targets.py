@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from plimsoll.models.predictions import class_text
 from plimsoll.models.transform import Label, TargetMean
-from plimsoll.transform.kinds.target_tally import ROWS, SUM, TargetSeen
+from plimsoll.transform.kinds.target_stats import ROWS, SUM, TargetStats
 from plimsoll.transform.treatments import Treatment
 
 NO_SPREAD = 1e-9
@@ -48,7 +48,7 @@ class _Sums:
 
 
 def fit_target(
-    output: str, seen: TargetSeen, label: Label, treatment: Treatment, most: int
+    output: str, seen: TargetStats, label: Label, treatment: Treatment, most: int
 ) -> FittedTarget:
     """Fits a target encoding.
 
@@ -108,7 +108,7 @@ def _tuples(rows: Cells) -> list[tuple[float, ...]]:
     return [tuple(row) for row in rows.tolist()]
 
 
-def _sums(seen: TargetSeen, label: Label) -> _Sums:
+def _sums(seen: TargetStats, label: Label) -> _Sums:
     names = [ROWS] if label.task == "regression" else list(label.classes)
     known = {value for name in names for value in seen.held.get(name, ())} - {None}
     values = [*sorted(known), None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from plimsoll.models.transform import Calendar, Cycle, Part
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.kinds.numbers import fit_number
-from plimsoll.transform.kinds.time_tally import DAY, TimeSeen
+from plimsoll.transform.kinds.time_stats import DAY, TimeStats
 from plimsoll.transform.treatments import AS_FOUND, Treatment
 
 ROUNDS = {"time_of_day": DAY, "day_of_week": 7 * DAY, "day_of_year": 365 * DAY}
@@ -21,7 +21,7 @@ ELAPSED = "elapsed_days"
 
 def fit_times(
     name: str,
-    seen: TimeSeen,
+    seen: TimeStats,
     config: TransformConfig,
     *,
     by_time: bool,
@@ -61,7 +61,7 @@ def fit_times(
     return tuple(parts), "; ".join(notes)
 
 
-def _chosen(seen: TimeSeen, span: int, notes: list[str], *, by_time: bool) -> list[str]:
+def _chosen(seen: TimeStats, span: int, notes: list[str], *, by_time: bool) -> list[str]:
     chosen = []
     for part, around in ROUNDS.items():
         if part == "time_of_day" and not seen.within_days:
@@ -78,7 +78,7 @@ def _chosen(seen: TimeSeen, span: int, notes: list[str], *, by_time: bool) -> li
 
 
 def _elapsed(
-    name: str, seen: TimeSeen, config: TransformConfig, notes: list[str]
+    name: str, seen: TimeStats, config: TransformConfig, notes: list[str]
 ) -> tuple[Part, ...]:
     if seen.elapsed is None or seen.low == seen.high:
         notes.append("no elapsed time, since all times are the same")

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.formats.distributions import Calibration
+from plimsoll.statistics.divergence import jensen_shannon_terms
 from plimsoll.validate.drift.distances import (
     BINS,
     MOST_SINGLE_CELLS,
-    jensen_shannon_terms,
     psi_terms,
 )
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from plimsoll.formats.distributions import CATEGORICAL, NUMERIC, Distribution
+from plimsoll.statistics import divergence
 from plimsoll.validate.drift.contingency_table import Cells, cells_of_texts
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -79,7 +80,7 @@ def jensen_shannon(reference: Distribution, current: Distribution) -> float:
     if (empty := _if_empty(reference, current)) is not None:
         return empty
     cells = cells_of(reference, current)
-    return min(max(float(np.sum(jensen_shannon_terms(cells.first, cells.second))), 0.0), 1.0)
+    return divergence.jensen_shannon(cells.first, cells.second)
 
 
 def jensen_shannon_distance(reference: Distribution, current: Distribution) -> float:
@@ -249,22 +250,11 @@ def levels(one: Distribution, at: Floats) -> tuple[Floats, Floats]:
     return np.where(hit, below[last], spread), np.where(hit, at_most[last], spread)
 
 
-def jensen_shannon_terms(first: Floats, second: Floats) -> Floats:
-    """Returns each cell's part of the divergence in base 2; arrays of shares of one shape."""
-    middle = (first + second) / 2
-    return (_entropy_term(first, middle) + _entropy_term(second, middle)) / 2
-
-
 def psi_terms(first: Floats, second: Floats) -> Floats:
     """Returns each cell's part of the population stability index."""
     first = np.where(first > 0, first, PSI_EPSILON)
     second = np.where(second > 0, second, PSI_EPSILON)
     return (second - first) * np.log(second / first)
-
-
-def _entropy_term(share: Floats, middle: Floats) -> Floats:
-    ratio = np.divide(share, middle, out=np.ones_like(share), where=middle > 0)
-    return share * np.log2(np.where(share > 0, ratio, 1.0))
 
 
 def _grid(reference: Distribution, current: Distribution) -> Floats:

@@ -22,10 +22,10 @@ from plimsoll.formats.distributions import (
     hashes_of,
     name_of,
 )
+from plimsoll.statistics.tally import Tally
 from plimsoll.timestamps import EPOCH, MICROSECOND
 from plimsoll.validate.drift.calibration import calibrated
 from plimsoll.validate.statistics.measure import Measured
-from plimsoll.validate.statistics.tally import Tally
 
 MOST_NAMED = 500
 """Of a column with more different values than are all kept, how many are kept by name."""

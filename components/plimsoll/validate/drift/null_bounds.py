@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from plimsoll.formats.distributions import Distribution
+from plimsoll.statistics.divergence import jensen_shannon_terms
 from plimsoll.validate.drift.contingency_table import Cells
-from plimsoll.validate.drift.distances import cells_of, jensen_shannon_terms, psi_terms
+from plimsoll.validate.drift.distances import cells_of, psi_terms
 
 Floats: TypeAlias = NDArray[np.float64]
 Terms: TypeAlias = Callable[[Floats, Floats], Floats]

@@ -145,9 +145,9 @@ def columns_of(
     dataset: Dataset, split: str, categorical: Collection[str]
 ) -> dict[str, Distribution]:
     """Returns the distributions of a data set's split, read in one pass."""
+    from plimsoll.statistics.sampling import Sampler
+    from plimsoll.statistics.tally import Tally
     from plimsoll.validate.drift.distributions import distribution_of
-    from plimsoll.validate.statistics.sampling import Sampler
-    from plimsoll.validate.statistics.tally import Tally
 
     tallies = {column.name: Tally() for column in dataset.columns}
     sampler = Sampler(len(dataset.columns))

@@ -1,34 +1,25 @@
-"""Folds a split's rows into one measurement, part by part.
-
-A part is a run of rows that depends on their number alone: not on shards, batches or processes.
-Parts are merged two by two in the shape of one tree, whatever order they come in, so that one
-process, several processes and Beam give the same bytes.
-"""
+"""What the gate measures of rows: TFDV's statistics, our own tallies, and a sample."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
 from typing import Any
 
 import pyarrow as pa
 
-from plimsoll.parallel.parts import Forest, in_steps
+from plimsoll.statistics.sampling import ALL, Sampler, chosen
+from plimsoll.statistics.tally import Tally
 from plimsoll.validate.statistics.arrays import Encoding, lists_of
-from plimsoll.validate.statistics.sampling import ALL, Sampler, chosen
 from plimsoll.validate.statistics.slicing import Slices, check_weights, sliced
-from plimsoll.validate.statistics.tally import Tally
-from plimsoll.validate.statistics.tfdv import WIDE, Statistician
+from plimsoll.validate.statistics.tfdv import Statistician, statistician
 
-BATCH_ROWS = 1 << 16
-BATCH_CELLS = 1 << 23
-PART_ROWS = 1 << 18
-PART_ROWS_WHEN_WIDE = 1 << 16
+WHOLE = ""
+"""What stands for the name of a slice where all rows are meant."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class StatisticsPlan:
     """How a split is measured; it travels to other processes."""
 
     encodings: Mapping[str, Encoding]
@@ -45,87 +36,14 @@ class Plan:
     """See ``sampling.highest_hash``."""
 
     @property
-    def batch_rows(self) -> int:
-        """Rows that are added at once: a power of two, fewer for wide data."""
-        fitting = 1 << max((BATCH_CELLS // max(len(self.encodings), 1)).bit_length() - 1, 0)
-        return min(BATCH_ROWS, self.part_rows, fitting)
-
-    @property
-    def part_rows(self) -> int:
-        """Rows of a part, the last but one included: a power of two."""
-        return PART_ROWS if len(self.encodings) <= WIDE else PART_ROWS_WHEN_WIDE
-
-    @cached_property
     def statistician(self) -> Statistician:
         """What makes the statistics; it stays in its process."""
-        return Statistician(len(self.encodings), self.categorical, self.weight)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "statistician"}
-
-
-class Fold:
-    """What was measured of some rows of a split."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.rows = 0
-        self.tallies = {name: Tally() for name in plan.encodings}
-        self.sampler = Sampler(len(plan.encodings), highest=plan.highest_hash)
-        self.partial = plan.statistician.start()
-        self.slices: dict[str, list[Any]] = {}
-
-    def add(self, plan: Plan, batch: pa.RecordBatch, first: int) -> None:
-        """Adds rows, of which the first has the number ``first`` in its split.
-
-        Raises:
-            DataError: if a row has no weight that can be used.
-        """
-        self.rows += batch.num_rows
-        self.sampler.add(batch, first)
-        for name, array in zip(batch.schema.names, batch.columns, strict=True):
-            self.tallies[name].add(array)
-        if plan.weight:
-            check_weights(batch.column(batch.schema.get_field_index(plan.weight)), plan.weight)
-        batch = chosen(batch, first, plan.sample_rate)
-        self.partial = plan.statistician.add(self.partial, _listed(batch, plan.encodings))
-        for slices in plan.slices:
-            for name, rows in sliced(batch, slices):
-                held = self.slices.get(name) or plan.statistician.start()
-                self.slices[name] = plan.statistician.add(held, _listed(rows, plan.encodings))
-
-    def close(self, plan: Plan) -> None:
-        """Makes it smaller, once all its rows are added."""
-        self.partial = plan.statistician.compacted(self.partial)
-        self.slices = {
-            name: plan.statistician.compacted(held) for name, held in self.slices.items()
-        }
-
-    def merge(self, plan: Plan, other: Fold) -> None:
-        """Adds what was measured of later rows; ``other`` is used up."""
-        self.rows += other.rows
-        for name, tally in other.tallies.items():
-            self.tallies[name].merge(tally)
-        self.sampler.add_sample(*other.sampler.kept())
-        self.partial = plan.statistician.merged(self.partial, other.partial)
-        for name, held in other.slices.items():
-            mine = self.slices.get(name)
-            self.slices[name] = plan.statistician.merged(mine, held) if mine else held
-
-    def finish(self, plan: Plan) -> Folded:
-        """Returns what was measured; nothing may be added afterwards."""
-        names = [name for slices in plan.slices for name in slices.names()]
-        slices = {name: self.slices[name] for name in names if name in self.slices}
-        return Folded(
-            rows=self.rows,
-            statistics=plan.statistician.finish(self.partial, slices),
-            tallies=self.tallies,
-            sample=self.sampler.kept()[0],
-        )
+        return statistician(len(self.encodings), self.categorical, self.weight)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folded:
-    """A split, folded."""
+class SplitStatistics:
+    """What was measured of a split."""
 
     rows: int
     """Those that were read."""
@@ -137,50 +55,71 @@ class Folded:
     """Rows, uniformly chosen."""
 
 
-def forest_of(plan: Plan) -> Forest[Fold]:
-    """Returns a forest that merges folds."""
-    return Forest(partial(_merged, plan))
+class StatisticsAccumulator:
+    """Measures rows of a split: see ``plimsoll.statistics.accumulator``."""
 
+    def __init__(self, plan: StatisticsPlan) -> None:
+        self._plan = plan
+        self._rows = 0
+        self._tallies = {name: Tally() for name in plan.encodings}
+        self._sampler = Sampler(len(plan.encodings), highest=plan.highest_hash)
+        self._partials = {WHOLE: plan.statistician.start()}
+        """By slice."""
 
-def whole(plan: Plan, forest: Forest[Fold]) -> Fold:
-    """Returns what was measured of all parts."""
-    return forest.whole() or Fold(plan)
+    def add(self, batch: pa.RecordBatch, first: int) -> None:
+        """Adds rows, of which the first has the number ``first`` in its split.
 
+        Raises:
+            DataError: if a row has no weight that can be used.
+        """
+        plan = self._plan
+        self._rows += batch.num_rows
+        self._sampler.add(batch, first)
+        for name, array in zip(batch.schema.names, batch.columns, strict=True):
+            self._tallies[name].add(array)
+        if plan.weight:
+            check_weights(batch.column(plan.weight), plan.weight)
+        batch = chosen(batch, first, plan.sample_rate)
+        self._add_to(WHOLE, batch)
+        for slices in plan.slices:
+            for name, rows in sliced(batch, slices):
+                self._add_to(name, rows)
 
-def folded(plan: Plan, batches: Iterable[pa.RecordBatch], first_part: int = 0) -> Forest[Fold]:
-    """Folds rows that follow each other.
+    def close(self) -> None:
+        """Makes it smaller, once all rows of a part are added."""
+        compacted = self._plan.statistician.compacted
+        self._partials = {name: compacted(partial) for name, partial in self._partials.items()}
 
-    Args:
-        plan: How.
-        batches: The rows, cut anyhow, from the first row of a part on.
-        first_part: The number of that part.
-    """
-    forest = forest_of(plan)
-    fold, part = None, first_part
-    first = first_part * plan.part_rows
-    for batch in in_steps(batches, plan.batch_rows):
-        fold = fold or Fold(plan)
-        fold.add(plan, batch, first)
-        first += batch.num_rows
-        if first >= (part + 1) * plan.part_rows:
-            fold.close(plan)
-            forest.add(0, part, fold)
-            fold, part = None, part + 1
-    if fold is not None:
-        fold.close(plan)
-        forest.add(0, part, fold)
-    return forest
+    def merge(self, later: StatisticsAccumulator) -> None:
+        """Adds what was measured of the rows that follow; ``later`` is used up."""
+        self._rows += later._rows
+        for name, tally in later._tallies.items():
+            self._tallies[name].merge(tally)
+        self._sampler.add_sample(*later._sampler.kept())
+        merged = self._plan.statistician.merged
+        for name, partial in later._partials.items():
+            mine = self._partials.get(name)
+            self._partials[name] = merged(mine, partial) if mine else partial
 
+    def finish(self) -> SplitStatistics:
+        """Returns what was measured; nothing may be added afterwards."""
+        names = [name for slices in self._plan.slices for name in slices.names()]
+        slices = {name: self._partials[name] for name in names if name in self._partials}
+        return SplitStatistics(
+            rows=self._rows,
+            statistics=self._plan.statistician.finish(self._partials[WHOLE], slices),
+            tallies=self._tallies,
+            sample=self._sampler.kept()[0],
+        )
 
-def _merged(plan: Plan, first: Fold, second: Fold) -> Fold:
-    first.merge(plan, second)
-    return first
-
-
-def _listed(batch: pa.RecordBatch, encodings: Mapping[str, Encoding]) -> pa.RecordBatch:
-    """Returns rows as TFDV wants them."""
-    lists = [
-        lists_of(encodings[name].convert(array))
-        for name, array in zip(batch.schema.names, batch.columns, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(lists, names=batch.schema.names)
+    def _add_to(self, name: str, rows: pa.RecordBatch) -> None:
+        """Adds rows to the statistics of a slice, as TFDV wants them."""
+        encodings = self._plan.encodings
+        lists = [
+            lists_of(encodings[column].convert(array))
+            for column, array in zip(rows.schema.names, rows.columns, strict=True)
+        ]
+        listed = pa.RecordBatch.from_arrays(lists, names=rows.schema.names)
+        statistician = self._plan.statistician
+        partial = self._partials.get(name) or statistician.start()
+        self._partials[name] = statistician.add(partial, listed)

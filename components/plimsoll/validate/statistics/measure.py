@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -11,16 +12,24 @@ import pyarrow as pa
 from plimsoll.configs import check_whole
 from plimsoll.errors import ArtifactError, ConfigError
 from plimsoll.formats.dataset import Dataset
-from plimsoll.validate.statistics.accumulator import Folded, Plan, folded, whole
+from plimsoll.statistics.accumulator import Measurement
+from plimsoll.statistics.runners import measure_split
+from plimsoll.statistics.sampling import highest_hash, rows_chosen, sample_rows
+from plimsoll.statistics.tally import Tally
+from plimsoll.validate.statistics import tfdv
+from plimsoll.validate.statistics.accumulator import (
+    SplitStatistics,
+    StatisticsAccumulator,
+    StatisticsPlan,
+)
 from plimsoll.validate.statistics.arrays import Encoding
-from plimsoll.validate.statistics.parallel import folded_dataset
-from plimsoll.validate.statistics.sampling import highest_hash, rows_chosen, sample_rows
 from plimsoll.validate.statistics.slicing import check_column, slices_of
 from plimsoll.validate.statistics.summary import Summary, summaries_of
-from plimsoll.validate.statistics.tally import Tally
 
 NAME = "measure config"
 WEIGHTS = ("int", "float")
+CELLS_THAT_PAY = 1 << 23
+"""Rows times columns below which one process is faster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,51 +114,31 @@ def measure(
         DataError: if a row has no weight that can be used.
         StepError: if a process that shares the work fails or is killed.
     """
-    rows = dataset.rows(split)
     plan = plan_of(dataset, split, encodings, categorical, config)
-    if config.beam_runner:
-        from plimsoll.validate.statistics.beam import folded_by_beam
-
-        done = folded_by_beam(dataset, split, plan, config.beam_runner, config.beam_options)
-    else:
-        done = folded_dataset(dataset, split, plan, config.processes)
-    return _measured(split, plan, done, rows)
-
-
-def measure_batches(
-    batches: Iterable[pa.RecordBatch],
-    encodings: Mapping[str, Encoding],
-    categorical: Sequence[str] = (),
-    *,
-    split: str = "",
-    rows: int | None = None,
-    weight: str = "",
-    sample_rate: float = 1.0,
-) -> Measured:
-    """Measures rows as they pass, in bounded memory.
-
-    Args:
-        batches: The rows in the types of data sets, cut anyhow; each batch has all columns, in
-            the order of ``encodings``.
-        encodings: How each column goes into the statistics.
-        categorical: Columns of whole numbers that are names rather than amounts.
-        split: What to call them.
-        rows: How many there must be; None: any number.
-        weight: As in ``MeasureConfig``.
-        sample_rate: As in ``MeasureConfig``.
-
-    Raises:
-        ArtifactError: if there is another number of rows, or the statistics miss some.
-        DataError: if a row has no weight that can be used.
-    """
-    plan = Plan(
-        encodings=dict(encodings),
-        categorical=tuple(categorical),
-        weight=weight,
-        sample_rate=sample_rate,
+    result = measure_split(
+        dataset,
+        measurement_of(plan, split),
+        processes=config.processes,
+        beam_runner=config.beam_runner,
+        beam_options=config.beam_options,
     )
-    done = whole(plan, folded(plan, batches)).finish(plan)
-    return _measured(split, plan, done, done.rows if rows is None else rows)
+    return checked(split, plan, result, dataset.rows(split))
+
+
+def measurement_of(plan: StatisticsPlan, split: str) -> Measurement[SplitStatistics]:
+    """Returns a plan as the engine takes it."""
+    return Measurement(
+        split=split,
+        columns=tuple(plan.encodings),
+        start=partial(StatisticsAccumulator, plan),
+        load=_load,
+        width=len(plan.encodings),
+        wide=tfdv.WIDE,
+        cells_that_pay=CELLS_THAT_PAY,
+        config="validate config",
+        purpose=f"measure {split}",
+        done=f"measured {split}",
+    )
 
 
 def plan_of(
@@ -158,7 +147,7 @@ def plan_of(
     encodings: Mapping[str, Encoding],
     categorical: Sequence[str],
     config: MeasureConfig,
-) -> Plan:
+) -> StatisticsPlan:
     """Settles how a split is measured.
 
     Raises:
@@ -167,7 +156,7 @@ def plan_of(
     types = {column.name: column.type for column in dataset.columns}
     if config.weight:
         check_column(config.weight, types, WEIGHTS, "weight")
-    return Plan(
+    return StatisticsPlan(
         encodings={name: encodings[name] for name in types},
         categorical=tuple(categorical),
         weight=config.weight,
@@ -177,11 +166,22 @@ def plan_of(
     )
 
 
-def _measured(split: str, plan: Plan, done: Folded, rows: int) -> Measured:
-    statistics = done.statistics
+def checked(split: str, plan: StatisticsPlan, result: SplitStatistics, rows: int) -> Measured:
+    """Returns a split as measured, once it is sure that no row was lost.
+
+    Args:
+        split: Which part of the data set.
+        plan: How it was measured.
+        result: What the engine made of it.
+        rows: The rows that the manifest counts.
+
+    Raises:
+        ArtifactError: if others were read, or the statistics cover others.
+    """
+    statistics = result.statistics
     covered = int(statistics.datasets[0].num_examples) if statistics.datasets else 0
     chosen = rows_chosen(rows, plan.sample_rate)
-    check_rows(split, manifest=rows, read=done.rows, covered=covered, chosen=chosen)
+    check_rows(split, manifest=rows, read=result.rows, covered=covered, chosen=chosen)
     notes = [slices.note() for slices in plan.slices if slices.note()]
     if chosen < rows:
         notes.append(f"statistics of {split} from {chosen:,} of {rows:,} rows, chosen by number")
@@ -190,9 +190,9 @@ def _measured(split: str, plan: Plan, done: Folded, rows: int) -> Measured:
         rows=rows,
         statistics=statistics,
         covered=covered,
-        tallies=done.tallies,
+        tallies=result.tallies,
         summaries=summaries_of(statistics),
-        sample=done.sample,
+        sample=result.sample,
         notes=tuple(notes),
     )
 
@@ -222,3 +222,10 @@ def check_rows(
         f"the statistics count {covered:,}",
         hint="make the data set again",
     )
+
+
+def _load() -> tuple[type, ...]:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    tfdv.load()
+    return SplitStatistics, Tally, statistics_pb2.DatasetFeatureStatisticsList

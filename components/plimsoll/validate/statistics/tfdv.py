@@ -10,6 +10,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -66,11 +67,11 @@ class Statistician:
         weight: Column of the rows' weights; empty: rows count alike.
     """
 
-    def __init__(self, columns: int, categorical: Sequence[str] = (), weight: str = "") -> None:
+    def __init__(self, columns: int, categorical: tuple[str, ...], weight: str) -> None:
         load()
         quantiles = QUANTILES if columns <= WIDE else QUANTILES_WHEN_WIDE
         self._generators = _generators(quantiles, categorical, weight)
-        self._categorical = tuple(categorical)
+        self._categorical = categorical
         self._weight = weight
 
     def start(self) -> list[Any]:
@@ -141,6 +142,12 @@ class Statistician:
                 cause="all rows that have a value of some column weigh 0",
                 hint="correct the column, or measure without weights",
             ) from error
+
+
+@cache
+def statistician(columns: int, categorical: tuple[str, ...], weight: str) -> Statistician:
+    """Returns the one statistician of this process for such rows."""
+    return Statistician(columns, categorical, weight)
 
 
 class _WrittenLengths:

@@ -18,7 +18,7 @@ MOST_CLASSES = 1 << 14
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelSeen:
+class LabelStats:
     """What is known of the label."""
 
     rows: int
@@ -31,7 +31,7 @@ class LabelSeen:
     std: float
 
 
-class LabelTally:
+class LabelAccumulator:
     """Measures the label.
 
     Args:
@@ -71,7 +71,7 @@ class LabelTally:
             if self.finite and len(values):
                 self._add_moments(before, len(values), *_moments(values))
 
-    def merge(self, other: LabelTally) -> None:
+    def merge(self, other: LabelAccumulator) -> None:
         """Adds what was measured of later rows."""
         before = self.rows
         self.rows += other.rows
@@ -81,9 +81,9 @@ class LabelTally:
         if other.rows:
             self._add_moments(before, other.rows, other.mean, other._squares)
 
-    def seen(self) -> LabelSeen:
+    def finish(self) -> LabelStats:
         """Returns what is known."""
-        return LabelSeen(
+        return LabelStats(
             rows=self.rows,
             missing=self.missing,
             finite=self.finite,

@@ -6,12 +6,12 @@ them: a row is kept if its hash is among the least (bottom-k sampling), or below
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from plimsoll.statistics.hashing import hashes_of_numbers, row_hashes
 
 SAMPLE_ROWS = 1 << 16
 SAMPLE_CELLS = 1 << 23
@@ -23,22 +23,10 @@ FIXED_BYTES = 8
 HASHED_AT_ONCE = 1 << 20
 ALL = 2**64 - 1
 
-Hashes: TypeAlias = NDArray[np.uint64]
-
 
 def sample_rows(columns: int) -> int:
     """Returns how many rows a sample has at most."""
     return min(SAMPLE_ROWS, max(SAMPLE_CELLS // max(columns, 1), 1))
-
-
-def row_hashes(first: int, rows: int) -> Hashes:
-    """Returns the hash of each row's number, uniform over 64 bits (SplitMix64).
-
-    Args:
-        first: The number of the first row in its split.
-        rows: How many rows.
-    """
-    return _hashes_of(np.arange(first, first + rows))
 
 
 def highest_hash(rows: int, most: int) -> int:
@@ -108,15 +96,15 @@ class Sampler:
     def add(self, batch: pa.RecordBatch, first: int) -> None:
         """Adds rows, of which the first has the number ``first`` in its split."""
         self._schema = self._schema or batch.schema
-        places = np.flatnonzero(row_hashes(first, batch.num_rows) <= self._highest)
-        if len(places):
-            self._hold(pa.Table.from_batches([batch.take(pa.array(places))]), places + first)
+        chosen = np.flatnonzero(row_hashes(first, batch.num_rows) <= self._highest)
+        if len(chosen):
+            self._keep(pa.Table.from_batches([batch.take(pa.array(chosen))]), chosen + first)
 
     def add_sample(self, table: pa.Table, numbers: NDArray[np.int64]) -> None:
         """Adds what another sampler kept of other rows of the split: see ``kept``."""
         self._schema = self._schema or table.schema
         if len(numbers):
-            self._hold(table, numbers)
+            self._keep(table, numbers)
 
     def kept(self) -> tuple[pa.Table, NDArray[np.int64]]:
         """Returns the sample and its rows' numbers, in the rows' order."""
@@ -127,7 +115,7 @@ class Sampler:
             return self._schema.empty_table(), np.empty(0, dtype=np.int64)
         return self._parts[0], self._numbers[0]
 
-    def _hold(self, table: pa.Table, numbers: NDArray[np.int64]) -> None:
+    def _keep(self, table: pa.Table, numbers: NDArray[np.int64]) -> None:
         self._parts.append(table)
         self._numbers.append(numbers)
         self._kept += len(numbers)
@@ -141,7 +129,7 @@ class Sampler:
             return
         table = pa.concat_tables(self._parts)
         numbers = np.concatenate(self._numbers)
-        hashes = _hashes_of(numbers)
+        hashes = hashes_of_numbers(numbers)
         by_hash = np.argsort(hashes, kind="stable")[: self._most]
         fits = np.cumsum(_row_bytes(table)[by_hash]) <= SAMPLE_BYTES
         by_hash = by_hash[: max(int(np.count_nonzero(fits)), 1)]
@@ -151,18 +139,6 @@ class Sampler:
         table = table.take(pa.array(by_number)).combine_chunks()
         self._parts, self._numbers = [table], [numbers[by_number]]
         self._kept, self._bytes = len(by_number), table.nbytes
-
-
-def _hashes_of(numbers: NDArray[np.int64]) -> Hashes:
-    mixed = numbers.astype(np.uint64)
-    mixed += np.uint64(1)
-    mixed *= np.uint64(0x9E3779B97F4A7C15)
-    mixed ^= mixed >> np.uint64(30)
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    mixed ^= mixed >> np.uint64(27)
-    mixed *= np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
-    return mixed
 
 
 def _row_bytes(table: pa.Table) -> NDArray[np.int64]:

@@ -28,7 +28,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class NumberSeen:
+class NumberStats:
     """What is known of a column's finite values."""
 
     rows: int
@@ -84,7 +84,7 @@ class NumberSeen:
         return float((low + high) / 2 if math.isfinite(low + high) else low / 2 + high / 2)
 
 
-class NumberTally:
+class NumberAccumulator:
     """Measures numbers; what it holds does not grow with the rows.
 
     Args:
@@ -120,7 +120,7 @@ class NumberTally:
             self._begin_sketch()
         self._sketch_ordered(np.clip(ordered, -LARGEST, LARGEST))
 
-    def merge(self, other: NumberTally) -> None:
+    def merge(self, other: NumberAccumulator) -> None:
         """Adds what was measured of later rows; ``other`` is used up."""
         if other._sketch is not None and self._sketch is None:
             self._begin_sketch()
@@ -141,7 +141,7 @@ class NumberTally:
         if self._sketch is not None:
             self._sketch.Compact()
 
-    def seen(self) -> NumberSeen:
+    def finish(self) -> NumberStats:
         """Returns what is known; nothing may be added afterwards."""
         counts = self._counts
         if self._sketch is None:
@@ -152,7 +152,7 @@ class NumberTally:
             # A batch's ends are thinned away too, and are known all the same.
             values[0], values[-1] = np.clip([self._low, self._high], -LARGEST, LARGEST)
             mean, std = self._mean, math.sqrt(self._squares / self._known)
-        return NumberSeen(
+        return NumberStats(
             rows=self._rows,
             missing=self._rows - self._known,
             low=self._low,

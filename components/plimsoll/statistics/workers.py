@@ -1,7 +1,7 @@
 """Shares blocks of work among processes of one machine.
 
 Workers are forked: they have what was imported, where a new interpreter would spend seconds on
-importing it again. Each is asked for one block at a time, so a slow one holds up nobody; when the
+importing it again. Each is given one block at a time, so a slow one holds up nobody; when the
 parent is gone, their pipes end, and so do they.
 """
 
@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
+import pyarrow as pa
+
 from plimsoll.errors import PlimsollError, StepError
 
 MOST_PROCESSES = 8
 SECONDS_TO_END = 10.0
 
-Asked = TypeVar("Asked")
+Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
 
@@ -30,7 +32,7 @@ def processes_that_pay(cells: int, least: int) -> int:
 
 
 def shared(
-    work: Callable[[Asked], Answer], blocks: Sequence[Asked], processes: int, what: str
+    work: Callable[[Task], Answer], blocks: Sequence[Task], processes: int, what: str
 ) -> Iterator[Answer]:
     """Yields what the work makes of each block, in no order.
 
@@ -48,6 +50,9 @@ def shared(
     if count < 2:
         yield from map(work, blocks)
         return
+    # Has pyarrow import what it imports with its first array, half a second of pandas, once
+    # instead of in each process.
+    pa.array([0]).to_numpy()
     workers = _Workers(work, count, what)
     try:
         yield from workers.results(blocks)
@@ -55,10 +60,10 @@ def shared(
         workers.end()
 
 
-class _Workers(Generic[Asked, Answer]):
+class _Workers(Generic[Task, Answer]):
     """Processes that work on blocks."""
 
-    def __init__(self, work: Callable[[Asked], Answer], count: int, what: str) -> None:
+    def __init__(self, work: Callable[[Task], Answer], count: int, what: str) -> None:
         self._what = what
         self._processes: dict[Connection, Any] = {}
         context = multiprocessing.get_context("fork")
@@ -71,17 +76,17 @@ class _Workers(Generic[Asked, Answer]):
             theirs.close()
             self._processes[ours] = process
 
-    def results(self, blocks: Sequence[Asked]) -> Iterator[Answer]:
+    def results(self, blocks: Sequence[Task]) -> Iterator[Answer]:
         """Yields answers, in no order; a worker gets its next block when it is done."""
         left = iter(blocks)
         busy = set(self._processes)
         for connection in self._processes:
-            self._ask(connection, next(left))
+            self._send(connection, next(left))
         while busy:
             for connection in [ready for ready in self._processes if ready in wait(busy)]:
-                answer = self._answer(connection)
+                answer = self._receive(connection)
                 try:
-                    self._ask(connection, next(left))
+                    self._send(connection, next(left))
                 except StopIteration:
                     busy.remove(connection)
                 yield answer
@@ -94,13 +99,13 @@ class _Workers(Generic[Asked, Answer]):
         for process in self._processes.values():
             process.join(SECONDS_TO_END)
 
-    def _ask(self, connection: Connection, block: Asked) -> None:
+    def _send(self, connection: Connection, block: Task) -> None:
         try:
             connection.send(block)
         except OSError as error:
             raise self._gone(connection) from error
 
-    def _answer(self, connection: Connection) -> Any:
+    def _receive(self, connection: Connection) -> Any:
         try:
             answer = connection.recv()
         except (EOFError, OSError) as error:
@@ -124,7 +129,7 @@ class _Workers(Generic[Asked, Answer]):
 def _serve(
     connection: Connection, others: list[Connection], work: Callable[[Any], Any], what: str
 ) -> None:
-    """Works on the blocks that are asked for until the parent closes the pipe, or is gone."""
+    """Works on the blocks that are sent until the parent closes the pipe, or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for other in others:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.transform.kinds.category_tally import Encoded
+from plimsoll.transform.kinds.category_stats import Encoded
 
 ROWS = "rows"
 SUM = "sum"
@@ -31,7 +31,7 @@ class Targets:
 
 
 @dataclass(frozen=True)
-class TargetSeen:
+class TargetStats:
     """What is known of the labels by a column's values."""
 
     folds: int
@@ -39,7 +39,7 @@ class TargetSeen:
     """What is added up -> value -> its sum in each fold; the value None is a missing one."""
 
 
-class TargetTally:
+class TargetAccumulator:
     """Adds up labels by value and fold.
 
     Args:
@@ -62,15 +62,15 @@ class TargetTally:
             self._add(name, names, sums)
         self._prune()
 
-    def merge(self, other: TargetTally) -> None:
+    def merge(self, other: TargetAccumulator) -> None:
         """Adds what was measured of later rows; ``other`` is used up."""
         for name, cells in other.held.items():
             self._add(name, list(cells), np.array(list(cells.values())).reshape(-1, self.folds))
         self._prune()
 
-    def seen(self) -> TargetSeen:
+    def finish(self) -> TargetStats:
         """Returns what is known."""
-        return TargetSeen(self.folds, self.held)
+        return TargetStats(self.folds, self.held)
 
     def _add(self, name: Any, values: list[Any], sums: Cells) -> None:
         held = self.held.setdefault(name, {})

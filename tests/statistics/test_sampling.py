@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.validate.statistics import sampling
-from plimsoll.validate.statistics.sampling import Sampler, chosen, row_hashes, sample_rows
+from plimsoll.statistics import sampling
+from plimsoll.statistics.hashing import row_hashes
+from plimsoll.statistics.sampling import Sampler, chosen, sample_rows
 
 
 def rows(first, count):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.transform.kinds.number_tally import NumberSeen, NumberTally
+from plimsoll.transform.kinds.number_stats import NumberAccumulator, NumberStats
 
 DAY = 86_400_000_000
 """Microseconds."""
@@ -16,7 +16,7 @@ _NONE = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, kw_only=True)
-class TimeSeen:
+class TimeStats:
     """What is known of a column's times."""
 
     rows: int
@@ -26,11 +26,11 @@ class TimeSeen:
     high: int
     within_days: bool
     """Whether a time is other than midnight."""
-    elapsed: NumberSeen | None
+    elapsed: NumberStats | None
     """The days that have passed since 1970; None: they were not measured."""
 
 
-class TimeTally:
+class TimeAccumulator:
     """Measures times.
 
     Args:
@@ -43,7 +43,7 @@ class TimeTally:
         self.low: int | None = None
         self.high: int | None = None
         self.within_days = False
-        self.elapsed = NumberTally(limit) if elapsed else None
+        self.elapsed = NumberAccumulator(limit) if elapsed else None
 
     def add(self, times: NDArray[Any]) -> None:
         """Adds rows: datetime64[us], NaT for missing."""
@@ -57,7 +57,7 @@ class TimeTally:
         if self.elapsed:
             self.elapsed.add(known / DAY)
 
-    def merge(self, other: TimeTally) -> None:
+    def merge(self, other: TimeAccumulator) -> None:
         """Adds what was measured of later rows; ``other`` is used up."""
         self.rows += other.rows
         self.known += other.known
@@ -72,15 +72,15 @@ class TimeTally:
         if self.elapsed:
             self.elapsed.close()
 
-    def seen(self) -> TimeSeen:
+    def finish(self) -> TimeStats:
         """Returns what is known."""
-        return TimeSeen(
+        return TimeStats(
             rows=self.rows,
             known=self.known,
             low=self.low or 0,
             high=self.high or 0,
             within_days=self.within_days,
-            elapsed=self.elapsed.seen() if self.elapsed else None,
+            elapsed=self.elapsed.finish() if self.elapsed else None,
         )
 
     def _reach(self, low: int, high: int) -> None:

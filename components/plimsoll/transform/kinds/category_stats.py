@@ -33,7 +33,7 @@ class Encoded(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CategorySeen:
+class CategoryStats:
     """What is known of a column's values."""
 
     rows: int
@@ -51,7 +51,7 @@ class CategorySeen:
         return self.rows - self.missing
 
 
-class CategoryTally:
+class CategoryAccumulator:
     """Counts values; what it holds does not grow with the rows.
 
     Args:
@@ -96,7 +96,7 @@ class CategoryTally:
         self._rows += rows
         self._known += known
 
-    def merge(self, other: CategoryTally) -> None:
+    def merge(self, other: CategoryAccumulator) -> None:
         """Adds what was measured of later rows; ``other`` is used up."""
         self.add_rows(other._rows, other._known)
         if other._frequent is None:
@@ -107,11 +107,11 @@ class CategoryTally:
         self._frequent.Merge(other._frequent)
         self._distinct.Merge(other._distinct)
 
-    def seen(self) -> CategorySeen:
+    def finish(self) -> CategoryStats:
         """Returns what is known."""
         exact = self._frequent is None
         counts = self._listed() if exact else self._estimated()
-        return CategorySeen(
+        return CategoryStats(
             rows=self._rows,
             missing=self._rows - self._known,
             counts=counts,
