@@ -15,8 +15,8 @@ from commands.made_repository import made_repository, materialised, moment
 from plimsoll.commands.__main__ import ANSWER, REQUEST, main
 from plimsoll.errors import ConfigError, DataError, UsageError
 from plimsoll.feature_commands.check import check
-from plimsoll.feature_commands.listing import listed
-from plimsoll.feature_commands.online import answered, told
+from plimsoll.feature_commands.listing import list_repository
+from plimsoll.feature_commands.online import call_with_timeout, error_text
 from plimsoll.feature_commands.rows import time_of
 from plimsoll.feature_commands.show import show
 from plimsoll.feature_store.repository.repository import open_repository
@@ -46,12 +46,12 @@ def features(found):
 
 
 def failing(repo, tmp_path):
-    told = check(str(repo), str(tmp_path / "scratch"))["checks"]
-    return {item["name"]: item["said"] for item in told if item["level"] == "error"}
+    error_text = check(str(repo), str(tmp_path / "scratch"))["checks"]
+    return {item["name"]: item["said"] for item in error_text if item["level"] == "error"}
 
 
 def test_services_and_views_are_listed(repository, tmp_path):
-    found = listed(str(repository), str(tmp_path))
+    found = list_repository(str(repository), str(tmp_path))
 
     assert found["project"] == "bicycles"
     assert [item["name"] for item in found["services"]] == ["late_v1"]
@@ -64,9 +64,9 @@ def test_services_and_views_are_listed(repository, tmp_path):
         {"name": "sky", "type": "STRING"},
     ]
     assert views["facts"]["ttl_seconds"] is None
-    assert listed(str(repository), str(tmp_path), "facts")["views"] == [views["facts"]]
+    assert list_repository(str(repository), str(tmp_path), "facts")["views"] == [views["facts"]]
     with pytest.raises(ConfigError, match="no feature view 'fact'"):
-        listed(str(repository), str(tmp_path), "fact")
+        list_repository(str(repository), str(tmp_path), "fact")
     assert (views["ride"]["kind"], views["ride"]["keys"]) == ("on demand", ["kilometres"])
 
 
@@ -185,8 +185,8 @@ def test_a_whole_repository_passes_every_check(repository, tmp_path):
     levels = {item["name"]: item["level"] for item in found["checks"]}
     assert set(levels.values()) == {"ok"}
     assert {"definitions", "source of weather", "registry", "online store"} < set(levels)
-    (told,) = [item["said"] for item in found["checks"] if item["name"] == "materialised"]
-    assert told == "up to 2025-07-01 11:00:00 UTC: facts, weather"
+    (error_text,) = [item["said"] for item in found["checks"] if item["name"] == "materialised"]
+    assert error_text == "up to 2025-07-01 11:00:00 UTC: facts, weather"
 
 
 def test_what_was_never_applied_fails_and_says_what_to_type(fresh, tmp_path):
@@ -270,17 +270,17 @@ def test_a_store_that_does_not_answer_is_told_without_its_password(repository, t
     assert "swordfish" not in said + found["trouble"]
     opened = open_repository(str(other), tmp_path / "again")
     opened.config.offline_store.spill_folder = "postgresql://me:haddock@host/db"
-    assert told(ValueError("swordfish, haddock"), opened) == "ValueError: ***, ***"
+    assert error_text(ValueError("swordfish, haddock"), opened) == "ValueError: ***, ***"
 
 
 def test_an_answer_is_not_waited_for_for_ever():
     import time
 
-    found, error = answered(lambda: time.sleep(60), seconds=0.05)
+    found, error = call_with_timeout(lambda: time.sleep(60), seconds=0.05)
 
     assert found is None
     assert isinstance(error, TimeoutError)
-    assert answered(lambda: 7) == (7, None)
+    assert call_with_timeout(lambda: 7) == (7, None)
 
 
 def test_the_command_answers_in_its_file(repository, tmp_path):
@@ -327,5 +327,8 @@ def test_a_view_without_entities_is_shown_and_checked(fresh, tmp_path):
 
     assert failing(fresh, tmp_path) == {}
     assert features(found)["gears"]["then"]["value"] == features(found)["gears"]["now"]["value"]
-    views = {item["name"]: item for item in listed(str(fresh), str(tmp_path / "scratch"))["views"]}
+    views = {
+        item["name"]: item
+        for item in list_repository(str(fresh), str(tmp_path / "scratch"))["views"]
+    }
     assert views["facts"]["keys"] == []

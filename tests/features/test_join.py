@@ -420,7 +420,7 @@ def test_event_times_after_a_row_are_told(
 ) -> None:
     from plimsoll.feature_store.offline import asof
 
-    join_sql = asof.join
+    join_sql = asof.join_sql
     monkeypatch.setattr(
         asof,
         "join",

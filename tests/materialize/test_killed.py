@@ -114,7 +114,7 @@ def ended(folder: Path) -> int | None:
     return last_end(opened.store, opened.folder, "stats")
 
 
-def run(folder: Path) -> core.Materialized:
+def run(folder: Path) -> core.MaterializeResult:
     """Materialises without a break."""
     asked = core.Asked(until=UNTIL, config=BATCH, views="stats")
     return core.materialize(str(folder), asked)

@@ -29,8 +29,8 @@ from feature_store.small_repository import (
     write_rows,
 )
 from plimsoll.errors import ConfigError, DataError, UsageError
-from plimsoll.feature_store.online.writer import told
-from plimsoll.feature_store.repository.intervals import joined, last_end
+from plimsoll.feature_store.online.writer import translate_errors
+from plimsoll.feature_store.repository.intervals import last_end, merge_intervals
 from plimsoll.feature_store.repository.repository import open_repository
 from plimsoll.materialize import core
 from redis_server import redis_server
@@ -51,7 +51,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Any]:
             }
 
 
-def run(folder: Path, hours: float, **asked: str) -> core.Materialized:
+def run(folder: Path, hours: float, **asked: str) -> core.MaterializeResult:
     """Materialises up to so many hours after the start."""
     until = (START + timedelta(hours=hours)).isoformat()
     return core.materialize(str(folder), core.Asked(until=until, **asked))
@@ -305,7 +305,10 @@ def test_an_online_store_that_another_holds_is_told_so(tmp_path: Path) -> None:
         closing(sqlite3.connect(tmp_path / "held.db", timeout=0)) as other,
     ):
         holder.execute("BEGIN IMMEDIATE")
-        with pytest.raises(DataError, match="cannot be written") as caught, told(opened.store):
+        with (
+            pytest.raises(DataError, match="cannot be written") as caught,
+            translate_errors(opened.store),
+        ):
             other.execute("CREATE TABLE t (a)")
     assert caught.value.hint.startswith("wait for what holds the store's file")
 
@@ -351,8 +354,8 @@ def test_two_at_once_lose_neither_interval(tmp_path: Path) -> None:
 
 
 def test_intervals_that_meet_become_one() -> None:
-    assert joined([(5, 6), (0, 2), (2, 3), (1, 2)]) == [(0, 3), (5, 6)]
-    assert joined([(0, 9), (2, 3)]) == [(0, 9)]
+    assert merge_intervals([(5, 6), (0, 2), (2, 3), (1, 2)]) == [(0, 3), (5, 6)]
+    assert merge_intervals([(0, 9), (2, 3)]) == [(0, 9)]
 
 
 def test_a_view_that_is_gone_is_not_recorded(tmp_path: Path) -> None:

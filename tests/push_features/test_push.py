@@ -56,7 +56,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return repository(tmp_path_factory.mktemp("shared"))
 
 
-def push(folder: Path, data: Path, to: str = "online", **more: str) -> core.Pushed:
+def push(folder: Path, data: Path, to: str = "online", **more: str) -> core.PushResult:
     """Pushes a file into the repository's source."""
     return core.push(str(folder), core.Asked(data=str(data), source="trips_now", to=to, **more))
 

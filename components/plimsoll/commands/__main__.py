@@ -23,7 +23,7 @@ COMMANDS = {
     "schema diff": ("plimsoll.commands.schema", "diff"),
     "schema check": ("plimsoll.commands.schema", "check"),
     "schema accept": ("plimsoll.commands.schema", "accept"),
-    "features list": ("plimsoll.feature_commands.listing", "listed"),
+    "features list": ("plimsoll.feature_commands.listing", "list_repository"),
     "features show": ("plimsoll.feature_commands.show", "show"),
     "features check": ("plimsoll.feature_commands.check", "check"),
 }

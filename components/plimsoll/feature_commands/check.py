@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.errors import DataError, nearest, shortened
-from plimsoll.feature_commands.online import NO_ENTITY, absent, answered, join_keys, told
+from plimsoll.feature_commands.online import (
+    NO_ENTITY,
+    call_with_timeout,
+    error_text,
+    join_keys,
+    missing_store,
+)
 from plimsoll.feature_store.offline.engine import Limits, engine
 from plimsoll.feature_store.offline.source_tables import TEXTS, is_local, open_source
 from plimsoll.feature_store.repository.intervals import last_ends
@@ -64,10 +70,10 @@ def check(repo: str, scratch: str) -> dict[str, Any]:
         DataError: if it, or what its definitions leave to be inferred, cannot be read.
     """
     opened = open_repository(repo, Path(scratch))
-    found = [_definitions(opened)]
-    found += [_source(opened, opened.views[name]) for name in sorted(opened.views)]
-    found += [_registry(opened), _online(opened), *_materialised(opened)]
-    return {"repo": repo, "project": opened.project, "checks": [asdict(item) for item in found]}
+    checks = [_definitions(opened)]
+    checks += [_source(opened, opened.views[name]) for name in sorted(opened.views)]
+    checks += [_registry(opened), _online(opened), *_materialized(opened)]
+    return {"repo": repo, "project": opened.project, "checks": [asdict(item) for item in checks]}
 
 
 def _definitions(opened: Repository) -> Check:
@@ -93,10 +99,10 @@ def _source(opened: Repository, view: Any) -> Check:
     name = f"source of {view.name}"
     if source is None:
         return Check(name, WARNING, "it has no batch source, so nothing to train from")
-    kinds, error = answered(lambda: _kinds(opened, source))
+    kinds, error = call_with_timeout(lambda: _kinds(opened, source))
     if error is not None:
-        return Check(name, ERROR, told(error, opened), "make it, or correct its path")
-    wrong = list(_wrong(opened, view, kinds))
+        return Check(name, ERROR, error_text(error, opened), "make it, or correct its path")
+    wrong = list(_mismatches(opened, view, kinds))
     if wrong:
         return Check(name, ERROR, "; ".join(wrong), "correct the definitions, or the source")
     return Check(name, OK, f"{len(kinds)} columns, those declared among them")
@@ -113,9 +119,9 @@ def _kinds(opened: Repository, source: Any) -> dict[str, str]:
     return dict(source.get_table_column_names_and_types(opened.store.config))
 
 
-def _wrong(opened: Repository, view: Any, kinds: Mapping[str, str]) -> Iterator[str]:
+def _mismatches(opened: Repository, view: Any, kinds: Mapping[str, str]) -> Iterator[str]:
     source = view.batch_source
-    there = {new: old for old, new in (source.field_mapping or {}).items()}
+    renamed = {new: old for old, new in (source.field_mapping or {}).items()}
     to_value_type = source.source_datatype_to_feast_value_type()
     keys = {field.name: field for field in view.entity_columns}
     declared = {
@@ -130,7 +136,7 @@ def _wrong(opened: Repository, view: Any, kinds: Mapping[str, str]) -> Iterator[
     times = {source.timestamp_field, source.created_timestamp_column}
     texts = times if str(opened.config.offline_store.type).startswith(OURS) else set()
     for name, kind in declared.items():
-        column = there.get(name, name)
+        column = renamed.get(name, name)
         if name in fixed:
             continue
         if column not in kinds:
@@ -143,11 +149,11 @@ def _wrong(opened: Repository, view: Any, kinds: Mapping[str, str]) -> Iterator[
 
 def _fits(kind: str, declared: str, to_value_type: Any) -> bool:
     try:
-        found = to_value_type(kind)
+        value_type = to_value_type(kind)
     except (KeyError, ValueError, AttributeError):
         # A type that Feast has no name for is met, or not, when values are cast.
         return True
-    name = getattr(found, "name", "UNKNOWN")
+    name = getattr(value_type, "name", "UNKNOWN")
     return declared not in FROM or name in ("NULL", "UNKNOWN") or name in FROM[declared]
 
 
@@ -170,19 +176,19 @@ def _registry(opened: Repository) -> Check:
 def _online(opened: Repository) -> Check:
     """Asks the online store for a key that it need not have."""
     kind = str(getattr(opened.config.online_store, "type", "none"))
-    if trouble := absent(opened):
+    if trouble := missing_store(opened):
         return Check("online store", ERROR, trouble, _command(MATERIALISE, opened))
     views = [view for _, view in sorted(opened.views.items()) if view.online]
     if not views:
         return Check("online store", WARNING, "no view goes online")
     store = opened.store.provider.online_store
-    _, error = answered(
+    _, error = call_with_timeout(
         lambda: [store.online_read(opened.store.config, view, [_no_key(view)]) for view in views]
     )
     if error is not None:
         start = f"start the store, or correct online_store in {opened.yaml.name}"
         hint = _command(MATERIALISE, opened) if "no such table" in str(error) else start
-        return Check("online store", ERROR, told(error, opened), hint)
+        return Check("online store", ERROR, error_text(error, opened), hint)
     many = "1 view" if len(views) == 1 else f"{len(views)} views"
     return Check("online store", OK, f"{kind.rpartition('.')[2]} answers for {many}")
 
@@ -200,13 +206,13 @@ def _no_key(view: Any) -> Any:
     return EntityKey(join_keys=names, entity_values=[Value(string_val="") for _ in names])
 
 
-def _materialised(opened: Repository) -> Iterator[Check]:
+def _materialized(opened: Repository) -> Iterator[Check]:
     """Says up to when each view that goes online was materialised, by the registry."""
     try:
         last = last_ends(opened.store, opened.folder)
     except DataError:
         return  # told above
-    ends = {name: _told(timestamp_of(us)) for name, us in last.items()}
+    ends = {name: _time_text(timestamp_of(us)) for name, us in last.items()}
     views: dict[str, list[str]] = {}
     for name, view in sorted(opened.views.items()):
         if view.online:
@@ -219,5 +225,5 @@ def _materialised(opened: Repository) -> Iterator[Check]:
             yield Check("materialised", WARNING, f"never: {shortened(names)}", hint)
 
 
-def _told(moment: datetime) -> str:
-    return moment.isoformat(sep=" ", timespec="seconds").replace("+00:00", " UTC")
+def _time_text(timestamp: datetime) -> str:
+    return timestamp.isoformat(sep=" ", timespec="seconds").replace("+00:00", " UTC")

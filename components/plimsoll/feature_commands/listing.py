@@ -11,7 +11,7 @@ from plimsoll.feature_store.repository.model import Repository
 from plimsoll.feature_store.repository.repository import open_repository
 
 
-def listed(repo: str, scratch: str, view: str = "") -> dict[str, Any]:
+def list_repository(repo: str, scratch: str, view: str = "") -> dict[str, Any]:
     """Returns the services and the views of a repository, each by its name in order.
 
     Args:
@@ -79,8 +79,8 @@ def _view(opened: Repository, view: Any) -> dict[str, Any]:
 
 
 def _on_demand_view(view: Any) -> dict[str, Any]:
-    asked = view.source_request_sources.values()
-    inputs = [field.name for source in asked for field in source.schema]
+    sources = view.source_request_sources.values()
+    inputs = [field.name for source in sources for field in source.schema]
     taken = view.source_feature_view_projections.values()
     return {
         "name": view.name,

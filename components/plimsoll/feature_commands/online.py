@@ -23,7 +23,7 @@ _IN_TEXT = re.compile(r"(?:password=|://[^@/\s]*:)([^,@\s]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class StoredRow:
     """What a store holds of one view for one key."""
 
     event: datetime | None = None
@@ -33,16 +33,16 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Online:
+class OnlineRows:
     """What the online store holds for one row."""
 
-    held: tuple[Held, ...]
+    rows: tuple[StoredRow, ...]
     """By view, in the plan's order."""
     trouble: str = ""
     """Why it could not be read; empty: it could."""
 
 
-def read_online(opened: Repository, views: tuple[View, ...], row: Mapping[str, Any]) -> Online:
+def read_online(opened: Repository, views: tuple[View, ...], row: Mapping[str, Any]) -> OnlineRows:
     """Reads what the online store holds for a row.
 
     Args:
@@ -50,18 +50,18 @@ def read_online(opened: Repository, views: tuple[View, ...], row: Mapping[str, A
         views: What to read.
         row: Column -> value.
     """
-    nothing = tuple(Held() for _ in views)
-    if trouble := absent(opened):
-        return Online(held=nothing, trouble=trouble)
-    found, error = answered(lambda: tuple(_held(opened, view, row) for view in views))
+    nothing = tuple(StoredRow() for _ in views)
+    if trouble := missing_store(opened):
+        return OnlineRows(rows=nothing, trouble=trouble)
+    rows, error = call_with_timeout(lambda: tuple(_stored_row(opened, view, row) for view in views))
     if error is not None:
-        return Online(
-            held=nothing, trouble=f"the online store gives no answer: {told(error, opened)}"
+        return OnlineRows(
+            rows=nothing, trouble=f"the online store gives no answer: {error_text(error, opened)}"
         )
-    return Online(held=found)
+    return OnlineRows(rows=rows)
 
 
-def absent(opened: Repository) -> str:
+def missing_store(opened: Repository) -> str:
     """Says that there is no online store yet, which reading from it would make; or nothing."""
     config = opened.config.online_store
     if config is None:
@@ -79,19 +79,21 @@ def join_keys(opened: Repository, view: Any) -> list[str]:
     return [entity.join_key for entity in named if entity.name != NO_ENTITY]
 
 
-def answered(call: Callable[[], Any], seconds: float = SECONDS) -> tuple[Any, Exception | None]:
+def call_with_timeout(
+    call: Callable[[], Any], seconds: float = SECONDS
+) -> tuple[Any, Exception | None]:
     """Returns what a call gives, or its error: its own, or that it takes too long.
 
     Args:
         call: Asks a store; clients may wait for one for ever.
         seconds: How long it may take.
     """
-    found: list[Any] = []
+    results: list[Any] = []
     errors: list[Exception] = []
 
     def asked() -> None:
         try:
-            found.append(call())
+            results.append(call())
         except Exception as error:  # stores are plug-ins, and raise what their clients raise
             errors.append(error)
 
@@ -100,10 +102,10 @@ def answered(call: Callable[[], Any], seconds: float = SECONDS) -> tuple[Any, Ex
     asking.join(seconds)
     if asking.is_alive():
         return None, TimeoutError(f"no answer in {seconds:g} s")
-    return (None, errors[0]) if errors else (found[0], None)
+    return (None, errors[0]) if errors else (results[0], None)
 
 
-def told(error: Exception, opened: Repository) -> str:
+def error_text(error: Exception, opened: Repository) -> str:
     """Returns what went wrong, in one line and without the secrets of the configuration."""
     text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
     config = opened.config
@@ -114,14 +116,14 @@ def told(error: Exception, opened: Repository) -> str:
     return text
 
 
-def _held(opened: Repository, view: View, row: Mapping[str, Any]) -> Held:
+def _stored_row(opened: Repository, view: View, row: Mapping[str, Any]) -> StoredRow:
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.type_map import python_values_to_proto_values
     from feast.value_type import ValueType
 
     keys = {key.join_key: (key.type, row[key.column] if key.column else "") for key in view.keys}
     if any(value is None for _, value in keys.values()):
-        return Held()
+        return StoredRow()
     entity = EntityKey(
         join_keys=list(keys),
         entity_values=[
@@ -133,24 +135,24 @@ def _held(opened: Repository, view: View, row: Mapping[str, Any]) -> Held:
     store, config = opened.store.provider.online_store, opened.store.config
     ((event, values),) = store.online_read(config, opened.views[view.name], [entity], names)
     if event is None or values is None:
-        return Held()
+        return StoredRow()
     event = event.replace(tzinfo=UTC) if event.tzinfo is None else event.astimezone(UTC)
-    return Held(event=event, values={name: _plain(values.get(name)) for name in names})
+    return StoredRow(event=event, values={name: _plain(values.get(name)) for name in names})
 
 
 def _plain(value: Any) -> Any:
     """Returns a stored value as JSON has it."""
     from feast.type_map import feast_value_type_to_python_type
 
-    found = None if value is None else feast_value_type_to_python_type(value)
-    return plain(found)
+    plain_value = None if value is None else feast_value_type_to_python_type(value)
+    return plain(plain_value)
 
 
 def plain(value: Any) -> Any:
     """Returns a value as JSON has it: null for NaN, text for a time."""
     if isinstance(value, datetime):
-        moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        return moment.isoformat()
+        timestamp = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return timestamp.isoformat()
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     return value

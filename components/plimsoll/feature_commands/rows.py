@@ -10,13 +10,13 @@ from typing import Any
 from plimsoll.errors import UsageError, nearest, shortened
 from plimsoll.formats.feature_plan import FeaturePlan, Key
 
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 """How a value of a row begins that can say when the row is; a bare date or year cannot."""
 _INTEGERS = {"INT32": 31, "INT64": 63}
 """Type of a key -> the bits of its numbers, without the sign."""
 
 
-def moment_of(text: str, what: str) -> datetime:
+def parse_timestamp(text: str, what: str) -> datetime:
     """Reads a moment.
 
     Args:
@@ -27,14 +27,14 @@ def moment_of(text: str, what: str) -> datetime:
         UsageError: if it is none.
     """
     try:
-        found = datetime.fromisoformat(text)
+        timestamp = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(
             f"{what} is {text!r}, which is no moment",
             cause=str(error),
             hint="2013-07-01T10:00:00Z",
         ) from error
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)
 
 
 def time_of(row: Mapping[str, Any], at: str) -> tuple[str, datetime]:
@@ -51,24 +51,24 @@ def time_of(row: Mapping[str, Any], at: str) -> tuple[str, datetime]:
         UsageError: if there is none, or there are several.
     """
     if at in row:
-        return at, moment_of(str(row[at]), f"the row's {at}")
+        return at, parse_timestamp(str(row[at]), f"the row's {at}")
     if at:
         if not at[0].isdigit():
             raise UsageError(
                 f"the row has no column {at!r}", cause=nearest(at, row), choices=[*row]
             )
-        return "", moment_of(at, "--at")
-    moments = [
-        name for name, value in row.items() if isinstance(value, str) and _MOMENT.match(value)
+        return "", parse_timestamp(at, "--at")
+    columns = [
+        name for name, value in row.items() if isinstance(value, str) and _TIMESTAMP.match(value)
     ]
-    if len(moments) != 1:
+    if len(columns) != 1:
         raise UsageError(
             "as of when are the row's features wanted?",
-            cause=f"{shortened(moments)} are moments" if moments else "no value is a moment",
-            choices=moments,
+            cause=f"{shortened(columns)} are moments" if columns else "no value is a moment",
+            choices=columns,
             hint="--at TIME, or --at COLUMN",
         )
-    return moments[0], moment_of(str(row[moments[0]]), f"the row's {moments[0]}")
+    return columns[0], parse_timestamp(str(row[columns[0]]), f"the row's {columns[0]}")
 
 
 def check_row(row: Mapping[str, Any], plan: FeaturePlan, types: Mapping[str, str]) -> None:
@@ -116,7 +116,7 @@ def input_value(value: Any, kind: str, name: str) -> Any:
     if value is None:
         return None
     if kind == "timestamp" and isinstance(value, str):
-        return moment_of(value, f"the row's {name}").replace(microsecond=0)
+        return parse_timestamp(value, f"the row's {name}").replace(microsecond=0)
     wanted = {"int": (int,), "float": (int, float), "bool": (bool,), "string": (str,)}
     if type(value) not in wanted.get(kind, ()):
         raise UsageError(f"the row's {name!r} is {value!r}", cause=f"it is taken as {kind}")
@@ -126,7 +126,7 @@ def input_value(value: Any, kind: str, name: str) -> Any:
 def store_value(value: Any, kind: str) -> Any:
     """Returns a value of JSON as the store's type has it: a time for a text of one."""
     is_time = kind == "UNIX_TIMESTAMP" and value is not None
-    return moment_of(str(value), "a value") if is_time else value
+    return parse_timestamp(str(value), "a value") if is_time else value
 
 
 def _check_key(value: Any, key: Key, view: str) -> None:

@@ -11,8 +11,14 @@ import pyarrow as pa
 
 from plimsoll.errors import DataError
 from plimsoll.feature_commands.offline import read_offline
-from plimsoll.feature_commands.online import Held, plain, read_online
-from plimsoll.feature_commands.rows import check_row, input_value, moment_of, store_value, time_of
+from plimsoll.feature_commands.online import StoredRow, plain, read_online
+from plimsoll.feature_commands.rows import (
+    check_row,
+    input_value,
+    parse_timestamp,
+    store_value,
+    time_of,
+)
 from plimsoll.feature_store.repository.plans import ServicePlan, plan_of
 from plimsoll.feature_store.repository.repository import open_repository
 from plimsoll.feature_store.types import as_declared
@@ -46,13 +52,13 @@ def show(
         ConfigError: if there is no such repository or service.
         DataError: if a source cannot be read.
     """
-    asked = moment_of(now, "--now") if now else datetime.now(UTC)
+    asked_at = parse_timestamp(now, "--now") if now else datetime.now(UTC)
     opened = open_repository(repo, Path(scratch))
-    time, moment = time_of(row, at)
+    time, timestamp = time_of(row, at)
     planned = plan_of(opened, service, time or NO_TIME)
     plan = planned.plan
     check_row(row, plan, planned.input_types)
-    then = tuple(read_offline(opened, view, row, moment) for view in plan.views)
+    then = tuple(read_offline(opened, view, row, timestamp) for view in plan.views)
     online = read_online(opened, plan.views, row)
     state = opened.registry_state(service)
     notes = [f"the registry is {state.status}: {state}"] if state.status == "stale" else []
@@ -61,11 +67,11 @@ def show(
         "project": plan.project,
         "service": service,
         "row": dict(row),
-        "at": moment.isoformat(),
-        "now": asked.isoformat(timespec="seconds"),
+        "at": timestamp.isoformat(),
+        "now": asked_at.isoformat(timespec="seconds"),
         "features": [
-            *_looked_up(plan, then, online.held, (moment, asked), bool(online.trouble)),
-            *_computed(planned, row, then, online.held, (moment, asked)),
+            *_looked_up(plan, then, online.rows, (timestamp, asked_at), bool(online.trouble)),
+            *_computed(planned, row, then, online.rows, (timestamp, asked_at)),
         ],
         "notes": notes,
         "trouble": online.trouble,
@@ -74,42 +80,42 @@ def show(
 
 def _looked_up(
     plan: FeaturePlan,
-    then: tuple[Held, ...],
-    now: tuple[Held, ...],
-    moments: tuple[datetime, datetime],
+    then: tuple[StoredRow, ...],
+    now: tuple[StoredRow, ...],
+    timestamps: tuple[datetime, datetime],
     unavailable: bool,
 ) -> Iterator[dict[str, Any]]:
-    at, asked = moments
-    for view, known, held in zip(plan.views, then, now, strict=True):
-        status = "unavailable" if unavailable else _status(view, held, asked)
+    at, asked_at = timestamps
+    for view, known, stored in zip(plan.views, then, now, strict=True):
+        status = "unavailable" if unavailable else _status(view, stored, asked_at)
         for item in view.features:
-            was, holds = known.values.get(item.name), held.values.get(item.name)
+            was, holds = known.values.get(item.name), stored.values.get(item.name)
             yield {
                 "name": item.column,
                 "view": view.name,
                 "type": item.type,
                 "ttl_seconds": view.ttl_us / 1_000_000 if view.ttl_us else None,
-                "then": _told(was, known.event, at, "missing" if was is None else "present"),
-                "now": _told(
+                "then": _record(was, known.event, at, "missing" if was is None else "present"),
+                "now": _record(
                     holds,
-                    held.event,
-                    asked,
+                    stored.event,
+                    asked_at,
                     "missing" if holds is None and status != "unavailable" else status,
                 ),
             }
 
 
-def _status(view: View, held: Held, asked: datetime) -> str:
+def _status(view: View, stored: StoredRow, now: datetime) -> str:
     """Returns the verdict of a server's look-up: a value past its TTL counts as none."""
-    if held.event is None:
+    if stored.event is None:
         return "missing"
-    if held.event > asked:
+    if stored.event > now:
         return "ahead"
-    is_stale = bool(view.ttl_us) and (asked - held.event) // MICROSECOND > view.ttl_us
+    is_stale = bool(view.ttl_us) and (now - stored.event) // MICROSECOND > view.ttl_us
     return "stale" if is_stale else "fresh"
 
 
-def _told(value: Any, event: datetime | None, at: datetime, status: str) -> dict[str, Any]:
+def _record(value: Any, event: datetime | None, at: datetime, status: str) -> dict[str, Any]:
     return {
         "value": value,
         "event_time": None if event is None else event.isoformat(),
@@ -121,14 +127,14 @@ def _told(value: Any, event: datetime | None, at: datetime, status: str) -> dict
 def _computed(
     planned: ServicePlan,
     row: Mapping[str, Any],
-    then: tuple[Held, ...],
-    now: tuple[Held, ...],
-    moments: tuple[datetime, datetime],
+    then: tuple[StoredRow, ...],
+    now: tuple[StoredRow, ...],
+    timestamps: tuple[datetime, datetime],
 ) -> Iterator[dict[str, Any]]:
     """Yields the features computed on demand, of what was known then and of what counts now."""
-    plan, asked = planned.plan, moments[1]
+    plan, asked_at = planned.plan, timestamps[1]
     counting = tuple(
-        held if _status(view, held, asked) in ("fresh", "ahead") else Held()
+        held if _status(view, held, asked_at) in ("fresh", "ahead") else StoredRow()
         for view, held in zip(plan.views, now, strict=True)
     )
     for part in plan.on_demand:
@@ -140,14 +146,14 @@ def _computed(
                 "type": item.type,
                 "ttl_seconds": None,
                 **{
-                    side: _told(answers[item.column], None, asked, "computed")
+                    side: _record(answers[item.column], None, asked_at, "computed")
                     for side, answers in zip(("then", "now"), sides, strict=True)
                 },
             }
 
 
 def _answers(
-    part: OnDemand, planned: ServicePlan, row: Mapping[str, Any], side: tuple[Held, ...]
+    part: OnDemand, planned: ServicePlan, row: Mapping[str, Any], side: tuple[StoredRow, ...]
 ) -> dict[str, Any]:
     known = {
         item.column: store_value(held.values.get(item.name), item.type)

@@ -22,7 +22,7 @@ from feast.infra.online_stores.redis import (
 from google.protobuf.timestamp_pb2 import Timestamp
 from redis.exceptions import NoScriptError
 
-from plimsoll.feature_store.online.encoding import EncodedRows, encoded_protos
+from plimsoll.feature_store.online.encoding import EncodedRows, encode_protos
 from plimsoll.timestamps import SECOND_US
 
 ROWS_A_SCRIPT = 64
@@ -133,7 +133,7 @@ class NewestRedisOnlineStore(RedisOnlineStore):
             data: Entity key, values, event and created timestamp a row.
             progress: Is told how many rows were written.
         """
-        for rows in encoded_protos(data, key_version=config.entity_key_serialization_version):
+        for rows in encode_protos(data, key_version=config.entity_key_serialization_version):
             self.write_rows(config, table, rows)
             if progress:
                 progress(len(rows))
@@ -154,7 +154,7 @@ class NewestRedisOnlineStore(RedisOnlineStore):
             progress: Is told how many rows were written.
         """
         client = await self._get_client_async(config.online_store)
-        for rows in encoded_protos(data, key_version=config.entity_key_serialization_version):
+        for rows in encode_protos(data, key_version=config.entity_key_serialization_version):
             for keys, arguments in _calls(config, table, rows):
                 await client.eval(NEWEST_WINS, len(keys), *keys, *arguments)
             if progress:
@@ -178,20 +178,20 @@ class NewestRedisOnlineStore(RedisOnlineStore):
         for call in _calls(config, table, rows):
             trip.append(call)
             if len(trip) == SCRIPTS_A_TRIP:
-                self._sent(client, trip)
+                self._send(client, trip)
                 trip = []
         if trip:
-            self._sent(client, trip)
+            self._send(client, trip)
 
-    def _sent(self, client: Any, trip: list[tuple[list[bytes], list[Any]]]) -> None:
+    def _send(self, client: Any, trip: list[tuple[list[bytes], list[Any]]]) -> None:
         try:
-            self._pipelined(client, trip)
+            self._run_pipeline(client, trip)
         except NoScriptError:
             # The server was started anew; what was written is written again, to no effect.
             self._sha = client.script_load(NEWEST_WINS)
-            self._pipelined(client, trip)
+            self._run_pipeline(client, trip)
 
-    def _pipelined(self, client: Any, trip: list[tuple[list[bytes], list[Any]]]) -> None:
+    def _run_pipeline(self, client: Any, trip: list[tuple[list[bytes], list[Any]]]) -> None:
         with client.pipeline(transaction=False) as pipe:
             for keys, arguments in trip:
                 pipe.execute_command("EVALSHA", self._sha, len(keys), *keys, *arguments)
@@ -231,14 +231,14 @@ def _marks(events: Sequence[bytes], created_us: Sequence[int | None]) -> list[by
     """
     created = _timestamps(created_us)
     return [
-        b"" if us is None else bytes([len(event)]) + event + moment
-        for event, us, moment in zip(events, created_us, created, strict=True)
+        b"" if us is None else bytes([len(event)]) + event + timestamp
+        for event, us, timestamp in zip(events, created_us, created, strict=True)
     ]
 
 
-def _timestamps(moments: Sequence[int | None]) -> list[bytes]:
-    known: dict[int | None, bytes] = {None: b""}
-    for us in {us for us in moments if us is not None}:
+def _timestamps(times_us: Sequence[int | None]) -> list[bytes]:
+    encoded: dict[int | None, bytes] = {None: b""}
+    for us in {us for us in times_us if us is not None}:
         seconds, rest = divmod(us, SECOND_US)
-        known[us] = Timestamp(seconds=seconds, nanos=rest * 1000).SerializeToString()
-    return [known[us] for us in moments]
+        encoded[us] = Timestamp(seconds=seconds, nanos=rest * 1000).SerializeToString()
+    return [encoded[us] for us in times_us]

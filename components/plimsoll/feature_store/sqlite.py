@@ -23,7 +23,7 @@ from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStor
 from feast.protos.feast.types.Value_pb2 import Value
 
 from plimsoll.feature_store.offline.sql_text import quoted
-from plimsoll.feature_store.online.encoding import EncodedRows, encoded_protos
+from plimsoll.feature_store.online.encoding import EncodedRows, encode_protos
 from plimsoll.timestamps import EPOCH, SECOND_US, timestamp_of
 
 ROWS_AT_ONCE = 10_000
@@ -79,7 +79,7 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):
             progress: Is told how many rows were written.
         """
         version = config.entity_key_serialization_version
-        for rows in encoded_protos(data, key_version=version, texts=True):
+        for rows in encode_protos(data, key_version=version, texts=True):
             self.write_rows(config, table, rows)
             if progress:
                 progress(len(rows))
@@ -125,15 +125,15 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):
         name = _table_name(config, table)
         self._prepare(connection, name)
         wanted = set(requested_features or [item.name for item in table.features])
-        found: dict[bytes, tuple[datetime | None, dict[str, Any]]] = {}
-        for key, feature, value, stored, exact in _selected(connection, name, keys):
+        by_key: dict[bytes, tuple[datetime | None, dict[str, Any]]] = {}
+        for key, feature, value, stored, exact in _select(connection, name, keys):
             if feature in wanted:
-                event, values = found.get(key, (None, {}))
+                event, values = by_key.get(key, (None, {}))
                 values[feature] = Value.FromString(value)
-                seen = stored.replace(tzinfo=UTC) if exact is None else timestamp_of(exact)
+                timestamp = stored.replace(tzinfo=UTC) if exact is None else timestamp_of(exact)
                 # As a server does: of features written apart the oldest time counts.
-                found[key] = (min(seen, event or seen), values)
-        return [found.get(key, (None, None)) for key in keys]
+                by_key[key] = (min(timestamp, event or timestamp), values)
+        return [by_key.get(key, (None, None)) for key in keys]
 
     def update(
         self,
@@ -156,7 +156,7 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):
         """
         connection = self._get_conn(config)
         with self._writing:
-            if not _searched(config.online_store):
+            if not _is_searched(config.online_store):
                 for view in tables_to_keep:
                     # One tree in the order of the key: a row is written once, not three times.
                     connection.execute(
@@ -203,13 +203,13 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):
         """Adds the exact timestamps' columns to a table that plain Feast made."""
         if name in self._ready:
             return
-        there = {row[1] for row in connection.execute(f"PRAGMA table_info({quoted(name)})")}
-        if not there:
+        columns = {row[1] for row in connection.execute(f"PRAGMA table_info({quoted(name)})")}
+        if not columns:
             return
         for column in EXACT:
-            if column not in there:
+            if column not in columns:
                 _add_column(connection, name, column)
-        connection.execute(_forget(name))
+        connection.execute(_reset_trigger(name))
         self._ready.add(name)
 
 
@@ -218,7 +218,7 @@ def _table_name(config: Any, view: Any) -> str:
     return str(compute_table_id(config.project, view, versions))
 
 
-def _searched(online_store: Any) -> bool:
+def _is_searched(online_store: Any) -> bool:
     """Says if vectors or texts are searched, for which Feast needs row ids."""
     return bool(
         online_store.vector_enabled
@@ -227,7 +227,7 @@ def _searched(online_store: Any) -> bool:
     )
 
 
-def _forget(name: str) -> str:
+def _reset_trigger(name: str) -> str:
     """Returns a trigger: where plain Feast wrote, the exact time of the value before is gone."""
     return (
         f"CREATE TRIGGER IF NOT EXISTS {quoted(f'{name}_exact')} "
@@ -268,21 +268,21 @@ def _parameters(rows: EncodedRows) -> Iterator[tuple[Any, ...]]:
             yield (key, name, values[row], texts[row], *times)
 
 
-def _stored_seconds(moments: Sequence[int | None]) -> list[int | None]:
+def _stored_seconds(times_us: Sequence[int | None]) -> list[int | None]:
     """Returns moments as Feast stores them, so that it reads the right one in this zone.
 
     It takes the UTC time of day for one of the machine's zone when it writes, and back when it
     reads.
     """
     known: dict[int | None, int | None] = {None: None}
-    for us in set(moments):
+    for us in set(times_us):
         if us is not None:
             naive = EPOCH + timedelta(seconds=us // SECOND_US)
             known[us] = int(naive.timestamp())
-    return [known[us] for us in moments]
+    return [known[us] for us in times_us]
 
 
-def _selected(
+def _select(
     connection: sqlite3.Connection, name: str, keys: Sequence[bytes]
 ) -> Iterator[tuple[bytes, str, bytes, datetime, int | None]]:
     for start in range(0, len(keys), KEYS_AT_ONCE):

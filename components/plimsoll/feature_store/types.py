@@ -153,9 +153,9 @@ def _timestamps(array: pa.Array, _: str) -> pa.Array:
         raise _UnfitError(f"they come as {array.type}")
     zone = array.type.tz if pa.types.is_timestamp(array.type) else None
     # A time without a zone is in UTC; with one, Arrow keeps UTC already.
-    moments = array.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64())
+    ticks = array.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64())
     # Towards zero, as Feast cuts them.
-    seconds = pc.multiply(pc.divide(moments, SECOND_US), SECOND_US)
+    seconds = pc.multiply(pc.divide(ticks, SECOND_US), SECOND_US)
     return seconds.cast(pa.timestamp("us"))
 
 

@@ -118,7 +118,7 @@ def _measure_view(
     connection: Any, join: Join, source: SourceTable, *, created: bool
 ) -> ViewMatchStats:
     view = view_join(join, source, created=created)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {HISTORY} AS {asof.history(view)}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {HISTORY} AS {asof.history_sql(view)}")
     rows = connection.execute(_query(join, view)).fetchall()
     names = (*COUNTS, *AGES)
     splits = {split: MatchStats() for split in SPLITS}

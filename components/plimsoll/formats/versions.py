@@ -190,10 +190,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ArtifactError: if it is missing, or not that of a data set.
     """
     manifest = read_json(folder / MANIFEST)
-    format_ = manifest.get("format") if isinstance(manifest, dict) else None
-    if not str(format_).startswith(DATASET_FORMAT) or not _ID.fullmatch(str(manifest.get("id"))):
+    kind = manifest.get("format") if isinstance(manifest, dict) else None
+    if not str(kind).startswith(DATASET_FORMAT) or not _ID.fullmatch(str(manifest.get("id"))):
         raise ArtifactError(
-            f"{folder} is not a dataset artifact", cause=f"{MANIFEST} says format {format_!r}"
+            f"{folder} is not a dataset artifact", cause=f"{MANIFEST} says format {kind!r}"
         )
     return dict(manifest)
 

@@ -16,9 +16,9 @@ import pyarrow as pa
 from plimsoll.errors import ConfigError, UsageError, nearest
 from plimsoll.feature_store.offline.engine import Limits
 from plimsoll.feature_store.online import view_rows
-from plimsoll.feature_store.online.encoding import layout_of
+from plimsoll.feature_store.online.encoding import view_schema
 from plimsoll.feature_store.online.view_rows import Interval
-from plimsoll.feature_store.online.writer import OnlineWriter, applied, told
+from plimsoll.feature_store.online.writer import OnlineWriter, apply_definitions, translate_errors
 from plimsoll.feature_store.repository import intervals
 from plimsoll.feature_store.repository.definitions import quiet
 from plimsoll.feature_store.repository.model import Repository
@@ -47,7 +47,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ViewDone:
+class ViewResult:
     """What was done for one view."""
 
     name: str
@@ -58,10 +58,10 @@ class ViewDone:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Materialized:
+class MaterializeResult:
     """What came of a run."""
 
-    views: tuple[ViewDone, ...]
+    views: tuple[ViewResult, ...]
     notes: tuple[str, ...]
     """Short sentences for the reader of the run."""
 
@@ -76,7 +76,7 @@ class Materialized:
         return {"keys": self.keys, **counts, "notes": [*self.notes]}
 
 
-def materialize(repo: str, asked: Asked) -> Materialized:
+def materialize(repo: str, asked: Asked) -> MaterializeResult:
     """Writes the latest row of each key, of those that came in an interval, view by view.
 
     A row came in an interval if its event timestamp lies in it, or, where the source says when
@@ -98,35 +98,35 @@ def materialize(repo: str, asked: Asked) -> Materialized:
     with tempfile.TemporaryDirectory(prefix="materialize-") as folder:
         repository = open_repository(repo, Path(folder) / "repository")
         views = _chosen(repository, asked.views)
-        notes = applied(repository, config.lock_seconds)
+        notes = apply_definitions(repository, config.lock_seconds)
         limits = Limits(
             batch_rows=config.batch_rows,
             memory_limit=f"{config.memory_mb}MB",
             spill_folder=folder,
         )
         done = tuple(_view(repository, view, (since, until), limits, config) for view in views)
-    return Materialized(views=done, notes=(*notes, *(view.note for view in done)))
+    return MaterializeResult(views=done, notes=(*notes, *(view.note for view in done)))
 
 
 def _times(asked: Asked, config: MaterializeConfig) -> tuple[int | None, int]:
     now = microseconds(datetime.now(UTC))
-    until = _moment("until", asked.until) if asked.until.strip() else now
-    since = _moment("since", asked.since) if asked.since.strip() else None
+    until = _parse_time("until", asked.until) if asked.until.strip() else now
+    since = _parse_time("since", asked.since) if asked.since.strip() else None
     if until > now + config.future_seconds * SECOND_US:
         raise UsageError(
-            f"until lies in the future: {_shown(until)}",
+            f"until lies in the future: {_time_text(until)}",
             cause="rows that come before then, of earlier events, would never be written",
             hint="leave until empty: it is now",
         )
     if since is not None and since >= until:
         raise UsageError(
             "since must come before until",
-            cause=f"since is {_shown(since)}, until is {_shown(until)}",
+            cause=f"since is {_time_text(since)}, until is {_time_text(until)}",
         )
     return since, until
 
 
-def _moment(name: str, text: str) -> int:
+def _parse_time(name: str, text: str) -> int:
     try:
         return microseconds(datetime.fromisoformat(text.strip()))
     except ValueError as error:
@@ -136,14 +136,14 @@ def _moment(name: str, text: str) -> int:
         ) from error
 
 
-def _shown(us: int) -> str:
+def _time_text(us: int) -> str:
     return timestamp_of(us).isoformat().replace("+00:00", "Z")
 
 
 def _chosen(repository: Repository, names: str) -> list[Any]:
     online = {name: view for name, view in repository.views.items() if view.online}
-    asked = [name.strip() for name in names.split(",") if name.strip()]
-    for name in asked:
+    requested = [name.strip() for name in names.split(",") if name.strip()]
+    for name in requested:
         if name in repository.on_demand_views:
             raise UsageError(
                 f"the feature view {name!r} is computed on demand: there is nothing to write",
@@ -163,7 +163,7 @@ def _chosen(repository: Repository, names: str) -> list[Any]:
             )
     if not online:
         raise ConfigError(f"no feature view of {repository.where} goes online")
-    return [online[name] for name in dict.fromkeys(asked or online)]
+    return [online[name] for name in dict.fromkeys(requested or online)]
 
 
 def _view(
@@ -172,25 +172,25 @@ def _view(
     times: tuple[int | None, int],
     limits: Limits,
     config: MaterializeConfig,
-) -> ViewDone:
+) -> ViewResult:
     since, until = times
-    reach = 0
+    overlap = 0
     if since is None:
         since = intervals.last_end(repository.store, repository.folder, view.name)
-        reach = config.overlap_seconds * SECOND_US
+        overlap = config.overlap_seconds * SECOND_US
     if since is not None and since >= until:
-        note = f"{view.name}: nothing to do, it was materialised up to {_shown(since)}"
-        return ViewDone(name=view.name, keys=0, note=_told(note))
-    pulled = Interval(since_us=None if since is None else since - reach, until_us=until)
+        note = f"{view.name}: nothing to do, it was materialised up to {_time_text(since)}"
+        return ViewResult(name=view.name, keys=0, note=_log(note))
+    pulled = Interval(since_us=None if since is None else since - overlap, until_us=until)
     started = time.monotonic()
     keys, said = _written(repository, view, pulled, limits)
     rate = keys / max(time.monotonic() - started, 1e-6)
     start = min(0, until) if since is None else since
     intervals.record(repository.store, repository.folder, view, (start, until), config.lock_seconds)
-    came = "up to" if since is None else f"after {_shown(since)}, up to"
-    note = f"{view.name}: {keys:,} key{'s' * (keys != 1)} {came} {_shown(until)}"
+    came = "up to" if since is None else f"after {_time_text(since)}, up to"
+    note = f"{view.name}: {keys:,} key{'s' * (keys != 1)} {came} {_time_text(until)}"
     note += f", {rate:,.0f} rows/s{said}" if keys >= FEWEST_TIMED else said
-    return ViewDone(name=view.name, keys=keys, note=_told(note))
+    return ViewResult(name=view.name, keys=keys, note=_log(note))
 
 
 def _written(
@@ -199,19 +199,19 @@ def _written(
     """Writes a view's rows; returns how many, and what is to be said of them."""
     if getattr(view, "feature_transformation", None) or getattr(view, "aggregations", None):
         return _computed(repository, view, interval)
-    layout = layout_of(view)
+    layout = view_schema(view)
     writer = OnlineWriter(repository.store, view, layout)
-    origin = view_rows.origin_of(view, layout)
+    origin = view_rows.source_of_view(view, layout)
     said = ""
-    if view_rows.of_local_files(view.batch_source):
+    if view_rows.reads_local_files(view.batch_source):
         newest = writer.keeps_newest
-        batches = view_rows.from_files(
+        batches = view_rows.pull_from_files(
             origin, repository.folder, interval, limits, backfills=newest
         )
         if origin.created and not newest:
             said = "; late rows are left out, which this online store would let replace newer ones"
     else:
-        batches = view_rows.from_offline_store(origin, repository.store, interval, limits)
+        batches = view_rows.pull_from_store(origin, repository.store, interval, limits)
     return _streamed(writer, batches, view.name), said
 
 
@@ -222,14 +222,14 @@ def _streamed(writer: OnlineWriter, batches: Iterator[pa.RecordBatch], name: str
         rows += batch.num_rows
         if time.monotonic() - last > PROGRESS_S:
             last = time.monotonic()
-            _told(f"{name}: {rows:,} keys so far")
+            _log(f"{name}: {rows:,} keys so far")
     return rows
 
 
 def _computed(repository: Repository, view: Any, interval: Interval) -> tuple[int, str]:
     """Lets Feast's engine compute a view with a transformation, and write it."""
     store = repository.store
-    with told(store), quiet():
+    with translate_errors(store), quiet():
         store._get_provider().materialize_single_feature_view(
             config=store.config,
             feature_view=view,
@@ -242,7 +242,7 @@ def _computed(repository: Repository, view: Any, interval: Interval) -> tuple[in
     return 0, "; Feast's own engine computed it, and does not count"
 
 
-def _told(line: str) -> str:
+def _log(line: str) -> str:
     """Prints a line at once, and returns it."""
     print(line, flush=True)  # noqa: T201 - the step's log is its standard output
     return line

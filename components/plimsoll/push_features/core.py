@@ -14,9 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plimsoll.errors import DataError, UsageError, nearest
-from plimsoll.feature_store.online.encoding import layout_of
-from plimsoll.feature_store.online.view_rows import Origin, as_view, of_local_files, origin_of
-from plimsoll.feature_store.online.writer import OnlineWriter, applied
+from plimsoll.feature_store.online.encoding import view_schema
+from plimsoll.feature_store.online.view_rows import (
+    ViewSource,
+    as_view_columns,
+    reads_local_files,
+    source_of_view,
+)
+from plimsoll.feature_store.online.writer import OnlineWriter, apply_definitions
 from plimsoll.feature_store.repository.definitions import quiet
 from plimsoll.feature_store.repository.model import Repository
 from plimsoll.feature_store.repository.repository import open_repository
@@ -25,7 +30,7 @@ from plimsoll.push_features.config import PushConfig
 from plimsoll.push_features.reading import TIME, read
 from plimsoll.storage.gcs import SCHEME, fetch
 
-WAYS = ("online", "offline", "online_and_offline")
+TARGETS = ("online", "offline", "online_and_offline")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +42,13 @@ class Asked:
     source: str
     """The push source."""
     to: str = "online"
-    """One of ``WAYS``."""
+    """One of ``TARGETS``."""
     config: str = "{}"
     """A PushConfig as JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pushed:
+class PushResult:
     """What came of a push."""
 
     rows: int
@@ -63,7 +68,7 @@ class Pushed:
         }  # fmt: skip
 
 
-def push(repo: str, asked: Asked) -> Pushed:
+def push(repo: str, asked: Asked) -> PushResult:
     """Pushes a file's rows; twice the same file leaves the stores as once does.
 
     All rows are in memory at once. Of rows of one key the one of the newest event counts online.
@@ -79,17 +84,17 @@ def push(repo: str, asked: Asked) -> Pushed:
             and the column; or a store cannot be written.
     """
     config = PushConfig.from_json(asked.config)
-    if asked.to not in WAYS:
+    if asked.to not in TARGETS:
         raise UsageError(
-            f"rows are pushed to {asked.to!r}", cause=nearest(asked.to, WAYS), choices=WAYS
+            f"rows are pushed to {asked.to!r}", cause=nearest(asked.to, TARGETS), choices=TARGETS
         )
     with tempfile.TemporaryDirectory(prefix="push-") as folder:
         repository = open_repository(repo, Path(folder) / "repository")
-        origins = _fed(repository, asked.source)
-        path = _fetched(asked.data, Path(folder))
+        origins = _fed_views(repository, asked.source)
+        path = _local_file(asked.data, Path(folder))
         table, left_out = read(path, asked.data, _kinds(origins))
         _check(table, origins, config)
-        notes = [*applied(repository, config.lock_seconds)]
+        notes = [*apply_definitions(repository, config.lock_seconds)]
         if left_out:
             notes.append(f"left out the columns {', '.join(sorted(left_out))}")
         appended = 0
@@ -97,7 +102,7 @@ def push(repo: str, asked: Asked) -> Pushed:
             appended = _offline(repository, origins, table, config, notes)
         if asked.to != "offline":
             _online(repository, origins, table, config, notes)
-    return Pushed(
+    return PushResult(
         rows=table.num_rows,
         appended=appended,
         views=tuple(origin.view.name for origin in origins),
@@ -105,7 +110,7 @@ def push(repo: str, asked: Asked) -> Pushed:
     )
 
 
-def _fed(repository: Repository, source: str) -> list[Origin]:
+def _fed_views(repository: Repository, source: str) -> list[ViewSource]:
     """Returns the views that a push source feeds."""
     from feast.data_source import PushSource
 
@@ -120,20 +125,20 @@ def _fed(repository: Repository, source: str) -> list[Origin]:
             choices=tuple(fed),
             hint="" if fed else "define a PushSource, and a feature view whose source it is",
         )
-    return [origin_of(view, layout_of(view)) for view in fed[source]]
+    return [source_of_view(view, view_schema(view)) for view in fed[source]]
 
 
-def _kinds(origins: Sequence[Origin]) -> dict[str, str]:
+def _kinds(origins: Sequence[ViewSource]) -> dict[str, str]:
     """Returns the columns that rows need, and the types that views declare them with."""
     kinds: dict[str, str] = {}
     for origin in origins:
-        declared = {**origin.layout.keys, **origin.layout.features}
+        declared = {**origin.schema.keys, **origin.schema.features}
         kinds.update({there: declared[name] for name, there in origin.columns.items()})
         kinds.update({name: TIME for name in (origin.event, origin.created) if name})
     return kinds
 
 
-def _fetched(data: str, folder: Path) -> Path:
+def _local_file(data: str, folder: Path) -> Path:
     if data.startswith(SCHEME):
         return fetch(data, folder / "data").path
     path = Path(data.removeprefix("file://"))
@@ -143,13 +148,13 @@ def _fetched(data: str, folder: Path) -> Path:
     return path
 
 
-def _check(table: pa.Table, origins: Sequence[Origin], config: PushConfig) -> None:
+def _check(table: pa.Table, origins: Sequence[ViewSource], config: PushConfig) -> None:
     """Refuses rows without a key or a time, or from the future."""
     if not table.num_rows:
         raise DataError("there are no rows to push")
     latest = int(datetime.now(UTC).timestamp() + config.future_seconds) * 1_000_000
     for origin in origins:
-        keys = [origin.columns[name] for name in origin.layout.keys if name in origin.columns]
+        keys = [origin.columns[name] for name in origin.schema.keys if name in origin.columns]
         for name in (*keys, origin.event):
             _refuse(table, name, pc.is_null(table.column(name)), "is null", "")
         after = pc.greater(table.column(origin.event).cast(pa.int64()), latest)
@@ -169,16 +174,16 @@ def _refuse(table: pa.Table, name: str, wrong: Any, what: str, why: str) -> None
 
 def _online(
     repository: Repository,
-    origins: Sequence[Origin],
+    origins: Sequence[ViewSource],
     table: pa.Table,
     config: PushConfig,
     notes: list[str],
 ) -> None:
     for origin in origins:
-        writer = OnlineWriter(repository.store, origin.view, origin.layout)
+        writer = OnlineWriter(repository.store, origin.view, origin.schema)
         rows = _in_time_order(table, origin)
         for batch in rows.to_batches(max_chunksize=config.batch_rows):
-            writer.write(as_view(batch, origin))
+            writer.write(as_view_columns(batch, origin))
         notes.append(f"{origin.view.name}: {rows.num_rows:,} rows online")
         if not writer.keeps_newest:
             notes.append(
@@ -186,7 +191,7 @@ def _online(
             )
 
 
-def _in_time_order(rows: pa.Table, origin: Origin) -> pa.Table:
+def _in_time_order(rows: pa.Table, origin: ViewSource) -> pa.Table:
     """Returns rows such that the one that counts comes last, also of those at one time."""
     events = rows.column(origin.event).cast(pa.int64()).to_numpy()
     if not origin.created:
@@ -197,7 +202,7 @@ def _in_time_order(rows: pa.Table, origin: Origin) -> pa.Table:
 
 def _offline(
     repository: Repository,
-    origins: Sequence[Origin],
+    origins: Sequence[ViewSource],
     table: pa.Table,
     config: PushConfig,
     notes: list[str],
@@ -211,7 +216,7 @@ def _offline(
         done.add(source.name)
         names = list(_kinds([origin]))
         rows = table.select(names)
-        if of_local_files(source):
+        if reads_local_files(source):
             new = offline.append(source, repository.folder, rows, config.lock_seconds)
             notes.append(f"{source.name}: {new:,} of {rows.num_rows:,} rows were new offline")
             appended += new
@@ -222,7 +227,7 @@ def _offline(
     return appended
 
 
-def _through_feast(repository: Repository, origin: Origin, rows: pa.Table) -> None:
+def _through_feast(repository: Repository, origin: ViewSource, rows: pa.Table) -> None:
     store = repository.store
     kind = str(store.config.offline_store.type).rpartition(".")[2]
     try:

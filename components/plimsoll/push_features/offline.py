@@ -40,10 +40,10 @@ def append(source: Any, folder: Path, rows: pa.Table, seconds: float) -> int:
             hint="name a Parquet file as the batch source of what is pushed",
         )
     try:
-        with parquet_files.alone(source, folder, seconds) as target:
+        with parquet_files.exclusively(source, folder, seconds) as target:
             fresh = _distinct(_new(source, folder, rows) if target.exists() else rows)
             if fresh.num_rows:
-                parquet_files.append_alone(source, target, fresh)
+                parquet_files.append_locked(source, target, fresh)
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(
             f"the source {source.name!r} cannot be written",
@@ -58,7 +58,7 @@ def _new(source: Any, folder: Path, rows: pa.Table) -> pa.Table:
         connection.register("pushed", _numbered(rows))
         kept = open_source(connection, source, folder)
         there, same = [], []
-        for place, name in enumerate(rows.column_names):
+        for index, name in enumerate(rows.column_names):
             column = kept.column(name, "of what is pushed")
             kind = kept.kinds[column]
             if kind in TIMES:
@@ -66,14 +66,14 @@ def _new(source: Any, folder: Path, rows: pa.Table) -> pa.Table:
             else:
                 value = kept.expression(column)
                 pushed = f"TRY_CAST(pushed.{quoted(name)} AS {kind})"
-            there.append(f"{value} AS c{place}")
-            same.append(f"kept.c{place} IS NOT DISTINCT FROM {pushed}")
-        found = connection.sql(
+            there.append(f"{value} AS c{index}")
+            same.append(f"kept.c{index} IS NOT DISTINCT FROM {pushed}")
+        new = connection.sql(
             f"SELECT {ROW} FROM pushed WHERE NOT EXISTS "
             f"(SELECT 1 FROM (SELECT {', '.join(there)} FROM {kept.scan}) AS kept "
             f"WHERE {' AND '.join(same)}) ORDER BY 1"
         ).to_arrow_table()
-    return rows.take(found.column(0))
+    return rows.take(new.column(0))
 
 
 def _numbered(rows: pa.Table) -> pa.Table:

@@ -83,9 +83,9 @@ def _raw(path: Path, name: str, wanted: tuple[str, ...]) -> Mapping[str, Column]
             return _of_json(path, name, packed=lower.endswith(".gz"))
     except (pa.ArrowInvalid, OSError, EOFError, UnicodeDecodeError) as error:
         # Behind the numbers of columns stands the row itself.
-        said = re.sub(r"(got \d+):.*", r"\1", str(error), flags=re.DOTALL)
+        text = re.sub(r"(got \d+):.*", r"\1", str(error), flags=re.DOTALL)
         raise DataError(
-            f"{name} cannot be read", cause=f"{type(error).__name__}: {said[:200]}"
+            f"{name} cannot be read", cause=f"{type(error).__name__}: {text[:200]}"
         ) from error
     raise DataError(
         f"what {name} is cannot be told from its name", choices=KINDS, hint="name it so"
@@ -97,8 +97,8 @@ def _arrays(table: pa.Table) -> dict[str, pa.Array]:
 
 
 def _joined(column: pa.ChunkedArray) -> pa.Array:
-    found = column.combine_chunks()
-    return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
+    array = column.combine_chunks()
+    return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
 
 
 def _of_csv(path: Path, wanted: tuple[str, ...], *, packed: bool) -> dict[str, pa.Array]:
@@ -140,7 +140,7 @@ def _converted(column: Column, name: str, kind: str) -> pa.Array:
     def convert(values: Column) -> pa.Array:
         array = values if isinstance(values, pa.Array) else _from_json(values, kind)
         if kind == TIME:
-            return _moments(array)
+            return _timestamps(array)
         if kind not in COLUMN_TYPES:
             return array
         return as_declared(_from_text(array, kind), kind, name)
@@ -196,7 +196,7 @@ def _from_text(array: pa.Array, kind: str) -> pa.Array:
     if not _is_text(array) or column_type == "string":
         return array
     if column_type == "timestamp":
-        return _moments(array)
+        return _timestamps(array)
     return array.cast(TEXT_TYPES[column_type])
 
 
@@ -204,7 +204,7 @@ def _is_text(array: pa.Array) -> bool:
     return bool(pa.types.is_string(array.type) or pa.types.is_large_string(array.type))
 
 
-def _moments(array: pa.Array) -> pa.Array:
+def _timestamps(array: pa.Array) -> pa.Array:
     """Returns times in microseconds UTC; nanoseconds are cut off."""
     if pa.types.is_null(array.type):
         return array.cast(EXACT)
@@ -215,5 +215,5 @@ def _moments(array: pa.Array) -> pa.Array:
     if not _is_text(array):
         raise ValueError(f"it is of the type {array.type}")
     coded = array.dictionary_encode()
-    told = [microseconds(datetime.fromisoformat(text)) for text in coded.dictionary.to_pylist()]
-    return pa.array(told, pa.int64()).take(coded.indices).cast(EXACT)
+    times = [microseconds(datetime.fromisoformat(text)) for text in coded.dictionary.to_pylist()]
+    return pa.array(times, pa.int64()).take(coded.indices).cast(EXACT)

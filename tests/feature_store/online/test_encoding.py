@@ -21,12 +21,12 @@ from plimsoll.feature_store.online.encoding import (
     CREATED_US,
     EVENT_US,
     EncodedRows,
-    Layout,
-    encoded,
-    encoded_protos,
-    key_bytes,
-    value_bytes,
-    value_texts,
+    ViewSchema,
+    encode_keys,
+    encode_protos,
+    encode_rows,
+    encode_values,
+    values_as_text,
 )
 from plimsoll.feature_store.types import as_declared
 from plimsoll.timestamps import EPOCH_UTC, MICROSECOND, microseconds, timestamp_of
@@ -61,9 +61,9 @@ def column(kind: str, values: list[Any]) -> pa.Array:
 def test_values(kind: str, data: st.DataObject) -> None:
     values = data.draw(st.lists(st.none() | VALUES[kind][2], max_size=30))
     protos = [proto(kind, value) for value in values]
-    assert value_bytes(column(kind, values), kind) == [one.SerializeToString() for one in protos]
+    assert encode_values(column(kind, values), kind) == [one.SerializeToString() for one in protos]
     told = [extract_text_and_num(one, False)[0] for one in protos]
-    assert value_texts(column(kind, values), kind) == told
+    assert values_as_text(column(kind, values), kind) == told
 
 
 @pytest.mark.parametrize("kind", VALUES)
@@ -71,10 +71,10 @@ def test_a_null_is_no_value_and_no_text(kind: str) -> None:
     value = {"STRING": "", "BOOL": False}.get(kind, 0)
     for values in ([None], [None, value], [value, None, value]):
         expected = [proto(kind, one).SerializeToString() for one in values]
-        assert value_bytes(column(kind, values), kind) == expected
+        assert encode_values(column(kind, values), kind) == expected
         assert expected[values.index(None)] == b""
         told = [extract_text_and_num(proto(kind, one), False)[0] for one in values]
-        assert value_texts(column(kind, values), kind) == told
+        assert values_as_text(column(kind, values), kind) == told
 
 
 @given(data=st.data())
@@ -88,7 +88,7 @@ def test_keys(data: st.DataObject) -> None:
         name: data.draw(st.lists(VALUES[kind][2], min_size=number, max_size=number))
         for name, kind in kinds.items()
     }
-    ours = key_bytes({name: column(kinds[name], values[name]) for name in names}, kinds)
+    ours = encode_keys({name: column(kinds[name], values[name]) for name in names}, kinds)
     theirs = [
         EntityKey(
             join_keys=names,
@@ -102,24 +102,24 @@ def test_keys(data: st.DataObject) -> None:
 def test_edges_of_varints() -> None:
     edges = [number for bits in range(64) for number in (2**bits - 1, 2**bits, -(2**bits))]
     values = [number for number in edges if -(2**63) <= number < 2**63]
-    found = value_bytes(pa.array(values, pa.int64()), "INT64")
+    found = encode_values(pa.array(values, pa.int64()), "INT64")
     assert found == [Value(int64_val=number).SerializeToString() for number in values]
 
 
 def test_nan_is_no_value() -> None:
-    assert value_bytes(column("DOUBLE", [math.nan, 1.0]), "DOUBLE")[0] == b""
-    assert value_texts(column("DOUBLE", [math.nan, 1.0]), "DOUBLE") == [None, "1.0"]
+    assert encode_values(column("DOUBLE", [math.nan, 1.0]), "DOUBLE")[0] == b""
+    assert values_as_text(column("DOUBLE", [math.nan, 1.0]), "DOUBLE") == [None, "1.0"]
 
 
 def test_lists_go_through_feast() -> None:
-    found = value_bytes(pa.array([[1.0, 2.0], None]), "DOUBLE_LIST")
+    found = encode_values(pa.array([[1.0, 2.0], None]), "DOUBLE_LIST")
     assert Value.FromString(found[0]).double_list_val.val == [1.0, 2.0]
     assert found[1] == b""
     with pytest.raises(DataError, match="cannot be kept as DOUBLE_LIST"):
-        value_bytes(pa.array([["x"]]), "DOUBLE_LIST")
+        encode_values(pa.array([["x"]]), "DOUBLE_LIST")
 
 
-LAYOUT = Layout(view="stats", keys={"driver": "STRING"}, features={"trips": "INT32"})
+LAYOUT = ViewSchema(view="stats", keys={"driver": "STRING"}, features={"trips": "INT32"})
 
 
 def batch(drivers: list[Any], trips: pa.Array) -> pa.RecordBatch:
@@ -134,22 +134,22 @@ def batch(drivers: list[Any], trips: pa.Array) -> pa.RecordBatch:
 )
 def test_a_value_of_the_wrong_type_is_refused_by_name(trips: pa.Array) -> None:
     with pytest.raises(DataError, match="the feature 'trips' of 'stats'") as caught:
-        encoded(batch(["a"], trips), LAYOUT)
+        encode_rows(batch(["a"], trips), LAYOUT)
     assert "INT32" in str(caught.value)
 
 
 def test_a_null_key_is_refused() -> None:
     with pytest.raises(DataError, match="entity key 'driver' of 'stats' is null"):
-        encoded(batch(["a", None], pa.array([1, 2])), LAYOUT)
+        encode_rows(batch(["a", None], pa.array([1, 2])), LAYOUT)
 
 
 def test_a_key_that_cannot_be_one_is_refused() -> None:
     with pytest.raises(DataError, match="'price' of 'stats' has the type DOUBLE"):
-        Layout(view="stats", keys={"price": "DOUBLE"}, features={})
+        ViewSchema(view="stats", keys={"price": "DOUBLE"}, features={})
 
 
 def test_whole_numbers_may_come_as_floats() -> None:
-    found = encoded(batch(["a", "b"], pa.array([3.0, math.nan])), LAYOUT)
+    found = encode_rows(batch(["a", "b"], pa.array([3.0, math.nan])), LAYOUT)
     assert found.values[0] == [Value(int32_val=3).SerializeToString(), b""]
 
 
@@ -172,7 +172,7 @@ def test_rows_of_feast_are_kept_apart_where_their_features_differ() -> None:
     at = datetime(2024, 1, 1, tzinfo=UTC)
     one, other = {"a": Value(int64_val=1)}, {"b": Value()}
     data = [(key, one, at, None), (key, one, at, at), (key, other, at, None), (key, one, at, None)]
-    found = list(encoded_protos(data, texts=True))
+    found = list(encode_protos(data, texts=True))
     assert [(part.features, len(part)) for part in found] == [(("a",), 2), (("b",), 1), (("a",), 1)]
     assert found[0].created_us == [None, microseconds(at)]
     assert found[1].texts == [[None]]

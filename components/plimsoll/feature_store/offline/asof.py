@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from plimsoll.feature_store.offline.source_tables import PLACE, SourceTable
+from plimsoll.feature_store.offline.source_tables import POSITION, SourceTable
 from plimsoll.feature_store.offline.sql_text import listed, quoted
 
 ROW, TIME = "plimsoll_row", "plimsoll_time"
@@ -58,7 +58,9 @@ class ViewJoin:
         return self.known_only and bool(self.created)
 
 
-def no_two_alike(view: ViewJoin, since_us: int | None = None, until_us: int | None = None) -> str:
+def times_are_unique(
+    view: ViewJoin, since_us: int | None = None, until_us: int | None = None
+) -> str:
     """Returns the query that says if a view has surely one row of each key and time.
 
     Two that hash alike are taken for the same; then it says no.
@@ -74,7 +76,7 @@ def no_two_alike(view: ViewJoin, since_us: int | None = None, until_us: int | No
     return f"SELECT count(*) = count(DISTINCT hash({listed([*keys, EVENT])})) FROM ({rows})"
 
 
-def history(
+def history_sql(
     view: ViewJoin,
     since_us: int | None = None,
     until_us: int | None = None,
@@ -95,7 +97,7 @@ def history(
     keys = [f"key_{number}" for number in range(len(view.keys))]
     values = [f"value_{number}" for number in range(len(view.features))]
     by = f"PARTITION BY {listed(keys)} " if keys else ""
-    order = f"{EVENT}, {CREATED} NULLS FIRST, {listed(PLACE)}"
+    order = f"{EVENT}, {CREATED} NULLS FIRST, {listed(POSITION)}"
     rows = _rows(view, keys, values, since_us, until_us)
     columns = listed([*keys, FROM, EVENT, *values])
     if distinct and not view.by_creation:
@@ -113,7 +115,7 @@ def history(
     )
 
 
-def join(view: ViewJoin, entity: str, rows: str, event_column: str = "") -> str:
+def join_sql(view: ViewJoin, entity: str, rows: str, event_column: str = "") -> str:
     """Returns the query of a view's features for entity rows, in their order.
 
     Args:
@@ -130,8 +132,8 @@ def join(view: ViewJoin, entity: str, rows: str, event_column: str = "") -> str:
         for number, (output, _) in enumerate(view.features)
     ]
     if event_column:
-        moment = f"make_timestamptz(v.{EVENT})"
-        columns.append(f"CASE WHEN {holds} THEN {moment} END AS {quoted(event_column)}")
+        timestamp = f"make_timestamptz(v.{EVENT})"
+        columns.append(f"CASE WHEN {holds} THEN {timestamp} END AS {quoted(event_column)}")
     conditions = [
         *(f"e.{quoted(key)} = v.key_{number}" for number, (key, _) in enumerate(view.keys)),
         f"e.{TIME} >= v.{FROM}",
@@ -165,7 +167,7 @@ def _rows(
             f"{source.expression(column)} AS {value}"
             for value, (_, column) in zip(values, view.features, strict=True)
         ),
-        source.places,
+        source.position_columns,
     ]
     oldest = None if since_us is None or view.ttl_us is None else since_us - view.ttl_us
     conditions = [
@@ -177,7 +179,7 @@ def _rows(
     return f"SELECT {', '.join(columns)} FROM {source.scan} WHERE {' AND '.join(conditions)}"
 
 
-def described(views: Sequence[ViewJoin], entity: str, time: str, named: Any) -> str:
+def retrieval_sql(views: Sequence[ViewJoin], entity: str, time: str, named: Any) -> str:
     """Returns the whole retrieval as one query, to read or to run elsewhere.
 
     Args:
@@ -190,7 +192,7 @@ def described(views: Sequence[ViewJoin], entity: str, time: str, named: Any) -> 
     parts = [f"WITH entity_rows AS MATERIALIZED ({rows})"]
     columns, joins = [f"e.{quoted(name)}" for name in named], []
     for number, view in enumerate(views):
-        own = join(view, "entity_rows", f"({history(view)})")
+        own = join_sql(view, "entity_rows", f"({history_sql(view)})")
         own = own.replace("SELECT ", f"SELECT e.{ROW}, ", 1)
         parts.append(f", view_{number} AS ({own})")
         columns += [f"view_{number}.{quoted(output)}" for output, _ in view.features]

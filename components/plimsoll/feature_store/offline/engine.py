@@ -67,21 +67,21 @@ def engine(limits: Limits, seconds: float | None = None) -> Iterator[Any]:
                 cause=f"memory_limit {limits.memory_limit!r}, threads {limits.threads}: {error}",
                 hint="memory_limit is a size such as 2GB or 500MB",
             ) from error
-        watch = threading.Timer(seconds, connection.interrupt) if seconds else None
+        timer = threading.Timer(seconds, connection.interrupt) if seconds else None
         try:
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
-            if watch:
-                watch.start()
+            if timer:
+                timer.start()
             yield connection
         except duckdb.Error as error:
-            raise failure(error, limits) from cause_of(error)
+            raise engine_error(error, limits) from safe_cause(error)
         finally:
-            if watch:
-                watch.cancel()
+            if timer:
+                timer.cancel()
             connection.close()
 
 
-def failure(error: Exception, limits: Limits) -> PlimsollError:
+def engine_error(error: Exception, limits: Limits) -> PlimsollError:
     """Returns what DuckDB's error means here; values that it could not convert are left out."""
     import duckdb
 
@@ -99,16 +99,16 @@ def failure(error: Exception, limits: Limits) -> PlimsollError:
             cause="a time or a key is of a form that the other side's type does not have",
             hint="make the types of the join keys and timestamps alike on both sides",
         )
-    said = str(error).strip().splitlines() or [type(error).__name__]
-    return DataError("DuckDB cannot answer", cause=said[0][:300])
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return DataError("DuckDB cannot answer", cause=lines[0][:300])
 
 
-def cause_of(error: Exception) -> Exception | None:
+def safe_cause(error: Exception) -> Exception | None:
     """Returns what may stand in a traceback: nothing of an error that repeats a source's value."""
     import duckdb
 
-    told = isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException)
-    return None if told else error
+    quotes_value = isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException)
+    return None if quotes_value else error
 
 
 @contextmanager

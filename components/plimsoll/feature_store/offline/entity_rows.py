@@ -60,11 +60,11 @@ class EntityRows:
     def bounds(self) -> tuple[datetime | None, datetime | None]:
         """The first and the last time of the rows; None where there is none."""
         if self.table is not None:
-            return moments(self.table.column(self.time))
+            return time_range(self.table.column(self.time))
         us = self.time_us
         with engine(self.limits) as connection:
-            asked = f"SELECT min({us}), max({us}) FROM ({self.query}\n)"
-            first, last = connection.execute(asked).fetchone()
+            query = f"SELECT min({us}), max({us}) FROM ({self.query}\n)"
+            first, last = connection.execute(query).fetchone()
         return _or_none(first), _or_none(last)
 
     @property
@@ -85,19 +85,19 @@ class EntityRows:
         return f"({self.query}\n)" if self.query else IN_MEMORY
 
 
-def entity_rows(given: Any, limits: Limits) -> EntityRows:
+def entity_rows(entity_df: Any, limits: Limits) -> EntityRows:
     """Returns entity rows with their time column, found as Feast finds it.
 
     Args:
-        given: A pandas data frame, an Arrow table, or a query in DuckDB's SQL.
+        entity_df: A pandas data frame, an Arrow table, or a query in DuckDB's SQL.
         limits: What asking for the rows may take.
 
     Raises:
         DataError: if it is something else, or the time column cannot be told.
     """
-    if isinstance(given, str):
-        return _of_query(given, limits)
-    table = given if isinstance(given, pa.Table) else _of_frame(given)
+    if isinstance(entity_df, str):
+        return _of_query(entity_df, limits)
+    table = entity_df if isinstance(entity_df, pa.Table) else _of_frame(entity_df)
     if len(set(table.column_names)) != len(table.column_names):
         twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
         raise DataError(f"the entity rows have columns of the same name: {shortened(twice)}")
@@ -105,7 +105,7 @@ def entity_rows(given: Any, limits: Limits) -> EntityRows:
     return EntityRows(table.schema, time, table, "", limits)
 
 
-def narrowed(chunk: pa.Table, time: str, keys: Iterable[str]) -> pa.Table:
+def join_columns(chunk: pa.Table, time: str, keys: Iterable[str]) -> pa.Table:
     """Returns what of a chunk the join needs: ROW, TIME in microseconds UTC, and the keys."""
     columns = {ROW: pa.array(np.arange(chunk.num_rows)), TIME: microseconds(chunk.column(time))}
     columns |= {name: chunk.column(name) for name in keys}
@@ -142,7 +142,7 @@ def microseconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
         ) from None
 
 
-def moments(column: pa.ChunkedArray) -> tuple[datetime | None, datetime | None]:
+def time_range(column: pa.ChunkedArray) -> tuple[datetime | None, datetime | None]:
     """Returns the first and the last of times, in UTC; None where there is none."""
     ends = pc.min_max(microseconds(column)).as_py()
     return _or_none(ends["min"]), _or_none(ends["max"])
@@ -202,15 +202,15 @@ def _of_query(text: str, limits: Limits) -> EntityRows:
     return EntityRows(schema, time_column(schema), None, query, limits)
 
 
-def _of_frame(given: Any) -> pa.Table:
+def _of_frame(entity_df: Any) -> pa.Table:
     import pandas as pd
 
-    if not isinstance(given, pd.DataFrame):
+    if not isinstance(entity_df, pd.DataFrame):
         raise DataError(
-            f"entity rows cannot be a {type(given).__name__}",
+            f"entity rows cannot be a {type(entity_df).__name__}",
             choices=("pandas.DataFrame", "pyarrow.Table", "a query in DuckDB's SQL"),
         )
-    frame = given
+    frame = entity_df
     if "event_timestamp" in frame.columns and frame["event_timestamp"].dtype == object:
         frame = frame.assign(event_timestamp=_utc(frame["event_timestamp"]))
     try:

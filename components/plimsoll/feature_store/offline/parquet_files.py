@@ -63,12 +63,12 @@ def append(source: Any, repo: Any, rows: pa.Table) -> None:
         DataError: if the columns or their types do not fit what is there, or another writer is
             at it for too long.
     """
-    with alone(source, repo) as target:
-        append_alone(source, target, rows)
+    with exclusively(source, repo) as target:
+        append_locked(source, target, rows)
 
 
 @contextmanager
-def alone(source: Any, repo: Any, seconds: float = SECONDS_FOR_LOCK) -> Iterator[Path]:
+def exclusively(source: Any, repo: Any, seconds: float = SECONDS_FOR_LOCK) -> Iterator[Path]:
     """Keeps other writers out of the folder that a source is in; yields where the source is.
 
     Args:
@@ -99,8 +99,8 @@ def alone(source: Any, repo: Any, seconds: float = SECONDS_FOR_LOCK) -> Iterator
         os.close(descriptor)
 
 
-def append_alone(source: Any, target: Path, rows: pa.Table) -> None:
-    """Appends as ``append`` does, within ``alone``, which gave the target."""
+def append_locked(source: Any, target: Path, rows: pa.Table) -> None:
+    """Appends as ``append`` does, within ``exclusively``, which gave the target."""
     if target.is_dir() or not target.name.endswith(PARQUET):
         _append_to_folder(source, target, rows)
     elif target.exists():
@@ -110,7 +110,9 @@ def append_alone(source: Any, target: Path, rows: pa.Table) -> None:
             _write(aside, rows.to_batches() or [_no_rows(rows)])
 
 
-def log(folder: Path, rows: Iterable[pa.RecordBatch], partition_by: list[str] | None) -> None:
+def append_log(
+    folder: Path, rows: Iterable[pa.RecordBatch], partition_by: list[str] | None
+) -> None:
     """Writes logged rows as further files of a folder, below a folder for each partition.
 
     Args:
@@ -139,20 +141,20 @@ def log(folder: Path, rows: Iterable[pa.RecordBatch], partition_by: list[str] | 
         )
         sync_tree(aside)
         for path in sorted(aside.rglob("*.parquet")):
-            place = folder / path.relative_to(aside)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(place)
-            sync_folder(place.parent)
+            target = folder / path.relative_to(aside)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+            sync_folder(target.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
 def _append_to_file(source: Any, target: Path, rows: pa.Table) -> None:
     mode = target.stat().st_mode
-    with pq.ParquetFile(target) as there:
-        schema = there.schema_arrow
+    with pq.ParquetFile(target) as file:
+        schema = file.schema_arrow
         fitting = _fitting(source, rows, schema)
-        old = there.iter_batches(ROWS_AT_ONCE)
+        old = file.iter_batches(ROWS_AT_ONCE)
         with _file_written_whole(target) as aside:
             _write(aside, _chained(old, fitting), schema)
             aside.chmod(mode)
@@ -160,11 +162,11 @@ def _append_to_file(source: Any, target: Path, rows: pa.Table) -> None:
 
 def _append_to_folder(source: Any, target: Path, rows: pa.Table) -> None:
     target.mkdir(exist_ok=True)
-    there = sorted(path for path in target.rglob("*") if path.name.endswith(PARQUET))
-    there = [path for path in there if not path.name.startswith(".")]
-    if there:
-        rows = _fitting(source, rows, pq.read_schema(there[-1]))
-    numbers = [int(digits) for path in there if (digits := path.stem.rpartition("-")[2]).isdigit()]
+    paths = sorted(path for path in target.rglob("*") if path.name.endswith(PARQUET))
+    paths = [path for path in paths if not path.name.startswith(".")]
+    if paths:
+        rows = _fitting(source, rows, pq.read_schema(paths[-1]))
+    numbers = [int(digits) for path in paths if (digits := path.stem.rpartition("-")[2]).isdigit()]
     name = f"rows-{max(numbers, default=0) + 1:06d}.parquet"
     with _file_written_whole(target / name) as aside:
         _write(aside, rows.to_batches() or [_no_rows(rows)])

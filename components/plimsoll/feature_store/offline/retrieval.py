@@ -15,7 +15,7 @@ from plimsoll.errors import DataError
 from plimsoll.feature_store.offline import asof
 from plimsoll.feature_store.offline.asof import ViewJoin
 from plimsoll.feature_store.offline.engine import Limits, engine
-from plimsoll.feature_store.offline.entity_rows import EntityRows, narrowed
+from plimsoll.feature_store.offline.entity_rows import EntityRows, join_columns
 from plimsoll.feature_store.offline.parquet_files import write_whole
 
 CHUNK = "entity_chunk"
@@ -102,7 +102,7 @@ class AsofRetrievalJob(StreamedJob):
     def to_sql(self) -> str:
         """Returns the join as one query; entity rows in memory are a table ``entity_rows``."""
         names = self.rows.schema.names
-        return asof.described(self.views, self.rows.source, self.rows.time_us, names)
+        return asof.retrieval_sql(self.views, self.rows.source, self.rows.time_us, names)
 
     def to_record_batches(
         self, batch_rows: int = 0, *, event_times: bool = False
@@ -115,7 +115,7 @@ class AsofRetrievalJob(StreamedJob):
                 time of the row that the values are of, null where there is none.
         """
         for chunk in self._joined(event_times):
-            whole = _Piece(chunk, self).to_arrow() if self.on_demand else chunk
+            whole = _ChunkJob(chunk, self).to_arrow() if self.on_demand else chunk
             yield from whole.combine_chunks().to_batches(batch_rows or None)
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
@@ -148,20 +148,20 @@ class AsofRetrievalJob(StreamedJob):
         self, connection: Any, chunk: pa.Table, kept: dict[str, str], event_times: bool
     ) -> pa.Table:
         keys = dict.fromkeys(key for view in self.views for key, _ in view.keys)
-        small = narrowed(chunk, self.rows.time, keys)
+        small = join_columns(chunk, self.rows.time, keys)
         bounds = _bounds(small)
         connection.register(CHUNK, small)
         for view in self.views:
             rows = kept.get(view.name) or f"({_history(connection, view, *bounds)})"
             times = f"{view.name}__event_timestamp" if event_times else ""
-            found = connection.sql(asof.join(view, CHUNK, rows, times)).to_arrow_table()
-            if found.num_rows != chunk.num_rows:
+            joined = connection.sql(asof.join_sql(view, CHUNK, rows, times)).to_arrow_table()
+            if joined.num_rows != chunk.num_rows:
                 raise DataError(
-                    f"the join with {view.name!r} gave {found.num_rows} rows for {chunk.num_rows}",
+                    f"the join with {view.name!r} gave {joined.num_rows} rows for {chunk.num_rows}",
                     hint="this is a fault of the join, not of the data: tell its makers",
                 )
-            for name in found.column_names:
-                chunk = chunk.append_column(name, found.column(name))
+            for name in joined.column_names:
+                chunk = chunk.append_column(name, joined.column(name))
         connection.unregister(CHUNK)
         return chunk
 
@@ -221,7 +221,7 @@ class PullJob(StreamedJob):
         return self._to_arrow_internal(timeout).to_pandas()
 
 
-class _Piece(RetrievalJob):
+class _ChunkJob(RetrievalJob):
     """A part of a job's rows, to which Feast applies the on-demand views."""
 
     def __init__(self, table: pa.Table, whole: AsofRetrievalJob) -> None:
@@ -248,8 +248,8 @@ class _Piece(RetrievalJob):
 def _history(connection: Any, view: ViewJoin, *bounds: int | None) -> str:
     distinct = False
     if not view.by_creation:
-        ((distinct,),) = connection.execute(asof.no_two_alike(view, *bounds)).fetchall()
-    return asof.history(view, *bounds, distinct=distinct)
+        ((distinct,),) = connection.execute(asof.times_are_unique(view, *bounds)).fetchall()
+    return asof.history_sql(view, *bounds, distinct=distinct)
 
 
 def _bounds(small: pa.Table) -> tuple[int | None, int | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from plimsoll.feature_store.offline.source_tables import PLACE, SourceTable
+from plimsoll.feature_store.offline.source_tables import POSITION, SourceTable
 from plimsoll.feature_store.offline.sql_text import listed, quoted
 
 EVENT, CREATED = "plimsoll_event", "plimsoll_created"
@@ -35,12 +35,12 @@ def all_rows(
     source: SourceTable, columns: Columns, since_us: int | None, until_us: int | None
 ) -> str:
     """Returns the query of the rows of an interval, both ends in it, in the files' order."""
-    order = listed(PLACE)
+    order = listed(POSITION)
     rows = _rows(source, columns, since_us, until_us)
     return f"SELECT {_named(columns)} FROM ({rows}) ORDER BY {order}"
 
 
-def newest(keys: Sequence[str], event: str, created: str) -> str:
+def newest_clause(keys: Sequence[str], event: str, created: str) -> str:
     """Returns the clause that leaves the newest row of each key, by (event, created) timestamp.
 
     Of rows alike in both the one that stands last in the source is taken, as in the point-in-time
@@ -53,7 +53,7 @@ def newest(keys: Sequence[str], event: str, created: str) -> str:
     """
     by = f"PARTITION BY {listed(keys)} " if keys else ""
     order = [f"{quoted(event)} DESC", *([f"{quoted(created)} DESC NULLS LAST"] if created else [])]
-    order += [f"{quoted(place)} DESC" for place in PLACE]
+    order += [f"{quoted(column)} DESC" for column in POSITION]
     return f"QUALIFY row_number() OVER ({by}ORDER BY {', '.join(order)}) = 1"
 
 
@@ -62,7 +62,7 @@ def latest_rows(
 ) -> str:
     """Returns the query of each key's newest row of an interval, both ends in it."""
     rows = _rows(source, columns, since_us, until_us)
-    clause = newest(columns.keys, EVENT, CREATED if columns.created else "")
+    clause = newest_clause(columns.keys, EVENT, CREATED if columns.created else "")
     return f"SELECT {_named(columns)} FROM ({rows}) {clause}"
 
 
@@ -87,6 +87,6 @@ def _rows(source: SourceTable, columns: Columns, since_us: int | None, until_us:
         *source.within(event, since_us, until_us),
     ]
     return (
-        f"SELECT {', '.join(selected)}, {source.places} FROM {source.scan} "
+        f"SELECT {', '.join(selected)}, {source.position_columns} FROM {source.scan} "
         f"WHERE {' AND '.join(conditions)}"
     )

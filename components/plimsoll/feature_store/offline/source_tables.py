@@ -14,7 +14,7 @@ from plimsoll.feature_store.offline import sql_text
 
 PARQUET = (".parquet", ".pq")
 TEXTS = (".csv", ".csv.gz", ".csv.zst", ".tsv")
-PLACE = ("plimsoll_file", "plimsoll_row")
+POSITION = ("plimsoll_file", "plimsoll_row")
 """The columns that say where in its source a row stands: the number of the file, of the row."""
 
 
@@ -30,7 +30,7 @@ class SourceTable:
     """Column, as Feast calls it -> DuckDB's type."""
     raw: Mapping[str, str]
     """Column, as Feast calls it -> its name in the files."""
-    place: tuple[str, str] | None
+    position: tuple[str, str] | None
     """Expressions of the number of a row's file and of the row in it; None: PLACE are columns."""
 
     def column(self, name: str, use: str) -> str:
@@ -78,11 +78,11 @@ class SourceTable:
         return sql_text.within(self.expression(column), self.kinds[column], since_us, until_us)
 
     @property
-    def places(self) -> str:
+    def position_columns(self) -> str:
         """The select list of PLACE."""
-        here = self.place or tuple(map(sql_text.quoted, PLACE))
+        expressions = self.position or tuple(map(sql_text.quoted, POSITION))
         return ", ".join(
-            f"{at} AS {sql_text.quoted(as_)}" for at, as_ in zip(here, PLACE, strict=True)
+            f"{at} AS {sql_text.quoted(as_)}" for at, as_ in zip(expressions, POSITION, strict=True)
         )
 
 
@@ -97,12 +97,12 @@ def open_source(connection: Any, source: Any, repo: Path | str | None) -> Source
     Raises:
         DataError: if it is of another kind, or nothing is there.
     """
-    scan, place = _scan(source, repo)
-    told = connection.sql(f"SELECT * FROM {scan} LIMIT 0")
+    scan, position = _scan(source, repo)
+    described = connection.sql(f"SELECT * FROM {scan} LIMIT 0")
     kinds = {
         name: str(kind)
-        for name, kind in zip(told.columns, told.types, strict=True)
-        if place or name not in PLACE
+        for name, kind in zip(described.columns, described.types, strict=True)
+        if position or name not in POSITION
     }
     mapping = dict(source.field_mapping or {})
     taken = set(mapping.values())
@@ -112,7 +112,7 @@ def open_source(connection: Any, source: Any, repo: Path | str | None) -> Source
         scan=scan,
         kinds={column: kinds[name] for column, name in raw.items()},
         raw=raw,
-        place=place,
+        position=position,
     )
 
 
@@ -159,28 +159,28 @@ def _scan(source: Any, repo: Path | str | None) -> tuple[str, tuple[str, str] | 
             hint="this offline store reads Parquet and CSV",
         )
     if path.name.endswith(TEXTS):
-        found = sql_text.files(_found(source, path, TEXTS))
-        places = f"0 AS {PLACE[0]}, row_number() OVER () AS {PLACE[1]}"
-        return f"(SELECT *, {places} FROM read_csv({found}))", None
-    paths = _found(source, path, PARQUET)
+        texts = sql_text.files(_files(source, path, TEXTS))
+        position = f"0 AS {POSITION[0]}, row_number() OVER () AS {POSITION[1]}"
+        return f"(SELECT *, {position} FROM read_csv({texts}))", None
+    paths = _files(source, path, PARQUET)
     by_name = ", union_by_name = true" if len(paths) > 1 else ""
     return f"read_parquet({sql_text.files(paths)}{by_name})", ("file_index", "file_row_number")
 
 
-def _found(source: Any, path: Path, endings: tuple[str, ...]) -> list[Path]:
+def _files(source: Any, path: Path, endings: tuple[str, ...]) -> list[Path]:
     if path.is_file():
         return [path]
     pattern = f"{glob.escape(str(path))}/**/*" if path.is_dir() else str(path)
-    found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
-    found = [
-        item for item in found if item.is_file() and (item.name.endswith(endings) or item == path)
+    paths = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
+    paths = [
+        item for item in paths if item.is_file() and (item.name.endswith(endings) or item == path)
     ]
-    if not found:
-        there = [item.name for item in path.parent.glob("*")] if path.parent.is_dir() else []
+    if not paths:
+        beside = [item.name for item in path.parent.glob("*")] if path.parent.is_dir() else []
         raise DataError(
             f"the source {source.name!r} has no file at {path}",
-            cause=nearest(path.name, there)
-            or f"beside it: {shortened(sorted(there)) or 'nothing'}",
+            cause=nearest(path.name, beside)
+            or f"beside it: {shortened(sorted(beside)) or 'nothing'}",
             hint="write the file first, or correct the source's path and apply again",
         )
-    return found
+    return paths

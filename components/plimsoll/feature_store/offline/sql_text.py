@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-MOMENTS = {"TIMESTAMP": "make_timestamp", "TIMESTAMP WITH TIME ZONE": "make_timestamptz"}
+TIMESTAMP_FUNCTIONS = {
+    "TIMESTAMP": "make_timestamp",
+    "TIMESTAMP WITH TIME ZONE": "make_timestamptz",
+}
 """DuckDB's type -> what makes one of microseconds."""
-TIMES = (*MOMENTS, "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMPTZ_NS", "DATE")
+TIMES = (
+    *TIMESTAMP_FUNCTIONS,
+    "TIMESTAMP_S",
+    "TIMESTAMP_MS",
+    "TIMESTAMP_NS",
+    "TIMESTAMPTZ_NS",
+    "DATE",
+)
 NUMBERS = (
     *(f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")),
     *("INTEGER", "UINTEGER", "FLOAT", "DOUBLE"),
@@ -52,11 +62,11 @@ def within(column: str, kind: str, since_us: int | None, until_us: int | None) -
     Written so that a Parquet file's statistics help, where the type allows.
     """
     bounds = [("<=", until_us), (">=", since_us)]
-    make = MOMENTS.get(kind)
+    make = TIMESTAMP_FUNCTIONS.get(kind)
     if make:
         return [f"{column} {sign} {make}({us}::BIGINT)" for sign, us in bounds if us is not None]
-    moment = microseconds(column, kind)
-    return [f"{moment} {sign} {us}" for sign, us in bounds if us is not None]
+    time = microseconds(column, kind)
+    return [f"{time} {sign} {us}" for sign, us in bounds if us is not None]
 
 
 def family(kind: str) -> str:

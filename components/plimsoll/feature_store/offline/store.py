@@ -221,7 +221,7 @@ class AsofOfflineStore(OfflineStore):
             rows = data.to_batches()
         else:
             rows = ds.dataset(data, format="parquet").to_batches()
-        parquet_files.log(folder, rows, destination.partition_by)
+        parquet_files.append_log(folder, rows, destination.partition_by)
 
 
 def _pull(

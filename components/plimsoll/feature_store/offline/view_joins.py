@@ -19,7 +19,7 @@ from plimsoll.timestamps import microseconds
 def view_joins(
     views: Sequence[Any],
     references: Sequence[str],
-    opened: Callable[[Any], SourceTable],
+    open_table: Callable[[Any], SourceTable],
     *,
     full_names: bool,
     known_only: bool,
@@ -29,7 +29,7 @@ def view_joins(
     Args:
         views: Feast's feature views, projections applied.
         references: The features asked for, ``view:feature``.
-        opened: Gives a source's table.
+        open_table: Gives a source's table.
         full_names: Whether features are called ``view__feature``.
         known_only: Whether only rows count that were created by the entity row's time.
 
@@ -37,7 +37,7 @@ def view_joins(
         DataError: if a view has no source, or the source not its columns.
     """
     return [
-        _joined(view, references, opened, full_names=full_names, known_only=known_only)
+        _view_join(view, references, open_table, full_names=full_names, known_only=known_only)
         for view in views
     ]
 
@@ -110,10 +110,10 @@ def snapshot_query(
     return f"SELECT {names}, {time} FROM ({' UNION '.join(parts)}) ORDER BY {names}"
 
 
-def _joined(
+def _view_join(
     view: Any,
     references: Sequence[str],
-    opened: Callable[[Any], SourceTable],
+    open_table: Callable[[Any], SourceTable],
     *,
     full_names: bool,
     known_only: bool,
@@ -122,13 +122,13 @@ def _joined(
 
     if view.batch_source is None:
         raise DataError(f"the feature view {view.name!r} has no batch source to read")
-    source = opened(view.batch_source)
+    source = open_table(view.batch_source)
     projection = view.projection
     name = projection.name_to_use()
     prefix = f"{projection.name_alias or view.name}__" if full_names else ""
-    asked = [ref.partition(":")[2] for ref in references if ref.startswith(f"{name}:")]
+    requested = [ref.partition(":")[2] for ref in references if ref.startswith(f"{name}:")]
     known = {field.name for field in projection.features}
-    for feature in asked:
+    for feature in requested:
         if known and feature not in known:
             raise DataError(
                 f"the feature view {name!r} has no feature {feature!r}",
@@ -144,7 +144,7 @@ def _joined(
         keys=tuple((renamed.get(key, key), source.column(key, "a join key")) for key in keys),
         features=tuple(
             (prefix + feature, source.column(feature, "a feature"))
-            for feature in dict.fromkeys(asked)
+            for feature in dict.fromkeys(requested)
         ),
         event=source.column(view.batch_source.timestamp_field, "the event timestamp"),
         created=source.column(created, "the created timestamp") if created else "",
@@ -154,18 +154,18 @@ def _joined(
 
 
 def _check_types(view: ViewJoin, key: str, given: pa.DataType, column: str) -> None:
-    there = view.source.kinds[column]
-    if not _alike(given, family(there)):
+    kind = view.source.kinds[column]
+    if not _comparable(given, family(kind)):
         raise DataError(
-            f"the join key {key!r} is {given} in the entity rows, but {there} in {view.name!r}",
+            f"the join key {key!r} is {given} in the entity rows, but {kind} in {view.name!r}",
             hint="give the column the type that the view's source has",
         )
 
 
-def _alike(given: pa.DataType, there: str) -> bool:
+def _comparable(given: pa.DataType, kind: str) -> bool:
     if pa.types.is_dictionary(given):
         given = given.value_type
-    if there == "number":
+    if kind == "number":
         numbers = (
             pa.types.is_integer,
             pa.types.is_floating,
@@ -173,7 +173,7 @@ def _alike(given: pa.DataType, there: str) -> bool:
             pa.types.is_null,
         )
         return any(is_kind(given) for is_kind in numbers)
-    if there == "text":
+    if kind == "text":
         texts = (
             pa.types.is_string,
             pa.types.is_large_string,

@@ -43,7 +43,7 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class ViewSchema:
     """The columns of a view's rows."""
 
     view: str
@@ -97,68 +97,68 @@ class EncodedRows:
             )
 
 
-def layout_of(view: Any) -> Layout:
+def view_schema(view: Any) -> ViewSchema:
     """Returns the columns of a Feast feature view's rows."""
-    return Layout(
+    return ViewSchema(
         view=view.name,
         keys={item.name: item.dtype.to_value_type().name for item in view.entity_columns},
         features={item.name: item.dtype.to_value_type().name for item in view.features},
     )
 
 
-def declared(batch: pa.RecordBatch, layout: Layout) -> dict[str, pa.Array]:
+def cast_as_declared(batch: pa.RecordBatch, schema: ViewSchema) -> dict[str, pa.Array]:
     """Returns the columns of a view by name, in their declared types.
 
     Args:
         batch: The view's keys and features, as a source has them.
-        layout: The view's columns.
+        schema: The view's columns.
 
     Raises:
         DataError: if a value does not fit its declared type, or a key is null.
     """
-    found = {}
-    for name, kind in layout.keys.items():
-        found[name] = as_declared(
-            batch.column(name), kind, f"the entity key {name!r} of {layout.view!r}"
+    columns = {}
+    for name, kind in schema.keys.items():
+        columns[name] = as_declared(
+            batch.column(name), kind, f"the entity key {name!r} of {schema.view!r}"
         )
-        if found[name].null_count:
+        if columns[name].null_count:
             raise DataError(
-                f"the entity key {name!r} of {layout.view!r} is null",
-                cause=f"in {found[name].null_count} of {len(found[name])} rows",
+                f"the entity key {name!r} of {schema.view!r} is null",
+                cause=f"in {columns[name].null_count} of {len(columns[name])} rows",
                 hint="leave such rows out: nothing is found by a null",
             )
-    for name, kind in layout.features.items():
+    for name, kind in schema.features.items():
         column = batch.column(name)
         if kind in COLUMN_TYPES:
-            column = as_declared(column, kind, f"the feature {name!r} of {layout.view!r}")
-        found[name] = column
-    return found
+            column = as_declared(column, kind, f"the feature {name!r} of {schema.view!r}")
+        columns[name] = column
+    return columns
 
 
-def encoded(batch: pa.RecordBatch, layout: Layout, *, texts: bool = False) -> EncodedRows:
+def encode_rows(batch: pa.RecordBatch, schema: ViewSchema, *, texts: bool = False) -> EncodedRows:
     """Serializes a batch of rows, their values cast as they are declared.
 
     Args:
         batch: The view's keys and features, ``EVENT_US`` and ``CREATED_US`` as integers.
-        layout: The view's columns.
+        schema: The view's columns.
         texts: Whether values are wanted as text too.
 
     Raises:
         DataError: if a value does not fit its declared type, or a key is null.
     """
-    columns = declared(batch, layout)
-    kinds = layout.features.items()
+    columns = cast_as_declared(batch, schema)
+    kinds = schema.features.items()
     return EncodedRows(
-        features=tuple(layout.features),
-        keys=key_bytes({name: columns[name] for name in layout.keys}, layout.keys),
-        values=[value_bytes(columns[name], kind) for name, kind in kinds],
-        texts=[value_texts(columns[name], kind) for name, kind in kinds] if texts else (),
+        features=tuple(schema.features),
+        keys=encode_keys({name: columns[name] for name in schema.keys}, schema.keys),
+        values=[encode_values(columns[name], kind) for name, kind in kinds],
+        texts=[values_as_text(columns[name], kind) for name, kind in kinds] if texts else (),
         event_us=batch.column(EVENT_US).to_pylist(),
         created_us=batch.column(CREATED_US).to_pylist(),
     )
 
 
-def key_bytes(columns: Mapping[str, pa.Array], kinds: Mapping[str, str]) -> list[bytes]:
+def encode_keys(columns: Mapping[str, pa.Array], kinds: Mapping[str, str]) -> list[bytes]:
     """Serializes entity keys, version 3: names and values in the order of the names.
 
     Args:
@@ -188,7 +188,7 @@ def _key_part(column: pa.Array, kind: str) -> list[bytes]:
     return _side_by_side(head, numbers)
 
 
-def value_bytes(column: pa.Array, kind: str) -> list[bytes]:
+def encode_values(column: pa.Array, kind: str) -> list[bytes]:
     """Serializes values as ValueProto; a null is an empty one.
 
     Args:
@@ -207,7 +207,7 @@ def value_bytes(column: pa.Array, kind: str) -> list[bytes]:
     return _with_nulls(column, _number_bytes(_numbers(column, kind), number, kind))
 
 
-def value_texts(column: pa.Array, kind: str) -> list[str | None]:
+def values_as_text(column: pa.Array, kind: str) -> list[str | None]:
     """Returns values as the text that Feast keeps beside them, None for what has none."""
     if kind not in TYPE_NUMBERS or kind == "UNIX_TIMESTAMP":
         return [None] * len(column)
@@ -248,8 +248,8 @@ def _side_by_side(head: Any, numbers: Any) -> list[bytes]:
     cells = np.empty((len(numbers), width), np.uint8)
     cells[:, : len(head)] = head
     cells[:, len(head) :] = numbers.view(np.uint8).reshape(len(numbers), numbers.dtype.itemsize)
-    found: list[bytes] = cells.view(f"V{width}").ravel().tolist()
-    return found
+    rows: list[bytes] = cells.view(f"V{width}").ravel().tolist()
+    return rows
 
 
 def _varints(numbers: Any, tag: int) -> list[bytes]:
@@ -283,16 +283,16 @@ def _varint(value: int) -> bytes:
 def _by_value(column: pa.Array, serialized: Callable[[bytes], bytes]) -> list[bytes]:
     """Serializes each distinct text once."""
     coded = column.cast(pa.binary()).dictionary_encode()
-    found = [serialized(value) for value in coded.dictionary.to_pylist()]
-    found.append(NO_VALUE)
-    indices = pc.fill_null(coded.indices, len(found) - 1).to_pylist()
-    return [found[index] for index in indices]
+    encoded = [serialized(value) for value in coded.dictionary.to_pylist()]
+    encoded.append(NO_VALUE)
+    indices = pc.fill_null(coded.indices, len(encoded) - 1).to_pylist()
+    return [encoded[index] for index in indices]
 
 
-def _with_nulls(column: pa.Array, found: list[bytes]) -> list[bytes]:
+def _with_nulls(column: pa.Array, encoded: list[bytes]) -> list[bytes]:
     for row in _null_rows(column):
-        found[row] = NO_VALUE
-    return found
+        encoded[row] = NO_VALUE
+    return encoded
 
 
 def _null_rows(column: pa.Array) -> Iterable[int]:
@@ -314,7 +314,7 @@ def _through_feast(column: pa.Array, kind: str) -> list[bytes]:
     return [proto.SerializeToString() for proto in protos]
 
 
-def encoded_protos(
+def encode_protos(
     data: Sequence[tuple[Any, Mapping[str, Any], datetime, datetime | None]],
     *,
     key_version: int = KEY_VERSION,

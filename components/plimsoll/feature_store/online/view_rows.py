@@ -14,11 +14,16 @@ from typing import Any
 import pyarrow as pa
 
 from plimsoll.errors import DataError, nearest
-from plimsoll.feature_store.offline.engine import Limits, cause_of, engine, failure
-from plimsoll.feature_store.offline.row_queries import newest
-from plimsoll.feature_store.offline.source_tables import PLACE, SourceTable, is_local, open_source
+from plimsoll.feature_store.offline.engine import Limits, engine, engine_error, safe_cause
+from plimsoll.feature_store.offline.row_queries import newest_clause
+from plimsoll.feature_store.offline.source_tables import (
+    POSITION,
+    SourceTable,
+    is_local,
+    open_source,
+)
 from plimsoll.feature_store.offline.sql_text import listed, quoted
-from plimsoll.feature_store.online.encoding import CREATED_US, EVENT_US, Layout
+from plimsoll.feature_store.online.encoding import CREATED_US, EVENT_US, ViewSchema
 from plimsoll.timestamps import timestamp_of
 
 
@@ -32,12 +37,12 @@ class Interval:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin:
+class ViewSource:
     """Where a view's rows are, and what its columns are called there."""
 
     view: Any
     """Feast's feature view."""
-    layout: Layout
+    schema: ViewSchema
     """The view's columns."""
     columns: dict[str, str]
     """The view's column -> the source's."""
@@ -47,7 +52,7 @@ class Origin:
     """The source's column of created timestamps; empty: it has none."""
 
 
-def origin_of(view: Any, layout: Layout) -> Origin:
+def source_of_view(view: Any, schema: ViewSchema) -> ViewSource:
     """Returns where a view's rows are, its source's field mapping turned round.
 
     Raises:
@@ -61,18 +66,18 @@ def origin_of(view: Any, layout: Layout) -> Origin:
         )
     back = {there: here for here, there in (source.field_mapping or {}).items()}
     dummy = dummy_key()
-    names = [name for name in (*layout.keys, *layout.features) if name != dummy]
+    names = [name for name in (*schema.keys, *schema.features) if name != dummy]
     created = source.created_timestamp_column or ""
-    return Origin(
+    return ViewSource(
         view=view,
-        layout=layout,
+        schema=schema,
         columns={name: back.get(name, name) for name in names},
         event=back.get(source.timestamp_field, source.timestamp_field),
         created=back.get(created, created),
     )
 
 
-def of_local_files(source: Any) -> bool:
+def reads_local_files(source: Any) -> bool:
     """Says if a data source is files on this machine, read without the offline store."""
     from feast.data_format import ParquetFormat
 
@@ -81,8 +86,8 @@ def of_local_files(source: Any) -> bool:
     return source.file_format is None or isinstance(source.file_format, ParquetFormat)
 
 
-def from_files(
-    origin: Origin, folder: Path, interval: Interval, limits: Limits, *, backfills: bool
+def pull_from_files(
+    origin: ViewSource, folder: Path, interval: Interval, limits: Limits, *, backfills: bool
 ) -> Iterator[pa.RecordBatch]:
     """Yields the latest row of each key, of those that came in an interval.
 
@@ -107,16 +112,16 @@ def from_files(
             query = _query(origin, source, interval, backfills=backfills)
             yield from connection.sql(query).to_arrow_reader(limits.batch_rows)
         except duckdb.Error as error:
-            told = failure(error, limits)
+            failure = engine_error(error, limits)
             raise DataError(
                 f"the source of {origin.view.name!r} cannot be read",
-                cause=f"{told.headline}: {told.cause}",
+                cause=f"{failure.headline}: {failure.cause}",
                 hint=f"check the files at {origin.view.batch_source.path}",
-            ) from cause_of(error)
+            ) from safe_cause(error)
 
 
-def from_offline_store(
-    origin: Origin, store: Any, interval: Interval, limits: Limits
+def pull_from_store(
+    origin: ViewSource, store: Any, interval: Interval, limits: Limits
 ) -> Iterator[pa.RecordBatch]:
     """Yields the latest row of each key as the configured offline store finds it.
 
@@ -133,22 +138,22 @@ def from_offline_store(
         DataError: if a column is missing, or is no time.
     """
     provider = store._get_provider()
-    keys = [origin.columns[name] for name in origin.layout.keys if name in origin.columns]
+    keys = [origin.columns[name] for name in origin.schema.keys if name in origin.columns]
     job = provider.offline_store.pull_latest_from_table_or_query(
         config=store.config,
         data_source=origin.view.batch_source,
         join_key_columns=keys,
-        feature_name_columns=[origin.columns[name] for name in origin.layout.features],
+        feature_name_columns=[origin.columns[name] for name in origin.schema.features],
         timestamp_field=origin.event,
         created_timestamp_column=origin.created or None,
         start_date=timestamp_of(interval.since_us or 0),
         end_date=timestamp_of(interval.until_us),
     )
     for batch in job.to_arrow().to_batches(max_chunksize=limits.batch_rows):
-        yield as_view(batch, origin)
+        yield as_view_columns(batch, origin)
 
 
-def as_view(rows: pa.RecordBatch, origin: Origin) -> pa.RecordBatch:
+def as_view_columns(rows: pa.RecordBatch, origin: ViewSource) -> pa.RecordBatch:
     """Returns rows under the view's names, with ``EVENT_US`` and ``CREATED_US``.
 
     Args:
@@ -159,7 +164,7 @@ def as_view(rows: pa.RecordBatch, origin: Origin) -> pa.RecordBatch:
         DataError: if a column is missing, or is no time.
     """
     columns = {name: _column(rows, there, origin) for name, there in origin.columns.items()}
-    if dummy_key() in origin.layout.keys:
+    if dummy_key() in origin.schema.keys:
         columns[dummy_key()] = pa.repeat("", rows.num_rows)
     columns[EVENT_US] = _microseconds(_column(rows, origin.event, origin), origin.event)
     columns[CREATED_US] = (
@@ -177,7 +182,7 @@ def dummy_key() -> str:
     return str(DUMMY_ENTITY_ID)
 
 
-def _column(rows: pa.RecordBatch, name: str, origin: Origin) -> pa.Array:
+def _column(rows: pa.RecordBatch, name: str, origin: ViewSource) -> pa.Array:
     if name not in rows.schema.names:
         raise DataError(
             f"the source of {origin.view.name!r} has no column {name!r}",
@@ -199,28 +204,28 @@ def _microseconds(column: pa.Array, name: str) -> pa.Array:
     return column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64())
 
 
-def _query(origin: Origin, source: SourceTable, interval: Interval, *, backfills: bool) -> str:
+def _query(origin: ViewSource, source: SourceTable, interval: Interval, *, backfills: bool) -> str:
     """Returns the query of the latest rows; names are quoted, numbers are whole."""
     own = {name: source.column(name, f"of {origin.view.name!r}") for name in origin.columns}
     event = source.column(origin.event, "the event timestamp")
     created = source.column(origin.created, "the created timestamp") if origin.created else ""
     selected = [f"{source.expression(column)} AS {quoted(name)}" for name, column in own.items()]
-    if dummy_key() in origin.layout.keys:
+    if dummy_key() in origin.schema.keys:
         selected.append(f"'' AS {quoted(dummy_key())}")
     selected.append(f"{source.microseconds(event)} AS {EVENT_US}")
     when = source.microseconds(created) if created else "CAST(NULL AS BIGINT)"
     selected.append(f"{when} AS {CREATED_US}")
-    keys = [name for name in origin.layout.keys if name in own]
+    keys = [name for name in origin.schema.keys if name in own]
     known = [f"{source.expression(own[key])} IS NOT NULL" for key in keys]
-    where = [*_came(source, event, created if backfills else "", interval), *known]
+    where = [*_in_interval(source, event, created if backfills else "", interval), *known]
     return (
-        f"SELECT * EXCLUDE ({listed(PLACE)}) FROM "
-        f"(SELECT {', '.join(selected)}, {source.places} FROM {source.scan} "
-        f"WHERE {' AND '.join(where)}) {newest(keys, EVENT_US, CREATED_US)}"
+        f"SELECT * EXCLUDE ({listed(POSITION)}) FROM "
+        f"(SELECT {', '.join(selected)}, {source.position_columns} FROM {source.scan} "
+        f"WHERE {' AND '.join(where)}) {newest_clause(keys, EVENT_US, CREATED_US)}"
     )
 
 
-def _came(source: SourceTable, event: str, created: str, interval: Interval) -> list[str]:
+def _in_interval(source: SourceTable, event: str, created: str, interval: Interval) -> list[str]:
     """Returns the conditions that rows came in an interval."""
     if interval.since_us is None:
         return source.within(event, None, interval.until_us)

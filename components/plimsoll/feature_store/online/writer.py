@@ -13,9 +13,9 @@ from plimsoll.errors import DataError, PlimsollError
 from plimsoll.feature_store.online.encoding import (
     CREATED_US,
     EVENT_US,
-    Layout,
-    declared,
-    encoded,
+    ViewSchema,
+    cast_as_declared,
+    encode_rows,
 )
 from plimsoll.feature_store.repository.model import Repository
 from plimsoll.timestamps import timestamp_of
@@ -33,23 +33,23 @@ class OnlineWriter:
     Args:
         store: Feast's ``FeatureStore``.
         view: Feast's feature view.
-        layout: Its columns.
+        schema: Its columns.
 
     Raises:
         DataError: if the repository names no online store.
     """
 
-    def __init__(self, store: Any, view: Any, layout: Layout) -> None:
+    def __init__(self, store: Any, view: Any, schema: ViewSchema) -> None:
         self._store = store
         self._view = view
-        self._layout = layout
+        self._schema = schema
         if store.config.online_store is None:
             raise DataError(
                 "the feature repository names no online store",
                 hint="name one: online_store: {type: "
                 "plimsoll.feature_store.sqlite.NewestSqliteOnlineStore, path: data/online.db}",
             )
-        with told(store):
+        with translate_errors(store):
             self._online = store._get_provider().online_store
 
     @property
@@ -67,16 +67,16 @@ class OnlineWriter:
             DataError: if a value does not fit its declared type, or the store cannot be written.
         """
         if self.keeps_newest:
-            rows = encoded(batch, self._layout, texts=True)
-            with told(self._store):
+            rows = encode_rows(batch, self._schema, texts=True)
+            with translate_errors(self._store):
                 self._online.write_rows(self._store.config, self._view, rows)
         else:
-            protos = _protos(batch, self._layout)
-            with told(self._store):
+            protos = _protos(batch, self._schema)
+            with translate_errors(self._store):
                 self._online.online_write_batch(self._store.config, self._view, protos, None)
 
 
-def applied(repository: Repository, seconds: float) -> tuple[str, ...]:
+def apply_definitions(repository: Repository, seconds: float) -> tuple[str, ...]:
     """Brings a repository's registry and its online store's tables up to its definitions.
 
     Args:
@@ -92,20 +92,24 @@ def applied(repository: Repository, seconds: float) -> tuple[str, ...]:
     if repository.definitions is None:
         return ("the repository has no definitions: its registry was taken as it is",)
     try:
-        found = repository.apply(seconds)
+        differences = repository.apply(seconds)
     except PlimsollError:
         raise
     except Exception as error:
         raise DataError(
             f"the feature repository {repository.where} could not be applied",
-            cause=_shown(error),
+            cause=_safe_text(error),
             hint="see that its registry and its online store can be reached and written",
         ) from error
-    return (f"applied {len(found)} definitions that the registry did not have",) if found else ()
+    return (
+        (f"applied {len(differences)} definitions that the registry did not have",)
+        if differences
+        else ()
+    )
 
 
 @contextmanager
-def told(store: Any) -> Iterator[None]:
+def translate_errors(store: Any) -> Iterator[None]:
     """Turns what goes wrong in an online store into an error that says so."""
     try:
         yield
@@ -115,28 +119,28 @@ def told(store: Any) -> Iterator[None]:
         kind = str(store.config.online_store.type).rpartition(".")[2]
         raise DataError(
             f"the online store ({kind}) cannot be written",
-            cause=_shown(error),
+            cause=_safe_text(error),
             hint=HINTS.get(getattr(error, "sqlite_errorname", ""), HINT),
         ) from error
 
 
-def _shown(error: Exception) -> str:
+def _safe_text(error: Exception) -> str:
     """Returns an error's text where it is known not to tell what a store was connected with."""
     if isinstance(error, sqlite3.Error) or type(error).__module__.startswith("redis"):
         return f"{type(error).__name__}: {error}"[:300]
     return type(error).__name__
 
 
-def _protos(batch: pa.RecordBatch, layout: Layout) -> list[Any]:
+def _protos(batch: pa.RecordBatch, schema: ViewSchema) -> list[Any]:
     """Returns rows as Feast hands them to an online store."""
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.type_map import python_values_to_proto_values
     from feast.value_type import ValueType
 
-    kinds = {**layout.keys, **layout.features}
+    kinds = {**schema.keys, **schema.features}
     columns = {
         name: python_values_to_proto_values(column.to_pylist(), ValueType[kinds[name]])
-        for name, column in declared(batch, layout).items()
+        for name, column in cast_as_declared(batch, schema).items()
     }
     events = [timestamp_of(us) for us in batch.column(EVENT_US).to_pylist()]
     created = [
@@ -145,10 +149,10 @@ def _protos(batch: pa.RecordBatch, layout: Layout) -> list[Any]:
     return [
         (
             EntityKey(
-                join_keys=list(layout.keys),
-                entity_values=[columns[key][row] for key in layout.keys],
+                join_keys=list(schema.keys),
+                entity_values=[columns[key][row] for key in schema.keys],
             ),
-            {name: columns[name][row] for name in layout.features},
+            {name: columns[name][row] for name in schema.features},
             events[row],
             created[row],
         )

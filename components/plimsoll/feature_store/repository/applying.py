@@ -50,12 +50,12 @@ class Applicable(Protocol):
         """Its entities, by name."""
 
 
-def apply(repository: Applicable, found: Sequence[Difference]) -> None:
+def apply(repository: Applicable, differences: Sequence[Difference]) -> None:
     """Writes definitions to the registry, if they differ, and makes the online store's tables.
 
     Args:
         repository: What is applied; its registry is locked by the caller.
-        found: Where registry and definitions differ.
+        differences: Where registry and definitions differ.
 
     Raises:
         DataError: if the registry or the online store cannot be written.
@@ -64,9 +64,9 @@ def apply(repository: Applicable, found: Sequence[Difference]) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        if found:
+        if differences:
             _write_at_once(repository)
-            _write(repository, found)
+            _write(repository, differences)
         else:
             _make_tables(repository)
     except (FeastError, ValueError, OSError, SQLAlchemyError) as error:
@@ -87,7 +87,7 @@ def contents_of(proto: Any, project: str, folder: Path) -> Any:
     objects = objects_of(proto, project, folder)
     kinds: dict[str, list[Any]] = {}
     for (kind, _), item in sorted(objects.items()):
-        kinds.setdefault(kind, []).append(loaded(kind, item))
+        kinds.setdefault(kind, []).append(from_proto(kind, item))
     return RepoContents(
         projects=[Project(name=project)],
         data_sources=kinds.get("data source", []),
@@ -101,7 +101,7 @@ def contents_of(proto: Any, project: str, folder: Path) -> Any:
     )
 
 
-def loaded(kind: str, item: Any) -> Any:
+def from_proto(kind: str, item: Any) -> Any:
     """Returns Feast's object of a protocol buffer, without the function that it may keep."""
     from feast.data_source import DataSource
     from feast.entity import Entity
@@ -121,21 +121,23 @@ def loaded(kind: str, item: Any) -> Any:
     return views[kind].from_proto(item, skip_udf=True)
 
 
-def _write(repository: Applicable, found: Sequence[Difference]) -> None:
+def _write(repository: Applicable, differences: Sequence[Difference]) -> None:
     store, contents = repository.store, repository.definitions
     proto = read_registry(store, repository.folder, locked=True)
     applied = {}
     if proto is not None:
         applied = objects_of(proto, repository.project, repository.folder)
     gone = [
-        loaded(item.kind, applied[item.kind, item.name]) for item in found if item.what == "gone"
+        from_proto(item.kind, applied[item.kind, item.name])
+        for item in differences
+        if item.what == "gone"
     ]
     defined = {item.name: item for item in repository.views.values()}
     for (kind, name), item in applied.items():
         # Feast would load the function of what is registered, to compare it with ours.
-        if _keeps_function(item) and not any(item.name == name for item in gone):
+        if _has_function(item) and not any(item.name == name for item in gone):
             if name in defined and kind != "on-demand feature view":
-                intervals = loaded(kind, item).materialization_intervals
+                intervals = from_proto(kind, item).materialization_intervals
                 defined[name].materialization_intervals = list(intervals)
             # Written at once: Feast reads the registry again before it applies.
             store.registry.delete_feature_view(name, store.project)
@@ -182,7 +184,7 @@ def _make_tables(repository: Applicable) -> None:
     )
 
 
-def _keeps_function(item: Any) -> bool:
+def _has_function(item: Any) -> bool:
     spec = spec_of(item)
     names = spec.DESCRIPTOR.fields_by_name
     return any(

@@ -57,12 +57,12 @@ def definitions_of(folder: Path, project: str) -> Any:
         except (Exception, SystemExit) as error:
             raise ConfigError(
                 f"the definitions of the feature repository {folder.name} cannot be loaded",
-                cause=_told(error, folder),
+                cause=_error_text(error, folder),
                 hint="run the file that is named, or feast plan, in the repository's folder",
             ) from error
     if not contents.feature_views and not contents.feature_services:
         return None
-    _check_ones(contents, folder)
+    _check_unique(contents, folder)
     named = sorted({item.name for item in contents.projects} - {project})
     if named:
         raise ConfigError(
@@ -75,7 +75,7 @@ def definitions_of(folder: Path, project: str) -> Any:
     return contents
 
 
-def _check_ones(contents: Any, folder: Path) -> None:
+def _check_unique(contents: Any, folder: Path) -> None:
     """Refuses definitions of one name that differ: in a registry the last one would stay."""
     views = ("feature_views", "stream_feature_views", "on_demand_feature_views")
     for what, kinds in (
@@ -83,9 +83,9 @@ def _check_ones(contents: Any, folder: Path) -> None:
         ("feature view", views),
         ("feature service", ("feature_services",)),
     ):
-        seen: dict[str, Any] = {}
+        known: dict[str, Any] = {}
         for item in (item for kind in kinds for item in getattr(contents, kind)):
-            other = seen.setdefault(item.name, item)
+            other = known.setdefault(item.name, item)
             if type(other) is not type(item) or other != item:
                 raise ConfigError(
                     f"the feature repository {folder.name} defines the {what} {item.name!r} twice",
@@ -150,8 +150,8 @@ def _is_of_a_run(path: Path, folder: Path) -> bool:
 
 def _lies_in(module: Any, folder: Path) -> bool:
     # Of a package without __init__.py there is only its path.
-    places = [getattr(module, "__file__", None), *list(getattr(module, "__path__", ()) or ())]
-    return any(place and Path(place).is_relative_to(folder) for place in places)
+    paths = [getattr(module, "__file__", None), *list(getattr(module, "__path__", ()) or ())]
+    return any(path and Path(path).is_relative_to(folder) for path in paths)
 
 
 def _check_names(folder: Path) -> None:
@@ -168,15 +168,15 @@ def _check_names(folder: Path) -> None:
             )
 
 
-def _told(error: BaseException, folder: Path) -> str:
+def _error_text(error: BaseException, folder: Path) -> str:
     """Returns what went wrong, and the line of the repository in which it did."""
-    told = f"{type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {error}"
     own = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if Path(frame.filename).is_relative_to(folder)
     ]
     if isinstance(error, SyntaxError) or not own:
-        return told
+        return text
     path = Path(own[-1].filename).relative_to(folder)
-    return f"{path}, line {own[-1].lineno}: {told}"
+    return f"{path}, line {own[-1].lineno}: {text}"

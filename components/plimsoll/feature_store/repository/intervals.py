@@ -82,7 +82,7 @@ def record(store: Any, folder: Path, view: Any, interval: tuple[int, int], secon
         with registry_lock(store, folder, seconds):
             proto = read_registry(store, folder, locked=True)
             if proto is None:
-                raise _not_there(view.name)
+                raise _view_is_gone(view.name)
             write_bytes(path, add(proto).SerializeToString())
     elif str(store.config.registry.path).startswith(SCHEME):
         _replace_object(str(store.config.registry.path), add)
@@ -104,13 +104,13 @@ def _add(proto: Any, project: str, name: str, interval: tuple[int, int]) -> None
 
     views = [item for item in _views(proto, project) if item.spec.name == name]
     if not views:
-        raise _not_there(name)
+        raise _view_is_gone(name)
     for view in views:
         known = [
             (_us(it.start_time), _us(it.end_time)) for it in view.meta.materialization_intervals
         ]
         del view.meta.materialization_intervals[:]
-        for start, end in joined([*known, interval]):
+        for start, end in merge_intervals([*known, interval]):
             item = view.meta.materialization_intervals.add()
             item.start_time.FromDatetime(timestamp_of(start))
             item.end_time.FromDatetime(timestamp_of(end))
@@ -118,22 +118,22 @@ def _add(proto: Any, project: str, name: str, interval: tuple[int, int]) -> None
         view.meta.state = FeatureViewState.AVAILABLE_ONLINE.to_proto()
 
 
-def joined(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def merge_intervals(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Returns intervals sorted, those that overlap or meet as one."""
-    found: list[tuple[int, int]] = []
+    merged: list[tuple[int, int]] = []
     for start, end in sorted(intervals):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
-            found.append((start, end))
-    return found
+            merged.append((start, end))
+    return merged
 
 
 def _us(stamp: Any) -> int:
     return microseconds(stamp.ToDatetime())
 
 
-def _not_there(name: str) -> DataError:
+def _view_is_gone(name: str) -> DataError:
     return DataError(
         f"the registry does not hold the feature view {name!r} any more",
         cause="it was taken out while its rows were written",
@@ -152,10 +152,12 @@ def _replace_object(uri: str, change: Callable[[Any], Any]) -> None:
         blob = client.bucket(bucket).blob(name)
         for _ in range(TRIES):
             blob.reload()
-            seen = blob.generation
-            proto = Registry.FromString(blob.download_as_bytes(if_generation_match=seen))
+            generation = blob.generation
+            proto = Registry.FromString(blob.download_as_bytes(if_generation_match=generation))
             try:
-                blob.upload_from_string(change(proto).SerializeToString(), if_generation_match=seen)
+                blob.upload_from_string(
+                    change(proto).SerializeToString(), if_generation_match=generation
+                )
             except PreconditionFailed:
                 continue
             return

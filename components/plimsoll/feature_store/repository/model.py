@@ -129,10 +129,10 @@ class Repository:
         """
         self._check_appliable()
         with registry_lock(self.store, self.folder, seconds):
-            found = self._state(locked=True).differences
+            changes = self._state(locked=True).differences
             with quiet():
-                apply(self, found)
-        return found
+                apply(self, changes)
+        return changes
 
     def registry_state(self, service: str = "") -> RegistryState:
         """Compares the registry with the definitions.
@@ -149,9 +149,9 @@ class Repository:
         if not service:
             return state
         parts = self._parts(service)
-        found = tuple(item for item in state.differences if (item.kind, item.name) in parts)
-        status = "missing" if state.status == "missing" else "stale" if found else "equal"
-        return RegistryState(status=status, differences=found)
+        own = tuple(item for item in state.differences if (item.kind, item.name) in parts)
+        status = "missing" if state.status == "missing" else "stale" if own else "equal"
+        return RegistryState(status=status, differences=own)
 
     def registry_sha256(self, service: str) -> str:
         """Returns a digest of what decides a service's values; the same on every machine.
@@ -163,7 +163,7 @@ class Repository:
             ConfigError: if there is no such service.
         """
         parts = self._parts(service)
-        told = [[*key, canonical(item, self.folder)] for key, item in sorted(parts.items())]
+        objects = [[*key, canonical(item, self.folder)] for key, item in sorted(parts.items())]
         code = {
             name: digest_file(path)
             for kind, name in sorted(parts)
@@ -171,16 +171,16 @@ class Repository:
             and (path := function_file(self.on_demand_views[name])) is not None
         }
         return digest_json(
-            {"project": self.project, "keys": self.key_version, "objects": told, "code": code}
+            {"project": self.project, "keys": self.key_version, "objects": objects, "code": code}
         )
 
     def _state(self, *, locked: bool) -> RegistryState:
         proto = read_registry(self.store, self.folder, locked=locked)
         applied = {} if proto is None else objects_of(proto, self.project, self.folder)
-        found = differences(applied, self._objects, self.folder)
+        changes = differences(applied, self._objects, self.folder)
         if not applied:
-            return RegistryState(status="missing", differences=found)
-        return RegistryState(status="stale" if found else "equal", differences=found)
+            return RegistryState(status="missing", differences=changes)
+        return RegistryState(status="stale" if changes else "equal", differences=changes)
 
     @cached_property
     def _objects(self) -> dict[tuple[str, str], Any]:
@@ -196,8 +196,8 @@ class Repository:
 
     def _parts(self, service: str) -> dict[tuple[str, str], Any]:
         """Returns what a service is made of, by kind and name."""
-        asked = self.service(service)
-        views = {item.name for item in asked.feature_view_projections}
+        projections = self.service(service)
+        views = {item.name for item in projections.feature_view_projections}
         for name in views & set(self.on_demand_views):
             views |= set(_source_views(self.on_demand_views[name]))
         entities = {name for view in views & set(self.views) for name in self.views[view].entities}

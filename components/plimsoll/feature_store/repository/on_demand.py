@@ -124,13 +124,13 @@ def _loaded(path: Path, name: str, what: str) -> Callable[..., Any]:
 
 
 def _imports(tree: ast.AST) -> list[str]:
-    found = []
+    modules = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [item.name for item in node.names]
+            modules += [item.name for item in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found.append("." * node.level + (node.module or ""))
-    return found
+            modules.append("." * node.level + (node.module or ""))
+    return modules
 
 
 def _is_standard(module: str) -> bool:

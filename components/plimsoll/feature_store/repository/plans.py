@@ -14,7 +14,7 @@ from plimsoll.feature_store.types import KEY_COLUMNS, value_type
 from plimsoll.formats.feature_plan import COLUMN_TYPES, Feature, FeaturePlan, Key, OnDemand, View
 from plimsoll.timestamps import MICROSECOND
 
-FULL = "{view}__{feature}"
+FULL_NAME = "{view}__{feature}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Join:
     def outputs(self) -> dict[str, str]:
         """Column that an offline store answers with, in full -> the dataset's column."""
         return {
-            FULL.format(view=self.name, feature=item.name): item.column
+            FULL_NAME.format(view=self.name, feature=item.name): item.column
             for item in self.view.features
         }
 
@@ -71,8 +71,8 @@ def plan_of(repository: Repository, service: str, time: str) -> ServicePlan:
             dataset cannot keep, views without history, on-demand functions that do not stand
             alone.
     """
-    asked = repository.service(service)
-    projections = list(asked.feature_view_projections)
+    feature_service = repository.service(service)
+    projections = list(feature_service.feature_view_projections)
     columns = _columns_of(projections)
     joins, computed = [], []
     for projection in projections:
@@ -106,7 +106,7 @@ def check_columns(planned: ServicePlan, columns: Mapping[str, str], private: Seq
         ConfigError: if a column is missing or of another type, or a feature has its name.
     """
     plan = planned.plan
-    _check_there(plan.time, "the time of a row", columns, private)
+    _check_present(plan.time, "the time of a row", columns, private)
     if columns[plan.time] != "timestamp":
         raise ConfigError(
             f"the time column {plan.time!r} holds {columns[plan.time]}s, not timestamps",
@@ -117,7 +117,7 @@ def check_columns(planned: ServicePlan, columns: Mapping[str, str], private: Seq
             if key.column:
                 _check_key(key, join, columns, private)
     for name, kind in planned.input_types.items():
-        _check_there(name, "an on-demand feature", columns, private)
+        _check_present(name, "an on-demand feature", columns, private)
         wanted = (kind, "int") if kind == "float" else (kind,)
         if columns[name] not in wanted:
             raise ConfigError(
@@ -148,7 +148,7 @@ def _columns_of(projections: Sequence[Any]) -> dict[tuple[str, str], str]:
         )
     names = [name for _, name in every]
     return {
-        (view, name): name if names.count(name) == 1 else FULL.format(view=view, feature=name)
+        (view, name): name if names.count(name) == 1 else FULL_NAME.format(view=view, feature=name)
         for view, name in every
     }
 
@@ -201,7 +201,7 @@ def _on_demand(
     joins: Sequence[Join],
     columns: Mapping[tuple[str, str], str],
 ) -> tuple[tuple[OnDemand, ...], dict[str, Path], dict[str, str]]:
-    found = {
+    feature_columns = {
         (join.view.name, item.name): item.column for join in joins for item in join.view.features
     }
     parts: list[OnDemand] = []
@@ -224,7 +224,7 @@ def _on_demand(
             )
             for field in projection.features
         )
-        inputs = (*wanted, *_feature_inputs(view, what, found))
+        inputs = (*wanted, *_feature_inputs(view, what, feature_columns))
         parts.append(
             OnDemand(
                 name=view.name, file=file, function=function.name, inputs=inputs, features=features
@@ -239,10 +239,12 @@ def _request_inputs(view: Any, what: str) -> Iterator[tuple[str, str]]:
             yield field.name, value_type(field, what)
 
 
-def _feature_inputs(view: Any, what: str, found: Mapping[tuple[str, str], str]) -> Iterator[str]:
+def _feature_inputs(
+    view: Any, what: str, feature_columns: Mapping[tuple[str, str], str]
+) -> Iterator[str]:
     for projection in view.source_feature_view_projections.values():
         for field in projection.features:
-            column = found.get((projection.name, field.name))
+            column = feature_columns.get((projection.name, field.name))
             if column is None:
                 raise ConfigError(
                     f"{what} takes {projection.name}:{field.name}, which its service leaves out",
@@ -258,7 +260,7 @@ def _feature_inputs(view: Any, what: str, found: Mapping[tuple[str, str], str]) 
 
 def _check_key(key: Key, join: Join, columns: Mapping[str, str], private: Sequence[str]) -> None:
     what = f"the feature view {join.name!r}"
-    _check_there(key.column, f"the key of {what}", columns, private)
+    _check_present(key.column, f"the key of {what}", columns, private)
     if columns[key.column] not in KEY_COLUMNS[key.type]:
         raise ConfigError(
             f"{what} is keyed by {key.column!r} as {key.type}",
@@ -268,7 +270,9 @@ def _check_key(key: Key, join: Join, columns: Mapping[str, str], private: Sequen
         )
 
 
-def _check_there(name: str, what: str, columns: Mapping[str, str], private: Sequence[str]) -> None:
+def _check_present(
+    name: str, what: str, columns: Mapping[str, str], private: Sequence[str]
+) -> None:
     if name in columns:
         return
     if name in private:

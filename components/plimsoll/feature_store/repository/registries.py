@@ -44,12 +44,12 @@ class Difference:
     """``changed``, ``new`` (not in the registry yet) or ``gone`` (not defined any more)."""
 
     def __str__(self) -> str:
-        told = {
+        texts = {
             "changed": "is not as it is defined",
             "new": "is not in it",
             "gone": "is not defined any more",
         }
-        return f"the {self.kind} {self.name!r} {told[self.what]}"
+        return f"the {self.kind} {self.name!r} {texts[self.what]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,15 +67,15 @@ class RegistryState:
 
 def objects_of(proto: Any, project: str, folder: Path) -> dict[tuple[str, str], Any]:
     """Returns a registry's objects of a project by kind and name, as protocol buffers."""
-    found = {}
+    objects = {}
     for field, kind in KINDS.items():
         for item in getattr(proto, field):
             spec = spec_of(item)
             # Definitions carry no project yet.
             if spec.project in ("", project) and not _is_dummy(kind, spec.name):
                 name = _source_name(spec, folder) if kind == "data source" else spec.name
-                found[(kind, name)] = item
-    return found
+                objects[(kind, name)] = item
+    return objects
 
 
 def differences(
@@ -88,14 +88,14 @@ def differences(
         defined: The definitions'.
         folder: The repository, which local paths are told relative to.
     """
-    found = [Difference(*key, "new") for key in defined if key not in applied]
-    found += [Difference(*key, "gone") for key in applied if key not in defined]
-    found += [
+    changes = [Difference(*key, "new") for key in defined if key not in applied]
+    changes += [Difference(*key, "gone") for key in applied if key not in defined]
+    changes += [
         Difference(*key, "changed")
         for key, item in defined.items()
         if key in applied and canonical(item, folder) != canonical(applied[key], folder)
     ]
-    return tuple(sorted(found))
+    return tuple(sorted(changes))
 
 
 def canonical(item: Any, folder: Path) -> dict[str, Any]:

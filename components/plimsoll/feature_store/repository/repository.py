@@ -35,7 +35,7 @@ def open_repository(where: str, scratch: Path, yaml: str = YAML) -> Repository:
             read.
     """
     scratch = Path(scratch).resolve()
-    folder, path, objects = _located(where, scratch, yaml)
+    folder, path, objects = _locate(where, scratch, yaml)
     with quiet():
         config = _config(path, folder)
         definitions = definitions_of(folder, config.project)
@@ -57,29 +57,29 @@ def open_repository(where: str, scratch: Path, yaml: str = YAML) -> Repository:
     )
 
 
-def _located(where: str, scratch: Path, yaml: str) -> tuple[Path, Path, tuple[Object, ...]]:
+def _locate(where: str, scratch: Path, yaml: str) -> tuple[Path, Path, tuple[Object, ...]]:
     objects: tuple[Object, ...] = ()
-    place = Path(where)
+    folder = Path(where)
     if where.startswith(SCHEME):
         from plimsoll.storage.gcs import fetch_folder
 
         prefix, _, last = where.rstrip("/").rpartition("/")
         if last.endswith((".yaml", ".yml")):
             where, yaml = prefix, last
-        place = scratch / "repository"
-        objects = fetch_folder(where, place)
-    if place.is_file() and place.suffix in (".yaml", ".yml"):
-        place, yaml = place.parent, place.name
-    path = place.resolve() / yaml
+        folder = scratch / "repository"
+        objects = fetch_folder(where, folder)
+    if folder.is_file() and folder.suffix in (".yaml", ".yml"):
+        folder, yaml = folder.parent, folder.name
+    path = folder.resolve() / yaml
     if not path.is_file():
-        found = sorted(item.name for item in place.glob("*.y*ml")) if place.is_dir() else []
+        beside = sorted(item.name for item in folder.glob("*.y*ml")) if folder.is_dir() else []
         raise ConfigError(
             f"there is no feature repository at {where}",
-            cause=nearest(yaml, found) if place.is_dir() else f"there is no folder {where}",
-            choices=found,
+            cause=nearest(yaml, beside) if folder.is_dir() else f"there is no folder {where}",
+            choices=beside,
             hint=f"give the folder of a {YAML}, or another configuration's path",
         )
-    return place.resolve(), path, objects
+    return folder.resolve(), path, objects
 
 
 def _config(path: Path, folder: Path, registry: Path | None = None) -> Any:
@@ -113,8 +113,8 @@ def _without_input(error: Exception) -> str:
     errors = getattr(error, "errors", None)
     if not callable(errors):
         return type(error).__name__ if isinstance(error, ValueError) else str(error)
-    told = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in errors()]
-    return shortened(told, 4)
+    texts = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in errors()]
+    return shortened(texts, 4)
 
 
 def _feature_store(config: Any, folder: Path) -> Any:

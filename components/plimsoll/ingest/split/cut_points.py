@@ -51,10 +51,10 @@ def candidates(
         counter = _Counter(windows)
         for values in read():
             counter.add(values)
-        values_, before, counts = counter.result()
+        starts, before, counts = counter.result()
         if not counter.shift:
-            return values_, before
-        windows = _around(values_, before, counts, counter.shift, targets)
+            return starts, before
+        windows = _around(starts, before, counts, counter.shift, targets)
 
 
 class _Counter:
