@@ -30,7 +30,7 @@ export VIRTUAL_ENV := $(abspath $(VENV))
 # A virtual environment that is active in the caller's shell is not ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup envs data months features run test slow parity newer quick lint style types format bench lock compile wheel clean
+.PHONY: help setup envs data months features run test slow parity newer quick lint style types format bench lock compile catalogue wheel clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -115,6 +115,9 @@ lock: setup ## Resolve all requirements.in again; UPGRADE=1 takes the newest ver
 
 compile: setup ## Compile the pipelines into pipelines/compiled
 	@plimsoll compile
+
+catalogue: setup ## Write docs/components.md from the components
+	@python tools/catalogue.py
 
 wheel: setup ## Build the wheel, and install it into an environment of its own
 	@rm -rf build/lib build/bdist.* build/clean dist

@@ -29,12 +29,12 @@ def evaluate(
         model: A model of any family, and what gradient boosting answers.
         schema: The schema, which goes into the package.
         statistics: The reference for drift, which goes into the package.
+
+    Returns:
         package: The model package: what is deployed, and nothing else.
         metrics: Metrics as ``split/metric``.
         baseline: The same of gradient boosting.
         report: Curves, tables and verdicts.
-
-    Returns:
         blessed: If every threshold holds on the test split.
         reason: Which does not.
     """
@@ -43,9 +43,9 @@ def evaluate(
 
     names = ("dataset", "examples", "transform", "model", "schema", "statistics")
     inputs = (dataset, examples, transform, model, schema, statistics)
-    given = Inputs.at(dict(zip(names, (item.path for item in inputs), strict=True)))
-    found = core.evaluate(given, package.path, report.path)
-    package.metadata.update(found.about)
-    metrics.metadata.update(found.metrics)
-    baseline.metadata.update(found.baseline)
-    return (found.blessed, found.reason)
+    paths = Inputs.at(dict(zip(names, (item.path for item in inputs), strict=True)))
+    result = core.evaluate(paths, package.path, report.path)
+    package.metadata.update(result.about)
+    metrics.metadata.update(result.metrics)
+    baseline.metadata.update(result.baseline)
+    return (result.blessed, result.reason)

@@ -20,11 +20,13 @@ def features(
 
     Args:
         dataset: The rows, split into train, eval and test.
-        joined: The same rows with the service's features, and the plan to look them up by.
-        report: Coverage, staleness and leakage, feature by feature.
         repo: The Feast repository: a folder or gs://...; empty: the problem names it.
         service: The feature service; empty: the problem names it.
         config: Least coverage and other settings: the fields of FeaturesConfig.
+
+    Returns:
+        joined: The same rows with the service's features, and the plan to look them up by.
+        report: Coverage, staleness and leakage, feature by feature.
     """
     from pathlib import Path
 

@@ -18,11 +18,11 @@ def infra_validate(
 
     Args:
         package: The model package, with its warm-up requests and the answers expected.
-        report: JSON of what was measured.
         tries: Servers started before giving up; any that passes is enough.
         ready_seconds: How long a server may take to be ready.
 
     Returns:
+        report: JSON of what was measured.
         blessed: If the answers over HTTP were those recorded at evaluation.
         reason: Why, or why not.
     """

@@ -22,12 +22,14 @@ def materialize(
     and nothing is written twice to any effect.
 
     Args:
-        metrics: How many keys of which view were written.
         repo: The Feast repository: a folder, its configuration, or a gs:// prefix.
         until: Up to and including when, ISO 8601, UTC unless it says; empty: now.
         since: From when on, itself left out; empty: from where the last run of each view ended.
         views: The feature views, with commas between; empty: all that go online.
         config: How rows are pulled and written: the fields of MaterializeConfig.
+
+    Returns:
+        metrics: How many keys of which view were written.
     """
     from plimsoll.materialize import core
     from plimsoll.parameters import json_text

@@ -24,7 +24,6 @@ def push(
 
     Args:
         package: The model package.
-        pushed_model: What was pushed: ``pushed.json``.
         blessed: If evaluation blessed the model.
         infra_blessed: If the package answered in a real server as it did when evaluated.
         destination: Local folder that holds ``<name>/<version>/``; made if missing.
@@ -32,6 +31,7 @@ def push(
         force: Push without the blessings; said loudly.
 
     Returns:
+        pushed_model: What was pushed: ``pushed.json``.
         pushed: If it was pushed.
         reason: Why, or why not.
         version: The version, a hash of its content.

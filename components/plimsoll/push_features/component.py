@@ -21,12 +21,14 @@ def push_features(
     Every row is checked before the first one is written.
 
     Args:
-        metrics: How many rows were pushed into which view.
         data: A file of rows: Parquet, CSV or JSON lines; or a gs:// object.
         repo: The Feast repository: a folder, its configuration, or a gs:// prefix.
         source: The push source.
         to: Where the rows go: ``online``, ``offline`` or ``online_and_offline``.
         config: How rows are checked and written: the fields of PushConfig.
+
+    Returns:
+        metrics: How many rows were pushed into which view.
     """
     from plimsoll.parameters import json_text
     from plimsoll.push_features import core

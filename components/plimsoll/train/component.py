@@ -24,15 +24,17 @@ def train(
 
     Args:
         examples: The transformed rows of train, eval and test.
-        model: The model's files, its history, and what gradient boosting answers.
-        report: Losses by epoch, and all that was tried.
-        logs: Progress, and files for TensorBoard, written while it runs.
         config: Which models, and how they are trained: the fields of TrainConfig.
         module: Source of a network of your own, or package.module:function; see docs/training.md.
         launcher: Who runs the processes: local, or trainjob for Kubeflow Trainer.
         launcher_config: Storage, nodes, resources of a TrainJob: the fields of LauncherConfig.
         checkpoints: A folder that outlives a restart; empty: where the engine keeps them.
         start_from: A pushed model whose weights are the first ones.
+
+    Returns:
+        model: The model's files, its history, and what gradient boosting answers.
+        report: Losses by epoch, and all that was tried.
+        logs: Progress, and files for TensorBoard, written while it runs.
     """
     from pathlib import Path
 

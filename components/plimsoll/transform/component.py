@@ -22,11 +22,13 @@ def transform(
     Args:
         dataset: The rows, split into train, eval and test.
         schema: What is known of the columns; int columns it declares categorical are.
+        config: How columns become numbers: the fields of TransformConfig.
+        start_from: A pushed model whose transform is taken as it is; empty: one is fitted.
+
+    Returns:
         transform: How to turn raw columns into numbers, for training and for serving.
         examples: Every row, transformed, with its label.
         report: What became of each column, and what each tells of the label, as a page.
-        config: How columns become numbers: the fields of TransformConfig.
-        start_from: A pushed model whose transform is taken as it is; empty: one is fitted.
     """
     from pathlib import Path
 

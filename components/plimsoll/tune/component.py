@@ -22,8 +22,6 @@ def tune(
 
     Args:
         examples: The transformed rows of train, eval and test.
-        study: Every trial and what came of it, and the best config.
-        report: How the search went, what mattered, and all trials.
         space: Search space as JSON or YAML; empty: one that suits the model.
         config: The budget, how to search, how many at a time: the fields of TuneConfig.
         train_config: What the space does not name: the fields of TrainConfig.
@@ -31,6 +29,8 @@ def tune(
         storage: Folder in which a search that was stopped is kept, and goes on.
 
     Returns:
+        study: Every trial and what came of it, and the best config.
+        report: How the search went, what mattered, and all trials.
         best: The best trial's TrainConfig, whole: what ``train`` takes as its ``config``.
     """
     import json

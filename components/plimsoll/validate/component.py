@@ -23,9 +23,6 @@ def validate(
 
     Args:
         dataset: The snapshot to check.
-        statistics: Statistics of each split, and every check with what was measured and allowed.
-        schema: The schema that was enforced, as text that a person can edit.
-        report: The columns and the anomalies, as a page.
         given_schema: Text of a schema.pbtxt to enforce as written; empty: inferred from train.
         mode: ``fail`` stops the run at anomalies; ``warn`` tells of them and goes on; ``branch``
             goes on and lets the pipeline decide by ``passed``.
@@ -35,6 +32,9 @@ def validate(
         serving: Statistics or dataset of what the model is asked; skew is measured against it.
 
     Returns:
+        statistics: Statistics of each split, and every check with what was measured and allowed.
+        schema: The schema that was enforced, as text that a person can edit.
+        report: The columns and the anomalies, as a page.
         passed: If there are no anomalies.
         reason: What did not pass, in a line.
     """
