@@ -5,20 +5,27 @@ own packages, so that it hides none of them.
 """
 
 import argparse
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 AUTHOR = "author"
 START = "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.main())"
-NO_TESTS_COLLECTED = 5
+LONGEST_FIRST = (AUTHOR, "features", "data", "train", "serve")
+INTERRUPTED, NO_TESTS_COLLECTED = 2, 5
+"""Exit statuses of pytest."""
+POLL_SECONDS = 0.2
 INSIDE = "/src"
 
 
@@ -82,30 +89,105 @@ def inside(image: str, tools: Path) -> list[str]:
     ]
 
 
-def run(
+def pytest_command(
     environment: str,
     tests: Sequence[str],
     tools: Path | None,
-    options: list[str],
+    options: Sequence[str],
     image: str = "",
-) -> int:
-    """Runs tests in one environment, or in an image, and returns pytest's exit status."""
+) -> list[str]:
+    """Returns the command that runs tests in one environment, or in an image.
+
+    Args:
+        environment: A role, or the author's.
+        tests: Paths of test files, relative to the tests' folder.
+        tools: The folder with pytest, for a role or an image.
+        options: For pytest.
+        image: A container image; empty: the environment of this machine.
+    """
+    files = [f"tests/{test}" for test in tests]
     if image:
-        return subprocess.run(
-            [*inside(image, tools), "-q", *options, *(f"tests/{test}" for test in tests)], cwd=ROOT
-        ).returncode
+        return [*inside(image, tools), "-q", *options, *files]
     start = [interpreter(environment)]
     if environment == AUTHOR:
         start += ["-m", "pytest"]
     else:
         start += ["-c", START, str(tools)]
-    cache = f"cache_dir=.pytest_cache/{environment}"
-    files = [f"tests/{test}" for test in tests]
-    # As the engine starts steps: threads that spin while they wait slow a busy machine down.
-    variables = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONPATH": str(ROOT / "components")}
-    command = [*start, "-q", "-o", cache, *options, *files]
-    status = subprocess.run(command, cwd=ROOT, env=variables).returncode
-    return 0 if status == NO_TESTS_COLLECTED and "-m" in options else status
+    return [*start, "-q", "-o", f"cache_dir=.pytest_cache/{environment}", *options, *files]
+
+
+class Run:
+    """The tests of one environment: on this terminal, or into a file while others run beside."""
+
+    def __init__(self, command: Sequence[str], log: Path | None = None) -> None:
+        self._command = command
+        self._log = log
+        if log:
+            log.touch()
+        self._process: subprocess.Popen | None = None
+        self.status = INTERRUPTED
+        self.seconds = 0.0
+
+    def run(self) -> None:
+        """Runs the tests to their end."""
+        started = time.monotonic()
+        # As the engine starts steps: threads that spin while they wait slow a busy machine down.
+        variables = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+        variables["PYTHONPATH"] = str(ROOT / "components")
+        with contextlib.ExitStack() as stack:
+            apart = {}
+            if self._log:
+                log = stack.enter_context(self._log.open("w"))
+                apart = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
+                # Ctrl-C reaches this process alone, which passes it on once.
+                apart["process_group"] = 0
+            self._process = subprocess.Popen(self._command, cwd=ROOT, env=variables, **apart)
+            self.status = self._process.wait()
+        self.seconds = time.monotonic() - started
+
+    def show(self, ended: Future[None]) -> None:
+        """Prints what the tests print, until they have ended."""
+        with self._log.open(errors="replace") as log:
+            while not ended.done():
+                shutil.copyfileobj(log, sys.stdout)
+                sys.stdout.flush()
+                time.sleep(POLL_SECONDS)
+            shutil.copyfileobj(log, sys.stdout)
+        ended.result()
+
+    def interrupt(self) -> None:
+        """Has pytest end as after Ctrl-C: its fixtures are torn down."""
+        if self._process:
+            self._process.send_signal(signal.SIGINT)
+
+
+def run_beside(commands: Mapping[str, Sequence[str]], lanes: int) -> dict[str, Run]:
+    """Runs several environments' tests side by side, and prints their outputs one after the other.
+
+    Most tests keep one core busy, or wait for a process, a server, a deadline.
+
+    Args:
+        commands: Environment -> command, those first that take longest.
+        lanes: How many run at a time.
+    """
+    if len(commands) == 1:
+        alone = {name: Run(command) for name, command in commands.items()}
+        for one in alone.values():
+            one.run()
+        return alone
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(lanes) as pool:
+        runs = {name: Run(command, Path(folder, name)) for name, command in commands.items()}
+        ended = {name: pool.submit(one.run) for name, one in runs.items()}
+        try:
+            for name, one in runs.items():
+                print(f"\nenvironment {name}", flush=True)
+                one.show(ended[name])
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for one in runs.values():
+                one.interrupt()
+            raise
+    return runs
 
 
 def main() -> int:
@@ -115,6 +197,7 @@ def main() -> int:
     parser.add_argument("--image", default="", help="run the one environment's tests in this image")
     parser.add_argument("--tools", type=Path, help="folder with pytest for the roles")
     parser.add_argument("--slow", action="store_true", help="run test_*_slow.py, and only those")
+    parser.add_argument("--lanes", type=int, default=2, help="environments at a time")
     parser.add_argument("options", nargs="*", help="for pytest, after --")
     given = parser.parse_args()
     try:
@@ -130,16 +213,24 @@ def main() -> int:
     if given.image and (len(environments) != 1 or given.tools is None):
         parser.error("--image needs --tools and one --only")
     tools = given.tools and given.tools.resolve()
+    options = [*(["--color=yes"] if sys.stdout.isatty() else []), *given.options]
+    commands = {
+        name: pytest_command(name, plan[name], tools, options, given.image)
+        for name in sorted(environments, key=LONGEST_FIRST.index)
+    }
+    # A process that is told to end passes that on to those that it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     verdicts = {}
-    for environment in environments:
-        started = time.monotonic()
-        print(f"\nenvironment {environment}: {len(plan[environment])} files", flush=True)
-        status = run(environment, plan[environment], tools, given.options, given.image)
-        verdict = "passed" if status == 0 else f"failed ({status})"
-        verdicts[environment] = f"{verdict} in {time.monotonic() - started:.0f} s"
+    for name, one in run_beside(commands, given.lanes).items():
+        empty = one.status == NO_TESTS_COLLECTED and "-m" in options
+        verdict = "passed" if one.status == 0 or empty else f"failed ({one.status})"
+        verdicts[name] = f"{verdict} in {one.seconds:.0f} s, {len(plan[name])} files"
     print("\n" + "\n".join(f"{name:8} {verdict}" for name, verdict in verdicts.items()))
     return int(any(not verdict.startswith("passed") for verdict in verdicts.values()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
