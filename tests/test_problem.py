@@ -121,7 +121,7 @@ def test_a_problem_travels_as_json_unchanged(problem):
         ),
         (
             "{label: y, split: {eval_from: soon, test_from: 2013-01-01}}",
-            "eval_from is not a date or a time",
+            "problem: split.eval_from must be a date or a time",
             "it is 'soon'",
         ),
         (
@@ -132,7 +132,11 @@ def test_a_problem_travels_as_json_unchanged(problem):
         ("{label: y, split: {fractions: [0.8, 0.2]}}", "three shares above 0", ""),
         ("{label: y, split: {fractions: [0.8, 0.1, 0.2]}}", "three shares above 0", ""),
         ("{label: y, split: {fractions: [1, 0, 0]}}", "three shares above 0", ""),
-        ("{label: y, split: {fractions: {train: 0.8, val: 0.2}}}", "there is no split 'val'", ""),
+        (
+            "{label: y, split: {fractions: {train: 0.8, val: 0.2}}}",
+            "split.fractions has no split 'val'",
+            "'eval'?",
+        ),
         ("{label: y, thresholds: {acu: {min: 1}}}", "no metric 'acu'", "did you mean 'auc'?"),
         (
             "{label: y, task: regression, thresholds: {auc: {min: 1}}}",
@@ -141,9 +145,21 @@ def test_a_problem_travels_as_json_unchanged(problem):
         ),
         ("{label: y, thresholds: {auc: 0.7}}", "thresholds.auc must be a mapping", ""),
         ("{label: y, thresholds: {auc: {}}}", "needs min, max or both", ""),
-        ("{label: y, thresholds: {auc: {min: high}}}", "bound is 'high', not a number", ""),
-        ("{label: y, thresholds: {auc: {min: .nan}}}", "bound is nan, not a number", ""),
-        ("{label: y, thresholds: {auc: {min: 2, max: 1}}}", "min is above its max", ""),
+        (
+            "{label: y, thresholds: {auc: {min: high}}}",
+            "thresholds.auc.min must be a number",
+            "'high'",
+        ),
+        (
+            "{label: y, thresholds: {auc: {min: .nan}}}",
+            "thresholds.auc.min must be a number",
+            "nan",
+        ),
+        (
+            "{label: y, thresholds: {auc: {min: 2, max: 1}}}",
+            "auc has a min above its max",
+            "min 2 > max 1",
+        ),
         ("{label: y, thresholds: {auc: {least: 1}}}", "there is no field 'least'", ""),
     ],
 )

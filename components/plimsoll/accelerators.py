@@ -11,55 +11,43 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from plimsoll.configs import Matches, Positive, Says, validated
 from plimsoll.errors import UsageError
 
 GPU = "nvidia.com/gpu"
 SHARED_MEMORY = "2Gi"
 MOUNT_PATH = "/mnt/plimsoll"
 _VOLUME = "plimsoll-shm"
-_KIND = re.compile(
-    r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?(/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
-)
-_MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?")
-_CPU = re.compile(r"[0-9]+(\.[0-9]+)?|[1-9][0-9]*m")
-_CLAIM = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_KIND = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?(/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
+_MEMORY = r"[1-9][0-9]*(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?"
+_CPU = r"[0-9]+(\.[0-9]+)?|[1-9][0-9]*m"
+_CLAIM = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
 
 
+@validated("the step's machine")
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """What a step's container is given."""
 
-    kind: str = ""
+    kind: Annotated[str, Matches(_KIND), Says("a name as nvidia.com/gpu or NVIDIA_L4")] = ""
     """A resource of Kubernetes (``nvidia.com/gpu``), or a type of Vertex AI (``NVIDIA_L4``); empty:
     no accelerator."""
-    count: int = 1
+    count: Positive = 1
     """How many of them, at least 1."""
-    shared_memory: str = ""
+    shared_memory: Annotated[str, Matches(_MEMORY), Says("a size as 2Gi")] = ""
     """Size of /dev/shm, kept in memory; empty: what the cluster gives, mostly 64 MiB, which is too
     little for processes that hand each other tensors."""
     node_selector: Mapping[str, str] = field(default_factory=dict)
     """Labels of the machines that may be taken; GKE tells kinds of GPUs apart by
     ``cloud.google.com/gke-accelerator`` alone."""
-    claim: str = ""
+    claim: Annotated[str, Matches(_CLAIM), Says("the name of a PersistentVolumeClaim")] = ""
     """A claim of a volume that is mounted at ``mount_path``; empty: none is."""
-    mount_path: str = MOUNT_PATH
+    mount_path: Annotated[str, Matches("/+[^/].*", empty=False), Says("an absolute path")] = (
+        MOUNT_PATH
+    )
     """Where the claim is mounted."""
-
-    def __post_init__(self) -> None:
-        _check("the accelerator", self.kind, _KIND, "a name as nvidia.com/gpu or NVIDIA_L4")
-        _check("the shared memory", self.shared_memory, _MEMORY, "a size as 2Gi")
-        _check("the claim", self.claim, _CLAIM, "the name of a PersistentVolumeClaim")
-        if type(self.count) is not int or self.count < 1:
-            raise UsageError(
-                "the number of accelerators must be a whole number from 1 upwards",
-                cause=f"it is {self.count!r}",
-            )
-        if not self.mount_path.startswith("/") or not self.mount_path.strip("/"):
-            raise UsageError(
-                "the claim must be mounted at an absolute path", cause=f"it is {self.mount_path!r}"
-            )
 
     def platform(self) -> dict[str, Any]:
         """Returns the step's configuration for Kubernetes, as kfp-kubernetes writes it."""
@@ -226,6 +214,6 @@ def _label(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _check(what: str, value: Any, form: re.Pattern[str], wanted: str) -> None:
-    if not isinstance(value, str) or (value and not form.fullmatch(value)):
+def _check(what: str, value: Any, form: str, wanted: str) -> None:
+    if not isinstance(value, str) or (value and not re.fullmatch(form, value)):
         raise UsageError(f"{what} must be {wanted}", cause=f"it is {value!r}")

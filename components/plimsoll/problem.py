@@ -7,27 +7,25 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from plimsoll.configs import (
+    FieldError,
+    Holds,
+    Listed,
+    Number,
+    OneOf,
+    Reads,
+    Says,
+    read_as,
+    validated,
+)
 from plimsoll.errors import ConfigError, nearest
-from plimsoll.problem_parts import SPLITS, WAYS, Features, Split, Threshold, names, text
 from plimsoll.storage.files import canonical_json
 
-__all__ = [
-    "METRICS",
-    "SPLITS",
-    "TASKS",
-    "WAYS",
-    "Features",
-    "Problem",
-    "Split",
-    "Threshold",
-    "from_dict",
-    "parse",
-    "read",
-]
-
 TASKS = ("binary", "multiclass", "regression")
+SPLITS = ("train", "eval", "test")
+WAYS = ("time", "hash", "stratified")
 CLASS_METRICS = (
     "auc",
     "log_loss",
@@ -42,36 +40,208 @@ REGRESSION_METRICS = ("rmse", "mae", "r2")
 METRICS = CLASS_METRICS + REGRESSION_METRICS
 
 
+def _text(value: Any) -> Any:
+    """Returns a value as text; YAML may have taken it for a number or a bool."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _column_list(value: Any) -> Any:
+    """Reads a list of columns, of which one alone may stand without its brackets."""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        raise ValueError
+    texts = [_text(item) for item in items]
+    repeated = sorted({item for item in texts if isinstance(item, str) and texts.count(item) > 1})
+    if repeated:
+        raise FieldError(f"names {repeated[0]!r} twice")
+    return texts
+
+
+def _shares(value: Any) -> Any:
+    """Reads shares by the names of the splits."""
+    if not isinstance(value, Mapping):
+        return value
+    for name in value:
+        if name not in SPLITS:
+            near = nearest(str(name), SPLITS)
+            raise FieldError(f"has no split {name!r}", cause=near, choices=SPLITS)
+    return [value.get(split) for split in SPLITS]
+
+
+def _timestamp(value: Any) -> str:
+    """Normalises a date or a time (YAML gives either) to ISO 8601 text in UTC, without a zone."""
+    import datetime
+
+    if value in ("", None):
+        return ""
+    timestamp = datetime.datetime.fromisoformat(str(value))
+    if timestamp.tzinfo is not None:
+        timestamp = timestamp.astimezone(datetime.UTC).replace(tzinfo=None)
+    return timestamp.isoformat()
+
+
+def _number(value: Any) -> Any:
+    """Returns a number that YAML took for text, as it does 1e-3; all else as it is."""
+    return float(value) if isinstance(value, str) else value
+
+
+Name = Annotated[
+    str, Reads(_text, also=({"type": "number"}, {"type": "boolean"})), Says("one name")
+]
+Columns = Annotated[
+    tuple[str, ...],
+    Listed(),
+    Reads(_column_list, also=({"type": "string"},)),
+    Says("a list of columns"),
+]
+Timestamp = Annotated[
+    str,
+    Reads(_timestamp),
+    Says("a date or a time", hint="write ISO 8601: 2013-10-01 or 2013-10-01T06:00:00"),
+]
+Fractions = Annotated[
+    tuple[float, float, float],
+    Listed(),
+    Holds(lambda shares: min(shares) > 0 and abs(sum(shares) - 1) <= 1e-9),
+    Reads(
+        _shares,
+        also=(
+            {
+                "type": "object",
+                "properties": {split: {"type": "number"} for split in SPLITS},
+                "additionalProperties": False,
+                "required": [*SPLITS],
+            },
+        ),
+    ),
+    Says(
+        "three shares above 0 that sum to 1",
+        hint="for example: fractions: {train: 0.8, eval: 0.1, test: 0.1}",
+    ),
+]
+Bound = Annotated[float | None, Number(), Reads(_number), Says("a number")]
+
+
+@validated("problem")
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """How rows are divided into train, eval and test."""
+
+    by: Annotated[str, OneOf(WAYS, empty=True)] = ""
+    """``time``, ``hash`` or ``stratified``; empty: ``time`` if the problem names a time column,
+    else ``hash``. Stratified: every split gets its share of each stratum; with ``keys``, all rows
+    of a key go with the stratum of most of them, so that no key is in two splits."""
+    eval_from: Timestamp = ""
+    """Time split: the first moment (ISO 8601) of eval; empty: taken from ``fractions``."""
+    test_from: Timestamp = ""
+    """Time split: the first moment (ISO 8601) of test; empty: taken from ``fractions``."""
+    fractions: Fractions = (0.8, 0.1, 0.1)
+    """Shares of train, eval and test; each above 0, summing to 1."""
+    stratify: Columns = ()
+    """Stratified: the columns whose values make the strata, ranges of about as many rows for
+    numbers of many values; empty: the label."""
+
+    def __post_init__(self) -> None:
+        if self.stratify and self.by != "stratified":
+            raise ConfigError("problem: split.stratify belongs to split.by: stratified")
+        if bool(self.eval_from) != bool(self.test_from):
+            raise ConfigError(
+                "problem: a time split needs both split.eval_from and split.test_from, or neither",
+                cause=f"eval_from is {self.eval_from!r}, test_from is {self.test_from!r}",
+            )
+        if self.eval_from and self.by not in ("", "time"):
+            raise ConfigError("problem: split.eval_from and test_from belong to split.by: time")
+        if self.eval_from and not self.eval_from < self.test_from:
+            raise ConfigError(
+                "problem: split.eval_from must come before split.test_from",
+                cause=f"eval_from {self.eval_from} is not before test_from {self.test_from}",
+            )
+
+
+@validated("problem")
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """The values that a metric may take; a bound left out does not bind. Bounds are inclusive."""
+
+    min: Bound = None
+    """The least value allowed."""
+    max: Bound = None
+    """The greatest value allowed."""
+
+    def __post_init__(self) -> None:
+        if self.min is None and self.max is None:
+            raise FieldError(
+                "needs min, max or both",
+                hint="for example: thresholds: {auc: {min: 0.7}}",
+            )
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise FieldError(
+                "has a min above its max",
+                cause=f"min {self.min} > max {self.max}",
+            )
+
+
+@validated("problem")
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """The features of a Feast repository that rows are joined with, each as of the row's time."""
+
+    repo: Name
+    """The repository: a folder, or its address (``gs://...``)."""
+    service: Name
+    """The feature service, which says what is joined."""
+
+    def __post_init__(self) -> None:
+        if not self.repo or not self.service:
+            raise ConfigError(
+                "problem: features needs both a repo and a service",
+                hint="for example: features: {repo: feature_repo, service: flights_late_v1}",
+            )
+
+
+Metric = Annotated[str, OneOf(METRICS, what="metric")]
+Served = Annotated[
+    Features,
+    Says(
+        "a mapping",
+        hint="for example: features: {repo: feature_repo, service: flights_late_v1}",
+    ),
+]
+
+
+@validated("problem")
 @dataclass(frozen=True, kw_only=True)
 class Problem:
     """What is predicted, from what, and how good it has to be."""
 
-    label: str
+    label: Name
     """The column to predict."""
-    name: str = ""
+    name: Name = ""
     """The model's name where it is pushed and served; empty: the data's and the label's names."""
-    task: str = ""
+    task: Annotated[str, OneOf(TASKS, empty=True)] = ""
     """``binary``, ``multiclass`` or ``regression``; empty: inferred from the label."""
-    positive: str = ""
+    positive: Name = ""
     """Binary: the label's value that counts as positive, as text; empty: inferred."""
-    time: str = ""
+    time: Name = ""
     """The column that says when a row happened; used to split, never leaks forward."""
-    keys: tuple[str, ...] = ()
+    keys: Columns = ()
     """Columns that say whom a row is about; split by hash, a key never stands in two splits."""
     split: Split = field(default_factory=Split)
     """How rows are divided."""
-    drop: tuple[str, ...] = ()
+    drop: Columns = ()
     """Columns that are not features, for instance because they are not known in time."""
-    private: tuple[str, ...] = ()
+    private: Columns = ()
     """Columns that never leave the source: not in snapshots, statistics, reports or logs."""
-    slices: tuple[str, ...] = ()
+    slices: Columns = ()
     """Columns whose values are evaluated apart."""
-    thresholds: Mapping[str, Threshold] = field(default_factory=dict)
+    thresholds: Mapping[Metric, Threshold] = field(default_factory=dict)
     """Metric -> bounds on the test split; empty: no worse than a constant guess."""
-    columns: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[Name, Any] = field(default_factory=dict)
     """Column -> how the transform treats it: a kind, or ``{kind: ..., ...}`` with its settings;
     a column not named is looked at."""
-    features: Features | None = None
+    features: Served | None = None
     """What rows are joined with from a feature store."""
 
     def __post_init__(self) -> None:
@@ -79,10 +249,6 @@ class Problem:
             raise ConfigError(
                 "the problem names no label",
                 hint="say which column is predicted: --label COLUMN, or label: in problem.yaml",
-            )
-        if self.task and self.task not in TASKS:
-            raise ConfigError(
-                f"problem: task is {self.task!r}", cause=nearest(self.task, TASKS), choices=TASKS
             )
         for metric in self.thresholds:
             _check_metric(metric, self.task)
@@ -154,42 +320,15 @@ def read(path: Path) -> Problem:
     return parse(text, source=str(path))
 
 
-def from_dict(values: Mapping[str, Any]) -> Problem:
+def from_dict(values: Mapping[Any, Any]) -> Problem:
     """Makes a problem from plain values, as YAML or JSON gives them.
 
     Raises:
         ConfigError: if a field is unknown, has the wrong type, or the label is missing.
     """
-    _check_fields("problem", values, Problem)
-    settled = {key: value for key, value in values.items() if value is not None}
-    for name in ("label", "name", "task", "positive", "time"):
-        if name in settled:
-            settled[name] = text(name, settled[name])
-    for name in ("keys", "drop", "private", "slices"):
-        if name in settled:
-            settled[name] = names(name, settled[name])
-    if "columns" in settled:
-        settled["columns"] = _mapping("columns", settled["columns"])
-    if "features" in settled:
-        settled["features"] = _features(settled["features"])
-    if "split" in settled:
-        split = _mapping("split", settled["split"])
-        _check_fields("problem: split", split, Split)
-        settled["split"] = Split(**split)
-    if "thresholds" in settled:
-        settled["thresholds"] = {
-            metric: _threshold(metric, bounds)
-            for metric, bounds in _mapping("thresholds", settled["thresholds"]).items()
-        }
-    settled.setdefault("label", "")
-    return Problem(**settled)
-
-
-def _features(value: Any) -> Features:
-    values = _mapping("features", value)
-    _check_fields("problem: features", values, Features)
-    texts = {name: text(f"features.{name}", item) for name, item in values.items()}
-    return Features(**{"repo": "", "service": "", **texts})
+    given = {key: value for key, value in values.items() if value is not None}
+    problem: Problem = read_as(Problem, {"label": "", **given}, "problem")
+    return problem
 
 
 def _loaded(text: str, source: str) -> Any:
@@ -207,31 +346,6 @@ def _loaded(text: str, source: str) -> Any:
         raise ConfigError(f"{source} is not YAML", cause=str(error)) from error
 
 
-def _threshold(metric: Any, bounds: Any) -> Threshold:
-    values = _mapping(f"thresholds.{metric}", bounds)
-    _check_fields(f"problem: thresholds.{metric}", values, Threshold)
-    return Threshold(**{bound: _number(value) for bound, value in values.items()})
-
-
-def _number(value: Any) -> Any:
-    """Returns a number that YAML took for text, as it does 1e-3; all else as it is."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-def _check_fields(where: str, values: Mapping[Any, Any], kind: type) -> None:
-    known = tuple(item.name for item in dataclasses.fields(kind))
-    for name in values:
-        if name not in known:
-            raise ConfigError(
-                f"{where}: there is no field {name!r}",
-                cause=nearest(str(name), known),
-                choices=known,
-            )
-
-
 def _check_metric(metric: str, task: str) -> None:
     known: tuple[str, ...] = {"": METRICS, "regression": REGRESSION_METRICS}.get(
         task, CLASS_METRICS
@@ -242,12 +356,6 @@ def _check_metric(metric: str, task: str) -> None:
             cause=nearest(metric, known),
             choices=known,
         )
-
-
-def _mapping(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"problem: {name} must be a mapping", cause=f"it is {value!r}")
-    return dict(value)
 
 
 def _without_empty(value: dict[str, Any]) -> dict[str, Any]:

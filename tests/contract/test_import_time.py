@@ -14,6 +14,8 @@ HEAVY = {
     "numpy",
     "pandas",
     "pyarrow",
+    "pydantic",
+    "pydantic_core",
     "rich",
     "sklearn",
     "tensorflow",
@@ -50,4 +52,10 @@ def test_light_modules_load_no_heavy_package(module):
 
 
 def test_the_check_sees_what_a_module_loads():
-    assert "yaml" in _loaded("import plimsoll.problem; plimsoll.problem.parse('label: y')")
+    loaded = _loaded("import plimsoll.problem; plimsoll.problem.parse('label: y')")
+    assert {"yaml", "pydantic", "pydantic_core"} <= loaded
+
+
+def test_naming_a_config_or_taking_its_defaults_loads_no_pydantic():
+    statement = "from plimsoll.train.config import TrainConfig; TrainConfig()"
+    assert _loaded(statement) & HEAVY == set()

@@ -163,10 +163,10 @@ def test_one_number_is_meant_for_every_feature() -> None:
     ("values", "said"),
     [
         ({"min_coverag": 1}, "did you mean 'min_coverage'"),
-        ({"min_coverage": {"a": 2}}, "min_coverage of 'a' must be from 0 to 1"),
-        ({"min_coverage": "all"}, "must map features to shares"),
+        ({"min_coverage": {"a": 2}}, "min_coverage.a must be a number from 0 to 1"),
+        ({"min_coverage": "all"}, "min_coverage must be a mapping of features to shares"),
         ({"telling": "stop"}, "telling is 'stop'"),
-        ({"telling_from": 0.2}, "telling_from must be from 0.5 to 1"),
+        ({"telling_from": 0.2}, "telling_from must be a number from 0.5 to 1"),
         ({"stale_registry": "war"}, "did you mean 'warn'"),
         ({"coverage_drift": True}, "coverage_drift must be"),
         ({"filter_by_created_timestamp": "yes"}, "must be true or false"),

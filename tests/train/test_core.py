@@ -133,7 +133,7 @@ def test_a_diverging_loss_is_said_with_what_to_try(tmp_path):
         ('{"learning_rate": 0}', "above 0"),
         ('{"dropout": 1}', "below 1"),
         ('{"hidden": 128}', "list of widths"),
-        ('{"hidden": [0]}', "width in hidden"),
+        ('{"hidden": [0]}', r"hidden\[0\] must be a whole number from 1"),
     ],
 )
 def test_a_config_that_does_not_hold_is_refused(text, said):

@@ -96,7 +96,7 @@ def test_only_what_has_an_effect_on_a_model_is_drawn():
         ("{bins: {low: 1.5, high: 4}}", "a whole number"),
         ("{epochs: {low: 0, high: 9}}", "chosen for the rows"),
         ("{hidden: {low: 8, high: 64}}", "not a number"),
-        ("{hidden: {choices: [[8], [0]]}}", "width in hidden"),
+        ("{hidden: {choices: [[8], [0]]}}", "hidden[0] must be a whole number from 1"),
         ("{model: {choices: []}}", "must be a list"),
         ("{model: {choices: [mlp], low: 1}}", "nothing beside"),
         ("{model: [mlpp]}", "did you mean 'mlp'"),

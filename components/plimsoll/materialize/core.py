@@ -23,6 +23,7 @@ from plimsoll.feature_store.repository import intervals
 from plimsoll.feature_store.repository.definitions import quiet
 from plimsoll.feature_store.repository.model import Repository
 from plimsoll.feature_store.repository.repository import open_repository
+from plimsoll.materialize import config as configs
 from plimsoll.materialize.config import MaterializeConfig
 from plimsoll.timestamps import SECOND_US, microseconds, timestamp_of
 
@@ -93,7 +94,7 @@ def materialize(repo: str, asked: Asked) -> MaterializeResult:
         DataError: if a source cannot be read, a value does not fit its declared type, the online
             store cannot be written, or the registry is locked.
     """
-    config = MaterializeConfig.from_json(asked.config)
+    config = configs.parse(asked.config)
     since, until = _times(asked, config)
     with tempfile.TemporaryDirectory(prefix="materialize-") as folder:
         repository = open_repository(repo, Path(folder) / "repository")

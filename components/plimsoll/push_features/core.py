@@ -25,6 +25,7 @@ from plimsoll.feature_store.online.writer import OnlineWriter, apply_definitions
 from plimsoll.feature_store.repository.definitions import quiet
 from plimsoll.feature_store.repository.model import Repository
 from plimsoll.feature_store.repository.repository import open_repository
+from plimsoll.push_features import config as configs
 from plimsoll.push_features import offline
 from plimsoll.push_features.config import PushConfig
 from plimsoll.push_features.reading import TIME, read
@@ -83,7 +84,7 @@ def push(repo: str, asked: Asked) -> PushResult:
         DataError: if the rows cannot be read or are not as the views declare them, with the row
             and the column; or a store cannot be written.
     """
-    config = PushConfig.from_json(asked.config)
+    config = configs.parse(asked.config)
     if asked.to not in TARGETS:
         raise UsageError(
             f"rows are pushed to {asked.to!r}", cause=nearest(asked.to, TARGETS), choices=TARGETS

@@ -1,15 +1,15 @@
-"""The knobs of tune."""
+"""The options of tune."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Annotated
 
-from plimsoll.configs import check_whole, from_json
-from plimsoll.errors import ConfigError, nearest
+from plimsoll.configs import Count, Number, OneOf, Positive, from_json, validated
+from plimsoll.errors import ConfigError
 
-NAME = "tune config"
 SAMPLERS = ("tpe", "random")
 PRUNERS = ("median", "hyperband", "none")
 METRIC = "eval_loss"
@@ -20,58 +20,41 @@ FIRST_TRIALS = 5
 """Trials that the median is not asked about: it would rest on too few."""
 
 
+@validated("tune config")
 @dataclass(frozen=True, kw_only=True)
 class TuneConfig:
     """How long, and how, to search."""
 
-    trials: int = 30
+    trials: Count = 30
     """Trials of the whole search, those that were pruned or failed included; 0: no limit but
     ``seconds``."""
-    seconds: float = 0.0
+    seconds: Annotated[float, Number(ge=0)] = 0.0
     """Seconds of the whole search, the starts before included; 0: no limit but ``trials``. A trial
     that runs at the end of them is stopped, unless none has been finished by then."""
-    workers: int = 0
+    workers: Count = 0
     """Trials at a time, each in a process with its share of the cores and the GPUs; 0: one a GPU,
     or one."""
-    sampler: str = "tpe"
+    sampler: Annotated[str, OneOf(SAMPLERS)] = "tpe"
     """``tpe`` learns from the trials before (tree-structured Parzen estimators); ``random``."""
-    pruner: str = "median"
+    pruner: Annotated[str, OneOf(PRUNERS)] = "median"
     """``median`` stops a trial that is worse than half of those before it at the same point,
     ``hyperband`` spends more on fewer, ``none`` lets all end."""
-    random_trials: int = 8
+    random_trials: Positive = 8
     """TPE: trials drawn at random before it learns."""
-    seed: int = 0
+    seed: Count = 0
     """Seed of the search. With one worker and no ``seconds`` the same seed finds the same."""
 
     def __post_init__(self) -> None:
-        for name, least in (("trials", 0), ("workers", 0), ("random_trials", 1), ("seed", 0)):
-            check_whole(NAME, name, getattr(self, name), least)
-        for name, choices in (("sampler", SAMPLERS), ("pruner", PRUNERS)):
-            value = getattr(self, name)
-            if value not in choices:
-                cause = nearest(str(value), choices)
-                raise ConfigError(f"{NAME}: {name} is {value!r}", cause=cause, choices=choices)
-        seconds: Any = self.seconds
-        number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-        if not number or not 0 <= seconds < math.inf:
+        if not self.trials and not self.seconds:
             raise ConfigError(
-                f"{NAME}: seconds must be a number from 0 upwards", cause=f"it is {seconds!r}"
-            )
-        if not self.trials and not seconds:
-            raise ConfigError(
-                f"{NAME}: the search would never end",
+                "tune config: the search would never end",
                 cause="trials and seconds are both 0",
                 hint='set one: {"trials": 30} or {"seconds": 3600}',
             )
 
 
-def parse(text: str) -> TuneConfig:
-    """Reads a config from JSON text; empty text is the default.
-
-    Raises:
-        ConfigError: if it is not a JSON object, or a field is unknown or does not hold.
-    """
-    return from_json(TuneConfig, text, NAME)
+parse = partial(from_json, TuneConfig)
+"""Reads a config from JSON text; empty text is the default."""
 
 
 def rising_marks(warm_up: float) -> int:

@@ -164,8 +164,8 @@ def test_a_column_of_too_many_values_is_not_sliced_by(dataset, monkeypatch):
 @pytest.mark.parametrize(
     ("config", "match"),
     [
-        ({"sample_rate": 0}, "sample_rate must be above 0"),
-        ({"sample_rate": 1.5}, "sample_rate must be above 0"),
+        ({"sample_rate": 0}, "sample_rate must be a number above 0 and at most 1"),
+        ({"sample_rate": 1.5}, "sample_rate must be a number above 0 and at most 1"),
         ({"processes": -1}, "processes must be a whole number"),
         ({"beam_options": ("--x",)}, "beam_options without a beam_runner"),
     ],

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll import problem
+from plimsoll.configs import read_as
 from plimsoll.errors import UsageError
 from plimsoll.ingest import config as ingest_config
 from plimsoll.models import user_module
@@ -17,6 +18,7 @@ from plimsoll.parameters import json_text
 from plimsoll.train import config as train_config
 from plimsoll.train.launch import config as launcher_config
 from plimsoll.transform import config as transform_config
+from plimsoll.transform.treatments import Columns
 from plimsoll.tune import config as tune_config
 from plimsoll.validate import config as gate_config
 
@@ -48,7 +50,7 @@ def check_texts(arguments: Mapping[str, Any]) -> None:
     """
     if any({"label", "problem", *names} <= arguments.keys() for names in _OURS):
         parsed = problem.parse(arguments["problem"], label=arguments["label"])
-        transform_config.treatments("problem", parsed.columns)
+        read_as(Columns, parsed.columns, "problem", ("columns",))
         if parsed.features and "features_config" in arguments:
             _check_repository(parsed.features.repo)
         for name, value in arguments.items():

@@ -6,11 +6,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from plimsoll.configs import read_as
 from plimsoll.errors import ConfigError, nearest
 from plimsoll.formats.dataset import Column, Dataset
 from plimsoll.problem import Problem
-from plimsoll.transform.config import NAME, TransformConfig, treatments
-from plimsoll.transform.treatments import AS_FOUND, CROSSED_TYPES, KINDS_OF_TYPE, Treatment
+from plimsoll.transform.config import NAME, TransformConfig
+from plimsoll.transform.treatments import (
+    AS_FOUND,
+    CROSSED_TYPES,
+    KINDS_OF_TYPE,
+    Columns,
+    Treatment,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +69,7 @@ def request_of(dataset: Dataset, config: TransformConfig, declared: frozenset[st
     columns = dataset.feature_columns()
     types = {column.name: column.type for column in columns}
     requested = {
-        "problem": treatments("problem", dataset.problem.columns),
+        "problem": read_as(Columns, dataset.problem.columns, "problem", ("columns",)),
         NAME: dict(config.columns),
     }
     for where, by_column in requested.items():

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 
-from plimsoll.configs import check_whole
+from plimsoll.configs import Count, Number, Texts, validated
 from plimsoll.errors import ArtifactError, ConfigError
 from plimsoll.formats.dataset import Dataset
 from plimsoll.statistics.accumulator import Measurement
@@ -26,39 +26,33 @@ from plimsoll.validate.statistics.arrays import Encoding
 from plimsoll.validate.statistics.slicing import check_column, slices_of
 from plimsoll.validate.statistics.summary import Summary, summaries_of
 
-NAME = "measure config"
 WEIGHTS = ("int", "float")
 CELLS_THAT_PAY = 1 << 23
 """Rows times columns below which one process is faster."""
 
 
+@validated("measure config")
 @dataclass(frozen=True, kw_only=True)
 class MeasureConfig:
     """What is measured of a split, and by whom."""
 
     weight: str = ""
     """Column of the rows' weights, from 0 upwards; empty: unweighted statistics only."""
-    slices: tuple[str, ...] = ()
+    slices: Texts = ()
     """Columns by whose most frequent values statistics are made apart, beside the whole."""
-    sample_rate: float = 1.0
+    sample_rate: Annotated[float, Number(gt=0, le=1)] = 1.0
     """Share of the rows that go into the statistics, above 0 to 1; chosen by their numbers."""
-    processes: int = 1
+    processes: Count = 1
     """How many processes of this machine share the work; 0: as many as pay off."""
     beam_runner: str = ""
     """Beam's runner that does the work instead, such as ``DataflowRunner``; empty: without Beam."""
-    beam_options: tuple[str, ...] = ()
+    beam_options: Texts = ()
     """The runner's options as on a command line: ``--project=...``."""
 
     def __post_init__(self) -> None:
-        check_whole(NAME, "processes", self.processes, 0)
-        if not 0 < self.sample_rate <= 1:
-            raise ConfigError(
-                f"{NAME}: sample_rate must be above 0 and at most 1",
-                cause=f"it is {self.sample_rate!r}",
-            )
         if self.beam_options and not self.beam_runner:
             raise ConfigError(
-                f"{NAME}: beam_options without a beam_runner",
+                "measure config: beam_options without a beam_runner",
                 hint="name the runner: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner",
             )
 
