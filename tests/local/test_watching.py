@@ -19,7 +19,7 @@ from plimsoll.local.watch import terminal_chart
 from plimsoll.local.watch import view as watch_view
 from plimsoll.local.watch.watching import Logs, LogsWatch, RunWatch, brief, watch_of
 from plimsoll.train.telemetry.events import Ended, Epoch, Started, Stepped
-from plimsoll.train.telemetry.progress_file import ProgressFile, read
+from plimsoll.train.telemetry.progress_file import Following, ProgressFile
 
 STARTED = Started(
     model="tabm",
@@ -288,7 +288,7 @@ def test_a_step_that_trains_nothing_has_no_word_of_it(tmp_path):
 
 def read_one(folder, *events):
     write(folder / "one", *events)
-    return read(folder / "one")[0]
+    return Following(folder / "one").read()[0]
 
 
 @given(

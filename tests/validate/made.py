@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from plimsoll.errors import GateError
 from plimsoll.formats.dataset import Dataset, write_dataset
-from plimsoll.formats.statistics import Statistics, open_statistics, read_schema
+from plimsoll.formats.statistics import Statistics, open_statistics, read_schema_text
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.validate import core
 
@@ -48,7 +50,7 @@ class Ran:
 
     @property
     def schema(self) -> Any:
-        return read_schema(self.outputs.schema)
+        return text_format.Parse(read_schema_text(self.outputs.schema), schema_pb2.Schema())
 
     @property
     def page(self) -> str:

@@ -11,24 +11,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
-def columns_from_table(table: pa.Table | pa.RecordBatch) -> dict[str, NDArray[Any]]:
-    """Returns a dataset's columns as the transform takes them.
+def column_from_arrow(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
+    """Returns a dataset's column as the transform takes it.
 
     Args:
-        table: Columns of the dataset's types: int64, float64, bool, string, timestamp[us].
+        column: Of the dataset's types: int64, float64, bool, string, timestamp[us].
 
     Returns:
-        Column name -> int, float and bool: float64, NaN for missing; string: objects, None for
-        missing; timestamp: datetime64[us], NaT for missing.
+        Of int, float and bool: float64, NaN for missing; of string: objects, None for missing;
+        of timestamp: datetime64[us], NaT for missing.
     """
-    return {
-        name: column_from_arrow(column)
-        for name, column in zip(table.schema.names, table.columns, strict=True)
-    }
-
-
-def column_from_arrow(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
-    """Returns one column as ``columns_from_table`` does."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
         if isinstance(column, pa.ChunkedArray):

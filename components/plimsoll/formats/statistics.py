@@ -193,19 +193,3 @@ def read_schema_text(folder: Path) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ArtifactError(f"{path} cannot be read", cause=str(error)) from error
-
-
-def read_schema(folder: Path) -> Any:
-    """Returns a schema artifact as a ``Schema`` proto; needs ``tensorflow_metadata``.
-
-    Raises:
-        ArtifactError: if there is none, or it is not a schema.
-    """
-    from google.protobuf import text_format
-    from tensorflow_metadata.proto.v0 import schema_pb2
-
-    text = read_schema_text(folder)
-    try:
-        return text_format.Parse(text, schema_pb2.Schema())
-    except text_format.ParseError as error:
-        raise ArtifactError(f"{Path(folder) / SCHEMA} is not a schema", cause=str(error)) from error

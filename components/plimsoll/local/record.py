@@ -16,7 +16,6 @@ from plimsoll.storage.files import read_json, write_json
 
 FORMAT = "plimsoll.run/1"
 RECORD = "run.json"
-REPORT = "report.html"
 
 RUNNING, SUCCEEDED, STOPPED, FAILED = "running", "succeeded", "stopped", "failed"
 KILLED = "killed"

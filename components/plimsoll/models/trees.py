@@ -37,7 +37,6 @@ _PER_LEAF = {"leaf_value", "leaf_weight", "leaf_count"}
 _SINGLE = {"num_leaves", "num_cat", "is_linear", "shrinkage"}
 _OF_CATEGORIES = {"cat_boundaries", "cat_threshold"}
 _INFO = re.compile(r"none|\[[-+0-9.e]+:[-+0-9.e]+\]|-?\d+(:-?\d+)*")
-_SIZE = re.compile(r"[0-9]{1,10}")
 _OBJECTIVES = {
     "binary": "binary sigmoid:1",
     "multiclass": "multiclass num_class:{outputs}",

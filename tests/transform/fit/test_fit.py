@@ -11,7 +11,7 @@ from plimsoll.models.transform import Calendar, Cycle, Missing, Number, Vocabula
 from plimsoll.problem import Problem, Split
 from plimsoll.transform.apply.apply import apply
 from plimsoll.transform.config import TransformConfig
-from plimsoll.transform.fit.fit import fit
+from plimsoll.transform.fit.fit import fit_all
 from plimsoll.transform.kinds.number_stats import NumberAccumulator
 from plimsoll.transform.kinds.numbers import fit_number, quantile_table
 from transform.data import make, times
@@ -21,7 +21,7 @@ SMOOTH = np.random.default_rng(3).normal(50, 10, 400)
 
 def fitted(folder, train, *, problem=None, declared=(), eval_=None, **config):
     dataset = make(folder / "dataset", train, problem=problem, eval_=eval_)
-    return fit(dataset, TransformConfig(**config), frozenset(declared))
+    return fit_all(dataset, TransformConfig(**config), frozenset(declared)).transform
 
 
 def seen(values):

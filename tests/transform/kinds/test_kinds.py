@@ -22,7 +22,7 @@ from plimsoll.models.transform import (
 from plimsoll.problem import Problem, Split
 from plimsoll.transform.apply.apply import apply
 from plimsoll.transform.config import TransformConfig
-from plimsoll.transform.fit.fit import fit, fit_all
+from plimsoll.transform.fit.fit import fit_all
 from transform.data import make, times
 
 RANDOM = np.random.default_rng(11)
@@ -32,7 +32,7 @@ ROWS = 400
 
 def fitted(folder, train, problem=None, **config):
     dataset = make(folder / "dataset", train, problem=problem)
-    return fit(dataset, TransformConfig(**config), frozenset())
+    return fit_all(dataset, TransformConfig(**config), frozenset()).transform
 
 
 def only(folder, values, asked, **options):

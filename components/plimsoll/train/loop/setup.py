@@ -36,7 +36,6 @@ class Setting:
     source: Source
     held_out: Held
     steps: Steps
-    resident: bool
     learnt: int
     """Numbers that are learnt."""
 
@@ -104,6 +103,5 @@ def setting_for(job: Job, world: World, device: torch.device) -> Setting:
         source=source_for(train, config, world, resident=resident),
         held_out=Held(held_out, world, resident=resident),
         steps=(CapturedSteps if captures(config, device, world) else Steps)(parts),
-        resident=resident,
         learnt=learnt,
     )

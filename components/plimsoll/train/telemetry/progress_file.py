@@ -102,18 +102,6 @@ def line(event: Event, at: float) -> str:
     return json.dumps(finite(values), ensure_ascii=False, allow_nan=False)
 
 
-def read(path: Path) -> tuple[Training, ...]:
-    """Reads the trainings that a file tells of, in order.
-
-    Args:
-        path: The file, or the folder that it lies in.
-
-    Raises:
-        ArtifactError: if there is no such file, or it cannot be read.
-    """
-    return Following(path).read()
-
-
 class Following:
     """Reads a file that grows: each time only what is new.
 

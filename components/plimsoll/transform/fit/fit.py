@@ -39,28 +39,20 @@ class Fit:
     """What it was fitted on; None: it was fitted elsewhere."""
 
 
-def fit(dataset: Dataset, config: TransformConfig, declared: frozenset[str]) -> Transform:
-    """Fits a transform on a dataset's train split; eval and test are never looked at.
+def fit_all(dataset: Dataset, config: TransformConfig, declared: frozenset[str]) -> Fit:
+    """Fits a transform on a dataset's train split, with what only that split's own rows need.
+
+    Eval and test are never looked at.
 
     Args:
         dataset: The dataset.
-        config: The knobs.
+        config: What is asked of the transform.
         declared: Int columns that the schema declares categorical.
 
     Raises:
         ConfigError: if the config names a column that is no feature, or a kind that its type
             cannot be.
         DataError: if no column is left to learn from, or the label cannot be learnt.
-    """
-    return fit_all(dataset, config, declared).transform
-
-
-def fit_all(dataset: Dataset, config: TransformConfig, declared: frozenset[str]) -> Fit:
-    """Fits as ``fit`` does, and what only the train split's own rows need.
-
-    Raises:
-        ConfigError: as ``fit``.
-        DataError: as ``fit``.
         StepError: if a process that shares the work fails or is killed.
     """
     request = request_of(dataset, config, declared)

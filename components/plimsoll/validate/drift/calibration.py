@@ -51,8 +51,6 @@ class _Chunks:
 
     own: Floats
     rest: Floats
-    cumulative: Floats
-    """Of the whole sample, at the end of each cell."""
     widths: Floats
     """Of numbers: from each cell's end to the next one's, in standard deviations."""
     groups: NDArray[np.int64]
@@ -202,7 +200,6 @@ def _chunked(
     return _Chunks(
         own=counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-9),
         rest=others / np.maximum(others.sum(axis=1, keepdims=True), 1e-9),
-        cumulative=np.cumsum(shares),
         widths=_widths(points, shares) if points is not None else np.empty(0),
         groups=_groups(shares) if points is not None else np.empty(0, dtype=np.int64),
     )

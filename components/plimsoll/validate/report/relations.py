@@ -12,9 +12,6 @@ from plimsoll.pictures.tables import badge, folded, table
 from plimsoll.validate.checks.check import Context
 from plimsoll.validate.report.columns import plain
 from plimsoll.validate.statistics.correlations import (
-    CRAMER,
-    PEARSON,
-    RATIO,
     Association,
     Correlations,
     Pair,
@@ -31,7 +28,6 @@ MOST_PAIRS = 150
 NEARLY = 0.95
 """From here on a column says nearly the same as another, or as the label."""
 MOST_NAMED = 5
-CODES = {PEARSON: "r", RATIO: "ratio", CRAMER: "V"}
 
 
 def relations(context: Context) -> Html:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,38 +46,6 @@ def summaries_of(statistics: Any) -> dict[str, Summary]:
         for dataset in statistics.datasets[:1]
         for feature in dataset.features
     }
-
-
-def shares_between(
-    quantiles: Sequence[float], low: float, high: float, bins: int
-) -> tuple[float, ...]:
-    """Returns the share of values in each of ``bins`` equal parts of ``low`` to ``high``.
-
-    Values are taken as spread evenly between neighbouring quantiles; those outside the range
-    count in the first or the last part.
-
-    Args:
-        quantiles: Ends of buckets of equal mass, ascending.
-        low: Where the first part begins.
-        high: Where the last part ends; above ``low``.
-        bins: How many parts.
-    """
-    shares = [0.0] * bins
-    buckets = len(quantiles) - 1
-    if buckets < 1 or not high > low:
-        return tuple(shares)
-    for start, end in itertools.pairwise(quantiles):
-        first = (min(max(start, low), high) - low) / (high - low) * bins
-        last = (min(max(end, low), high) - low) / (high - low) * bins
-        for index in range(min(int(first), bins - 1), min(int(last), bins - 1) + 1):
-            shares[index] += _overlap(first, last, index, bins) / buckets
-    return tuple(shares)
-
-
-def _overlap(first: float, last: float, index: int, bins: int) -> float:
-    if last - first <= 1e-12:
-        return 1.0 if index == min(int(first), bins - 1) else 0.0
-    return max(0.0, min(last, index + 1.0) - max(first, float(index))) / (last - first)
 
 
 def _summary(feature: Any) -> Summary:
