@@ -65,7 +65,7 @@ setup(
     license_files=["LICENSE"],
     package_dir={"": "components"},
     packages=find_packages("components", include=["plimsoll", "plimsoll.*"]),
-    package_data={"plimsoll": ["py.typed"]},
+    package_data={"plimsoll": ["py.typed"], "": ["*.css", "*.js"]},
     python_requires=">=3.11",
     install_requires=["filelock>=3.13", "kfp>=2.16,<3", "pydantic>=2.7", "pyyaml>=6"],
     extras_require={

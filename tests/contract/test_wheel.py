@@ -69,6 +69,13 @@ def test_it_has_every_module_and_nothing_else(wheel):
     assert {name for name in rest if name.endswith(".py")} == modules
     assert {name.split("/")[0] for name in rest} == {"plimsoll"}
     assert "plimsoll/py.typed" in rest
+    data = {
+        path.relative_to(package).as_posix()
+        for suffix in (".css", ".js")
+        for path in (package / "plimsoll").rglob(f"*{suffix}")
+    }
+    assert data <= rest
+    assert "plimsoll/pictures/page.css" in data
 
 
 def test_it_carries_what_the_library_ships_with(wheel):

@@ -66,6 +66,23 @@ def test_a_step_depends_on_the_code_that_it_reaches_and_no_other():
     assert reached != code.digest_reached_from("def step():\n    from plimsoll.push import core\n")
 
 
+def test_data_beside_a_module_goes_with_it(tmp_path):
+    root = code.staged(tmp_path)
+    sheet = root / "plimsoll" / "pictures" / "page.css"
+    assert sheet.read_bytes() == code.contents()["plimsoll.pictures/page.css"]
+    charts = "def step():\n    from plimsoll.pictures import charts\n"
+    before = code.digest_reached_from(charts)
+    push = "def step():\n    from plimsoll.push import core\n"
+    other = code.digest_reached_from(push)
+    try:
+        code.contents()["plimsoll.pictures/page.css"] += b"\n"
+        code.digest_reached_from.cache_clear()
+        assert code.digest_reached_from(charts) != before
+        assert code.digest_reached_from(push) == other
+    finally:
+        code.reread()
+
+
 def test_an_edit_in_the_middle_of_a_run_comes_too_late_for_it(tmp_path, monkeypatch):
     module = tmp_path / "edited.py"
     module.write_text("VALUE = 1\n")

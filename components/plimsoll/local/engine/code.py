@@ -13,15 +13,23 @@ from plimsoll.shipped import CHECKOUT, PACKAGE, folder
 from plimsoll.storage.files import digest_bytes, digest_json, digest_tree, folder_written_whole
 
 NOT_SHIPPED_TO_STEPS = ("cli", "local", "_shipped", "__pycache__")
+DATA = (".css",)
+"""What modules read that lies beside them."""
 
 
 @cache
 def sources() -> dict[str, Path]:
-    """Returns module name -> file for every module of the library that a step can import."""
+    """Returns name -> file for every module of the library that a step can import, and its data.
+
+    A file of data is named by its package: ``plimsoll.pictures/page.css``.
+    """
     found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in sorted(PACKAGE.rglob("*")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if parts[0] in NOT_SHIPPED_TO_STEPS:
+        if parts[0] in NOT_SHIPPED_TO_STEPS or path.suffix not in (".py", *DATA):
+            continue
+        if path.suffix in DATA:
+            found[f"{'.'.join(('plimsoll', *parts[:-1]))}/{path.name}"] = path
             continue
         names = parts[:-1] if parts[-1] == "__init__" else parts
         found[".".join(("plimsoll", *names))] = path
@@ -30,7 +38,7 @@ def sources() -> dict[str, Path]:
 
 @cache
 def contents() -> dict[str, bytes]:
-    """Returns module name -> content, read once: an edit in the middle of a run comes too late.
+    """Returns the same names -> contents, read once: an edit in the middle of a run comes too late.
 
     What a step imports and what its cache key says must be the same text.
     """
@@ -65,6 +73,8 @@ def digest_reached_from(source: str) -> str:
         if name in known and name not in reached:
             reached[name] = digest_bytes(known[name])
             waiting |= _imported(ast.parse(known[name]))
+    data = {name for name in known if name.partition("/")[0] in reached}
+    reached |= {name: digest_bytes(known[name]) for name in data - reached.keys()}
     if "plimsoll.shipped" in reached:
         reached["templates"] = digest_tree(folder("serving"))
     return digest_json(reached)

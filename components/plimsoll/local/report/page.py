@@ -24,78 +24,7 @@ from plimsoll.storage.files import write_text
 
 REPORT = "report.html"
 _TONES = {"succeeded": "good", "stopped": "warn", "failed": "bad", "running": "info"}
-_STYLE = """
-.overline { color:var(--faint); font-size:13px; margin-bottom:4px; overflow-wrap:anywhere }
-.title { display:flex; flex-wrap:wrap; align-items:center; gap:6px 12px }
-.title .badge { font-size:13.5px; padding:3px 12px }
-.when { color:var(--soft); margin-top:6px; font-size:14px }
-.model { display:flex; flex-wrap:wrap; gap:4px 10px; align-items:center; margin-top:10px;
-  font-size:14px; overflow-wrap:anywhere }
-.model code { overflow-wrap:anywhere }
-header>.notice { margin-top:18px }
-.metrics td:not(:first-child),.metrics th:not(:first-child) {
-  text-align:right; font-variant-numeric:tabular-nums;
-}
-.cards+.metrics-more { margin-top:12px }
-.abreast { display:grid; grid-template-columns:max-content minmax(0,1fr); gap:28px;
-  align-items:start }
-.stacked { display:grid; grid-template-columns:minmax(0,1fr); gap:24px }
-.dag-scroll { overflow-x:auto; padding:2px }
-.dag-scroll .dag { margin:0 auto }
-.times .badge { font-size:12px }
-.done { color:var(--soft); font-size:13px }
-.done b { color:var(--good); margin-right:5px }
-.time { display:flex; align-items:center; gap:10px; justify-content:flex-end;
-  font-variant-numeric:tabular-nums; white-space:nowrap }
-.times th:last-child { text-align:right }
-.time-bar { width:84px; height:6px; border-radius:3px; background:var(--wash); flex:none }
-.time-bar i { display:block; height:6px; border-radius:3px; background:var(--s1);
-  width:var(--share); min-width:1px }
-.step { scroll-margin-top:14px }
-.step:target { border-color:var(--link); box-shadow:0 0 0 1px var(--link) }
-.step-head { display:flex; flex-wrap:wrap; align-items:center; gap:6px 10px }
-.step-head h3 { font-size:16px; min-width:0 }
-.step-head .sign { flex:none; width:24px; height:24px; border-radius:50%; display:grid;
-  place-items:center; font-size:13px; font-weight:700; background:var(--tone-wash);
-  color:var(--tone) }
-.step-facts { color:var(--faint); font-size:13px; margin-left:auto;
-  font-variant-numeric:tabular-nums }
-.step>*+* { margin-top:14px }
-.step>.notes { margin-top:10px }
-.notes { margin:0; padding:0 0 0 18px; color:var(--soft); font-size:14px }
-.notes li { overflow-wrap:anywhere; margin-top:2px }
-.notes li::marker { color:var(--faint) }
-.step-error>*+* { margin-top:10px }
-.step-error pre { max-height:420px; overflow:auto }
-.small-head { font-size:13px; font-weight:600; color:var(--soft) }
-.small,small { font-size:13px; color:var(--faint) }
-details>summary { cursor:pointer; color:var(--soft); font-size:14px; list-style:none }
-details>summary::-webkit-details-marker { display:none }
-details>summary::before { content:"▸"; display:inline-block; width:1.2em; color:var(--faint) }
-details[open]>summary::before { content:"▾" }
-details>summary:hover { color:var(--ink) }
-details>summary+* { margin-top:10px }
-.framed { border:1px solid var(--line); border-radius:10px; overflow:hidden }
-.framed>summary { display:flex; padding:9px 14px; background:var(--wash); font-weight:560 }
-.framed>summary a { margin-left:auto; font-weight:400; font-size:13px }
-.framed>iframe { margin:0 }
-iframe { display:block; width:100%; height:560px; border:0; color-scheme:light dark }
-.absent { color:var(--soft); font-size:14px; overflow-wrap:anywhere }
-.files .scroll a,.facts a { overflow-wrap:anywhere }
-.files td { vertical-align:top }
-.files td:not(:last-child) { width:1%; white-space:nowrap }
-.files td:last-child { overflow-wrap:anywhere; min-width:220px; max-width:none }
-.files td:last-child code { white-space:pre-wrap }
-.command { display:block; white-space:pre-wrap; overflow-wrap:anywhere }
-.command::before { content:"$ "; color:var(--faint) }
-.details>div+div { margin-top:20px }
-.details h3 { margin-bottom:8px }
-@media (max-width:860px) {
-  .abreast { grid-template-columns:minmax(0,1fr) }
-  .step-facts { margin-left:0; width:100% }
-}
-@media (max-width:600px) { .time-bar { display:none } }
-"""
+_STYLE = "\n" + Path(__file__).with_name("page.css").read_text("utf-8")
 
 
 def write_report(record: Mapping[str, Any], run_folder: Path) -> Path:
