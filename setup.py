@@ -67,9 +67,9 @@ setup(
     packages=find_packages("components", include=["plimsoll", "plimsoll.*"]),
     package_data={"plimsoll": ["py.typed"], "": ["*.css", "*.js"]},
     python_requires=">=3.11",
-    install_requires=["filelock>=3.13", "kfp>=2.16,<3", "pydantic>=2.7", "pyyaml>=6"],
+    install_requires=["kfp>=2.16,<3", "pydantic>=2.7", "pyyaml>=6"],
     extras_require={
-        "local": ["plotext>=5.3", "rich>=13.7", "uv>=0.5"],
+        "local": ["rich>=13.7", "uv>=0.5"],
         # Where ingest runs outside its role's environment, which has both.
         "gcs": ["google-cloud-storage>=2.14"],
         "bigquery": ["google-cloud-bigquery>=3.20", "google-cloud-bigquery-storage>=2.24"],

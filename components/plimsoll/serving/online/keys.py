@@ -106,24 +106,11 @@ def normal(value_type: str, value: Any) -> Any:
     return _NORMAL[value_type](value)
 
 
-def murmur3_32(data: bytes, seed: int = 0) -> int:
-    """Returns the 32-bit MurmurHash3 (x86 variant, Austin Appleby, public domain), unsigned."""
-    value = seed
-    whole = len(data) & ~3
-    for (block,) in struct.iter_unpack("<I", data[:whole]):
-        value ^= _mixed(block)
-        value = _turned(value, 13) * 5 + 0xE6546B64 & 0xFFFFFFFF
-    if whole < len(data):
-        value ^= _mixed(int.from_bytes(data[whole:], "little"))
-    value ^= len(data)
-    value = (value ^ value >> 16) * 0x85EBCA6B & 0xFFFFFFFF
-    value = (value ^ value >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
-    return value ^ value >> 16
-
-
 def hash_field(view: str, feature: str) -> bytes:
     """Returns the field of Feast's Redis hash that holds a feature: 4 bytes of murmur3."""
-    return struct.pack("<I", murmur3_32(f"{view}:{feature}".encode()))
+    import mmh3
+
+    return struct.pack("<I", mmh3.hash(f"{view}:{feature}", signed=False))
 
 
 def time_field(view: str) -> bytes:
@@ -139,14 +126,6 @@ def microseconds(text: str) -> int:
         OverflowError: if its zone leads out of the calendar.
     """
     return timestamps.microseconds(datetime.datetime.fromisoformat(text.strip()))
-
-
-def _mixed(block: int) -> int:
-    return _turned(block * 0xCC9E2D51 & 0xFFFFFFFF, 15) * 0x1B873593 & 0xFFFFFFFF
-
-
-def _turned(value: int, by: int) -> int:
-    return (value << by | value >> 32 - by) & 0xFFFFFFFF
 
 
 def _text_part(value: Any) -> bytes:
