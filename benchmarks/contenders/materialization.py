@@ -120,7 +120,7 @@ def seconds(side: str, home: Path) -> float:
     begun = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         if side == "ours":
-            asked = core.Asked(since=since.isoformat(), until=until.isoformat())
+            asked = core.MaterializeRequest(since=since.isoformat(), until=until.isoformat())
             core.materialize(str(home), asked)
         else:
             FeatureStore(repo_path=str(home)).materialize(since, until)

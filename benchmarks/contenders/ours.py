@@ -6,8 +6,8 @@ from pathlib import Path
 import clock
 
 from plimsoll.formats.dataset import type_name
-from plimsoll.ingest.readers.formats import open_files
-from plimsoll.ingest.readers.reading import read_files
+from plimsoll.ingest.readers.open_files import open_files
+from plimsoll.ingest.readers.read_files import read_files
 from plimsoll.ingest.sources.sources import resolve
 from plimsoll.validate.config import Comparison
 from plimsoll.validate.drift import drift

@@ -95,7 +95,7 @@ def made_repository(folder: Path) -> Path:
 
 def materialised(folder: Path) -> Path:
     """Applies a repository and brings it online up to 11 o'clock."""
-    from plimsoll.materialize.core import Asked, materialize
+    from plimsoll.materialize.core import MaterializeRequest, materialize
 
-    materialize(str(folder), Asked(until=moment(11).isoformat()))
+    materialize(str(folder), MaterializeRequest(until=moment(11).isoformat()))
     return folder

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ingest.data import everything, forty, table, told
 from plimsoll.errors import DataError
 from plimsoll.ingest.core import ingest
-from plimsoll.ingest.readers import csv_files, text_streams
+from plimsoll.ingest.readers import csv_blocks, csv_files, text_streams
 from plimsoll.ingest.rows import sidecar, store
 from plimsoll.ingest.split import by_content as content_split
 from plimsoll.ingest.split import cut_points as moments
@@ -41,7 +41,7 @@ def cut(text, size):
     """Returns what comes of a text's bytes in chunks of a size, as blocks."""
     data = text.encode()
     chunks = (data[start : start + size] for start in range(0, len(data), size))
-    return list(text_streams.row_blocks(chunks, ",", "f.csv"))
+    return list(csv_blocks.row_blocks(chunks, ",", "f.csv"))
 
 
 class TestBlocks:

@@ -18,7 +18,7 @@ import pytest
 import redis
 
 from feature_store.small_repository import REDIS, START, repository, row, write_rows
-from plimsoll.feature_store.repository.intervals import last_end
+from plimsoll.feature_store.repository.intervals import last_ends
 from plimsoll.feature_store.repository.repository import open_repository
 from plimsoll.materialize import core
 from redis_server import RedisServer, redis_server
@@ -40,7 +40,8 @@ def told(self, batch):
     sys.stdin.readline()
 
 OnlineWriter.write = told
-core.materialize(sys.argv[1], core.Asked(until=sys.argv[2], config=sys.argv[3], views="stats"))
+request = core.MaterializeRequest(until=sys.argv[2], config=sys.argv[3], views="stats")
+core.materialize(sys.argv[1], request)
 """
 
 
@@ -111,12 +112,12 @@ def killed(folder: Path, batches: int) -> None:
 def ended(folder: Path) -> int | None:
     """Returns up to when the registry says that the view is online."""
     opened = open_repository(str(folder), folder / "scratch")
-    return last_end(opened.store, opened.folder, "stats")
+    return last_ends(opened.store, opened.folder).get("stats")
 
 
 def run(folder: Path) -> core.MaterializeResult:
     """Materialises without a break."""
-    asked = core.Asked(until=UNTIL, config=BATCH, views="stats")
+    asked = core.MaterializeRequest(until=UNTIL, config=BATCH, views="stats")
     return core.materialize(str(folder), asked)
 
 
@@ -146,6 +147,8 @@ def test_twice_is_as_once(made: Callable[[str], Path], side: Any) -> None:
     folder = made("twice")
     run(folder)
     once = side.kept(folder)
-    again = core.Asked(until=UNTIL, since="1999-01-01", config='{"batch_rows": 7}', views="stats")
+    again = core.MaterializeRequest(
+        until=UNTIL, since="1999-01-01", config='{"batch_rows": 7}', views="stats"
+    )
     assert core.materialize(str(folder), again).keys == KEYS
     assert side.kept(folder) == once

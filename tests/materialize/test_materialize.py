@@ -30,7 +30,7 @@ from feature_store.small_repository import (
 )
 from plimsoll.errors import ConfigError, DataError, UsageError
 from plimsoll.feature_store.online.writer import translate_errors
-from plimsoll.feature_store.repository.intervals import last_end, merge_intervals
+from plimsoll.feature_store.repository.intervals import last_ends, merge_intervals
 from plimsoll.feature_store.repository.repository import open_repository
 from plimsoll.materialize import core
 from redis_server import redis_server
@@ -54,7 +54,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Any]:
 def run(folder: Path, hours: float, **asked: str) -> core.MaterializeResult:
     """Materialises up to so many hours after the start."""
     until = (START + timedelta(hours=hours)).isoformat()
-    return core.materialize(str(folder), core.Asked(until=until, **asked))
+    return core.materialize(str(folder), core.MaterializeRequest(until=until, **asked))
 
 
 def trips(folder: Path, *drivers: str) -> dict[str, int | None]:
@@ -225,7 +225,7 @@ def test_definitions_that_changed_are_applied(tmp_path: Path) -> None:
 def test_wrong_arguments(tmp_path: Path, asked: Mapping[str, str], said: str) -> None:
     folder = repository(tmp_path, [row("a", 1, 1)])
     with pytest.raises(UsageError) as caught:
-        core.materialize(str(folder), core.Asked(**asked))
+        core.materialize(str(folder), core.MaterializeRequest(**asked))
     assert said in str(caught.value)
     assert not (folder / "data" / "registry.db").exists()
 
@@ -368,7 +368,7 @@ def test_a_view_that_is_gone_is_not_recorded(tmp_path: Path) -> None:
     view.name = "other"
     with pytest.raises(DataError, match="does not hold the feature view 'other'"):
         intervals.record(opened.store, opened.folder, view, (0, 1), 1)
-    assert last_end(opened.store, opened.folder, "other") is None
+    assert "other" not in last_ends(opened.store, opened.folder)
 
 
 def test_a_time_that_is_none_stands_in_no_traceback(tmp_path: Path) -> None:

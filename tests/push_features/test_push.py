@@ -58,7 +58,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def push(folder: Path, data: Path, to: str = "online", **more: str) -> core.PushResult:
     """Pushes a file into the repository's source."""
-    return core.push(str(folder), core.Asked(data=str(data), source="trips_now", to=to, **more))
+    return core.push(
+        str(folder), core.PushRequest(data=str(data), source="trips_now", to=to, **more)
+    )
 
 
 def told(value: Any) -> Any:
@@ -280,7 +282,9 @@ def test_columns_are_told_by_name(shared: Path, tmp_path: Path) -> None:
 def test_wrong_arguments(shared: Path, tmp_path: Path, asked: dict[str, str], said: str) -> None:
     data = written(tmp_path / "rows.csv", [row("a", 1, 1)])
     with pytest.raises(PlimsollError) as caught:
-        core.push(str(shared), core.Asked(**{"data": str(data), "source": "trips_now", **asked}))
+        core.push(
+            str(shared), core.PushRequest(**{"data": str(data), "source": "trips_now", **asked})
+        )
     assert said in str(caught.value)
 
 

@@ -128,10 +128,16 @@ def write_examples(
     Raises:
         ArtifactError: if batches have other shapes than the header and ``rows`` say.
     """
-    with folder_written_whole(Path(folder)) as aside:
+
+    def fill(aside: Path) -> dict[str, int]:
+        written = dict.fromkeys(SPLITS, 0)
         for split in SPLITS:
-            _write_split(aside / split, header, rows[split], batches[split])
-        _write_manifest(aside, header, rows)
+            for batch in batches[split]:
+                write_range(aside, header, split, written[split], batch)
+                written[split] += len(batch.label)
+        return written
+
+    write_ranges(folder, header, rows, fill)
 
 
 def write_ranges(
@@ -274,33 +280,11 @@ def _write_manifest(folder: Path, header: Header, rows: Mapping[str, int]) -> No
     )
 
 
-def _write_split(folder: Path, header: Header, rows: int, batches: Iterable[Batch]) -> None:
-    folder.mkdir()
-    # Written piece by piece behind a header of the whole: no array is ever whole in memory.
-    streams = {name: (folder / f"{name}.npy").open("wb") for name in ARRAYS}
-    try:
-        for name, stream in streams.items():
-            _write_header(stream, *_shape(header, rows, name))
-        written = 0
-        for batch in batches:
-            _write_batch(streams, header, batch)
-            written += len(batch.label)
-        _check_written(folder.name, written, rows)
-    finally:
-        for stream in streams.values():
-            stream.close()
-
-
 def _write_header(stream: BinaryIO, shape: tuple[int, ...], dtype: DTypeLike) -> None:
     descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
     np.lib.format.write_array_header_1_0(
         stream, {"descr": descr, "fortran_order": False, "shape": shape}
     )
-
-
-def _write_batch(streams: Mapping[str, BinaryIO], header: Header, batch: Batch) -> None:
-    for name, stream in streams.items():
-        stream.write(_checked(header, name, batch).tobytes())
 
 
 def _checked(header: Header, name: str, batch: Batch) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,13 +27,10 @@ FORMAT = "plimsoll.package/1"
 MANIFEST = "manifest.json"
 FEATURES = "features"
 VERSION_DIGITS = 16
-FIELDS = ("name", "task", "classes", "positive", "inputs", "problem")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents:
-    """What goes into a package: folders that are copied, and values that are written."""
-
+class _Header:
     name: str
     """The model's name where it is pushed and served."""
     task: str
@@ -47,6 +44,15 @@ class Contents:
     that a server with a feature store looks up or computes where they are left out."""
     problem: Mapping[str, Any]
     """The resolved problem."""
+
+
+FIELDS = tuple(field.name for field in fields(_Header))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents(_Header):
+    """What goes into a package: folders that are copied, and values that are written."""
+
     model: Path
     """The model's folder: a network's, boosting's or a blend's."""
     transform: Path
@@ -70,26 +76,13 @@ class Contents:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Package:
+class Package(_Header):
     """A package that was opened: every file is there and is what its manifest says."""
 
     folder: Path
     """Where it lies."""
-    name: str
-    """The model's name."""
     version: str
     """16 hexadecimal digits: the hash of the content."""
-    task: str
-    """``binary``, ``multiclass`` or ``regression``."""
-    classes: tuple[Any, ...]
-    """The label's values in the order of the model's columns; empty for regression."""
-    positive: Any
-    """Binary: the positive value; else None."""
-    inputs: tuple[Mapping[str, Any], ...]
-    """``{"name", "type"}`` of each raw column that a request may give; ``"lookup": true`` of those
-    that a server with a feature store looks up or computes where they are left out."""
-    problem: Mapping[str, Any]
-    """The resolved problem."""
     files: Mapping[str, str]
     """POSIX path below the folder -> SHA-256."""
 
@@ -201,9 +194,9 @@ def open_package(folder: Path) -> Package:
 
 
 def _manifest(contents: Contents, files: Mapping[str, str]) -> dict[str, Any]:
-    fields = {name: getattr(contents, name) for name in FIELDS}
+    header = {name: getattr(contents, name) for name in FIELDS}
     # Through JSON, so that the version is the same before writing and after reading.
-    manifest: dict[str, Any] = json.loads(json.dumps({**fields, "format": FORMAT, "files": files}))
+    manifest: dict[str, Any] = json.loads(json.dumps({**header, "format": FORMAT, "files": files}))
     return manifest
 
 

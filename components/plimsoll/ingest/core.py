@@ -26,9 +26,9 @@ from plimsoll.ingest.facts.roles import (
     looks_like_index,
     not_features,
 )
-from plimsoll.ingest.readers.formats import open_files
+from plimsoll.ingest.readers.open_files import open_files
 from plimsoll.ingest.readers.prefetch import prefetch
-from plimsoll.ingest.readers.reading import read_files
+from plimsoll.ingest.readers.read_files import read_files
 from plimsoll.ingest.rows.rows import Rows
 from plimsoll.ingest.sources.model import ResolvedSources, Source
 from plimsoll.ingest.sources.sources import check_unchanged, resolve
@@ -37,9 +37,9 @@ from plimsoll.ingest.split.split import Splitter, split_method
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.storage import provenance as witnesses
 from plimsoll.storage.code_digest import code_digest
-from plimsoll.storage.files import digest_json
+from plimsoll.storage.files import digest_json, move_folder
 from plimsoll.storage.free_space import translate_write_errors
-from plimsoll.storage.scratch import replace_folder, scratch_beside
+from plimsoll.storage.scratch import scratch_beside
 
 FEWEST_ROWS = 10
 LARGEST = 1e150
@@ -96,7 +96,7 @@ def ingest(
     split_method(parsed)
     with translate_write_errors(folder), scratch_beside(folder) as scratch:
         ingested = _ingest(data, parsed, settings, folder, scratch)
-        replace_folder(ingested.dataset.folder, folder)
+        move_folder(ingested.dataset.folder, folder)
     dataset = dataclasses.replace(ingested.dataset, folder=folder)
     ingested = dataclasses.replace(ingested, dataset=dataset)
     return ingested if not store else _keep(ingested, Path(store))

@@ -34,6 +34,8 @@ def materialize(
     from plimsoll.materialize import core
     from plimsoll.parameters import json_text
 
-    request = core.Asked(until=until, since=since, views=views, config=json_text(config))
+    request = core.MaterializeRequest(
+        until=until, since=since, views=views, config=json_text(config)
+    )
     result = core.materialize(repo, request)
     metrics.metadata.update(result.metadata())

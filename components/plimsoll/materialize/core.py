@@ -34,7 +34,7 @@ FEWEST_TIMED = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class MaterializeRequest:
     """What a run was asked for, as text."""
 
     until: str = ""
@@ -77,7 +77,7 @@ class MaterializeResult:
         return {"keys": self.keys, **counts, "notes": [*self.notes]}
 
 
-def materialize(repo: str, asked: Asked) -> MaterializeResult:
+def materialize(repo: str, request: MaterializeRequest) -> MaterializeResult:
     """Writes the latest row of each key, of those that came in an interval, view by view.
 
     A row came in an interval if its event timestamp lies in it, or, where the source says when
@@ -86,7 +86,7 @@ def materialize(repo: str, asked: Asked) -> MaterializeResult:
 
     Args:
         repo: The Feast repository: a folder, its configuration, or a ``gs://`` prefix.
-        asked: Which views, from when, up to when.
+        request: Which views, from when, up to when.
 
     Raises:
         UsageError: if times or views do not hold together.
@@ -94,11 +94,11 @@ def materialize(repo: str, asked: Asked) -> MaterializeResult:
         DataError: if a source cannot be read, a value does not fit its declared type, the online
             store cannot be written, or the registry is locked.
     """
-    config = configs.parse(asked.config)
-    since, until = _times(asked, config)
+    config = configs.parse(request.config)
+    since, until = _times(request, config)
     with tempfile.TemporaryDirectory(prefix="materialize-") as folder:
         repository = open_repository(repo, Path(folder) / "repository")
-        views = _chosen(repository, asked.views)
+        views = _chosen(repository, request.views)
         notes = apply_definitions(repository, config.lock_seconds)
         limits = Limits(
             batch_rows=config.batch_rows,
@@ -109,10 +109,10 @@ def materialize(repo: str, asked: Asked) -> MaterializeResult:
     return MaterializeResult(views=done, notes=(*notes, *(view.note for view in done)))
 
 
-def _times(asked: Asked, config: MaterializeConfig) -> tuple[int | None, int]:
+def _times(request: MaterializeRequest, config: MaterializeConfig) -> tuple[int | None, int]:
     now = microseconds(datetime.now(UTC))
-    until = _parse_time("until", asked.until) if asked.until.strip() else now
-    since = _parse_time("since", asked.since) if asked.since.strip() else None
+    until = _parse_time("until", request.until) if request.until.strip() else now
+    since = _parse_time("since", request.since) if request.since.strip() else None
     if until > now + config.future_seconds * SECOND_US:
         raise UsageError(
             f"until lies in the future: {_time_text(until)}",
@@ -177,7 +177,7 @@ def _view(
     since, until = times
     overlap = 0
     if since is None:
-        since = intervals.last_end(repository.store, repository.folder, view.name)
+        since = intervals.last_ends(repository.store, repository.folder).get(view.name)
         overlap = config.overlap_seconds * SECOND_US
     if since is not None and since >= until:
         note = f"{view.name}: nothing to do, it was materialised up to {_time_text(since)}"

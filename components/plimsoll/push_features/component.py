@@ -33,6 +33,6 @@ def push_features(
     from plimsoll.parameters import json_text
     from plimsoll.push_features import core
 
-    request = core.Asked(data=data, source=source, to=to, config=json_text(config))
+    request = core.PushRequest(data=data, source=source, to=to, config=json_text(config))
     result = core.push(repo, request)
     metrics.metadata.update(result.metadata())

@@ -35,7 +35,7 @@ TARGETS = ("online", "offline", "online_and_offline")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class PushRequest:
     """What a push was asked for, as text."""
 
     data: str
@@ -69,14 +69,14 @@ class PushResult:
         }  # fmt: skip
 
 
-def push(repo: str, asked: Asked) -> PushResult:
+def push(repo: str, request: PushRequest) -> PushResult:
     """Pushes a file's rows; twice the same file leaves the stores as once does.
 
     All rows are in memory at once. Of rows of one key the one of the newest event counts online.
 
     Args:
         repo: The Feast repository: a folder, its configuration, or a ``gs://`` prefix.
-        asked: Which rows, into which source, where to.
+        request: Which rows, into which source, where to.
 
     Raises:
         UsageError: if there is no such source or way.
@@ -84,24 +84,26 @@ def push(repo: str, asked: Asked) -> PushResult:
         DataError: if the rows cannot be read or are not as the views declare them, with the row
             and the column; or a store cannot be written.
     """
-    config = configs.parse(asked.config)
-    if asked.to not in TARGETS:
+    config = configs.parse(request.config)
+    if request.to not in TARGETS:
         raise UsageError(
-            f"rows are pushed to {asked.to!r}", cause=nearest(asked.to, TARGETS), choices=TARGETS
+            f"rows are pushed to {request.to!r}",
+            cause=nearest(request.to, TARGETS),
+            choices=TARGETS,
         )
     with tempfile.TemporaryDirectory(prefix="push-") as folder:
         repository = open_repository(repo, Path(folder) / "repository")
-        origins = _fed_views(repository, asked.source)
-        path = _local_file(asked.data, Path(folder))
-        table, left_out = read(path, asked.data, _kinds(origins))
+        origins = _fed_views(repository, request.source)
+        path = _local_file(request.data, Path(folder))
+        table, left_out = read(path, request.data, _kinds(origins))
         _check(table, origins, config)
         notes = [*apply_definitions(repository, config.lock_seconds)]
         if left_out:
             notes.append(f"left out the columns {', '.join(sorted(left_out))}")
         appended = 0
-        if "offline" in asked.to:
+        if "offline" in request.to:
             appended = _offline(repository, origins, table, config, notes)
-        if asked.to != "offline":
+        if request.to != "offline":
             _online(repository, origins, table, config, notes)
     return PushResult(
         rows=table.num_rows,

@@ -46,12 +46,3 @@ def _delete_if_free(folder: Path) -> None:
     with (folder / LOCK).open("rb") as stream, contextlib.suppress(OSError):
         if lock(stream, 0):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def replace_folder(made: Path, target: Path) -> None:
-    """Moves a folder that is whole to where it belongs, in place of what is there."""
-    if target.is_dir() and not target.is_symlink():
-        shutil.rmtree(target)
-    elif target.exists() or target.is_symlink():
-        target.unlink()
-    made.rename(target)

@@ -110,7 +110,9 @@ Side = SqliteSide | RedisSide
 def materialize(folder: Path, until: int, since: int | None = None) -> None:
     """Brings a repository's online store up to a time, in batches of few rows."""
     told = "" if since is None else moment(since).isoformat()
-    asked = core.Asked(until=moment(until).isoformat(), since=told, config='{"batch_rows": 3}')
+    asked = core.MaterializeRequest(
+        until=moment(until).isoformat(), since=told, config='{"batch_rows": 3}'
+    )
     core.materialize(str(folder), asked)
 
 
@@ -118,7 +120,9 @@ def push(folder: Path, view: ViewHistory, rows: Sequence[Row], to: str) -> None:
     """Pushes rows into the push source of a view."""
     path = folder / "pushed.parquet"
     pq.write_table(source_table(view, rows), path)
-    pushing.push(str(folder), pushing.Asked(data=str(path), source=f"{view.name} push", to=to))
+    pushing.push(
+        str(folder), pushing.PushRequest(data=str(path), source=f"{view.name} push", to=to)
+    )
 
 
 @contextmanager

@@ -184,7 +184,9 @@ def test_a_past_window_again_leaves_a_correction(
     rows = [row("a", 0, 1, late=1), row("a", 0, 2, late=24)]
     write_rows(tmp_path, rows)
     for since, until in (("", "2024-01-03"), ("2023-12-31", "2024-01-01T02:00:00")):
-        core.materialize(str(tmp_path), core.Asked(since=since, until=until, views="stats"))
+        core.materialize(
+            str(tmp_path), core.MaterializeRequest(since=since, until=until, views="stats")
+        )
     assert trips(store, "a") == {"a": 2}
 
 

@@ -196,7 +196,7 @@ def test_what_plain_feast_wrote_has_no_exact_times(tmp_path: Path) -> None:
 
 def test_both_times_are_kept_to_the_microsecond(tmp_path: Path) -> None:
     repository(tmp_path, [row("a", 0.1, 1, late=1.7), row("b", 0.2, 2)])
-    core.materialize(str(tmp_path), core.Asked(until="2024-01-02", views="stats"))
+    core.materialize(str(tmp_path), core.MaterializeRequest(until="2024-01-02", views="stats"))
     found = [row[2:] for row in table(tmp_path, "entity_key, feature_name, event_us, created_us")]
     minute = 60 * 10**6
     first, second = (START_US + 6 * minute, START_US + 108 * minute), (START_US + 12 * minute,) * 2
@@ -207,7 +207,9 @@ def test_a_past_window_again_leaves_a_correction(tmp_path: Path) -> None:
     store = applied(tmp_path)
     write_rows(tmp_path, [row("a", 0, 1, late=1), row("a", 0, 2, late=24)])
     for since, until in (("", "2024-01-03"), ("2023-12-31", "2024-01-01T02:00:00")):
-        core.materialize(str(tmp_path), core.Asked(since=since, until=until, views="stats"))
+        core.materialize(
+            str(tmp_path), core.MaterializeRequest(since=since, until=until, views="stats")
+        )
     assert trips(store, "a") == {"a": 2}
 
 

@@ -24,6 +24,9 @@ CHUNK = "entity_chunk"
 class StreamedJob(RetrievalJob):
     """A job whose rows come in batches, so that they need not fit the memory."""
 
+    repo_folder: Any
+    """The repository's folder, which relative paths are told from."""
+
     @abstractmethod
     def to_record_batches(self, batch_rows: int = 0) -> Iterator[pa.RecordBatch]:
         """Yields the result in order, on-demand views applied, in bounded memory.
@@ -46,12 +49,9 @@ class StreamedJob(RetrievalJob):
             SavedDatasetLocationAlreadyExists: if something is there and must stay.
         """
         del timeout
-        write_whole(storage.to_data_source(), self.repo, self.to_record_batches(), allow_overwrite)
-
-    @property
-    @abstractmethod
-    def repo(self) -> Any:
-        """The repository's folder, which relative paths are told from."""
+        write_whole(
+            storage.to_data_source(), self.repo_folder, self.to_record_batches(), allow_overwrite
+        )
 
 
 @dataclass
@@ -82,11 +82,6 @@ class AsofRetrievalJob(StreamedJob):
     def on_demand_feature_views(self) -> list[Any]:
         """The on-demand views that `to_arrow` applies."""
         return self.on_demand
-
-    @property
-    def repo(self) -> Any:
-        """The repository's folder."""
-        return self.repo_folder
 
     @property
     def metadata(self) -> RetrievalMetadata:
@@ -186,11 +181,6 @@ class PullJob(StreamedJob):
     def on_demand_feature_views(self) -> list[Any]:
         """None: a source has no on-demand views."""
         return []
-
-    @property
-    def repo(self) -> Any:
-        """The repository's folder."""
-        return self.repo_folder
 
     @property
     def metadata(self) -> RetrievalMetadata | None:

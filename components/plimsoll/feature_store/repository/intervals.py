@@ -24,20 +24,6 @@ TRIES = 20
 """At an object that others replace in between."""
 
 
-def last_end(store: Any, folder: Path, view: str) -> int | None:
-    """Returns up to when a view was materialised, in microseconds UTC; None: never.
-
-    Args:
-        store: Feast's ``FeatureStore``.
-        folder: The repository.
-        view: The view's name.
-
-    Raises:
-        DataError: if the registry cannot be read.
-    """
-    return last_ends(store, folder).get(view)
-
-
 def last_ends(store: Any, folder: Path) -> dict[str, int]:
     """Returns up to when each view was ever materialised, in microseconds UTC, by its name.
 

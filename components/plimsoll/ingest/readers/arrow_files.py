@@ -8,10 +8,9 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from plimsoll.errors import DataError
-from plimsoll.ingest.readers.csv_layout import check_names
+from plimsoll.ingest.readers.columns import check_names, unsupported_columns
 from plimsoll.ingest.sources.model import Source
 from plimsoll.ingest.types.columns import select_columns
-from plimsoll.ingest.types.plain_types import unsupported_columns
 
 FILE_MAGIC = b"ARROW1"
 BATCH_BYTES = 1 << 25

@@ -9,14 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from plimsoll.ingest.readers.csv_layout import detect_dialect, ragged_row
+from plimsoll.ingest.readers.csv_blocks import row_blocks, unreadable_csv
+from plimsoll.ingest.readers.csv_dialect import detect_dialect, ragged_row
 from plimsoll.ingest.readers.prefetch import prefetch
-from plimsoll.ingest.readers.text_streams import (
-    BLOCK_BYTES,
-    row_blocks,
-    unreadable_csv,
-    utf8_chunks,
-)
+from plimsoll.ingest.readers.text_streams import BLOCK_BYTES, utf8_chunks
 from plimsoll.ingest.sources.model import Source
 
 PARSED_AT_ONCE = 1 << 22

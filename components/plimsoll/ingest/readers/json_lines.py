@@ -11,7 +11,7 @@ from pyarrow import json as arrow_json
 
 from plimsoll.errors import DataError, shortened
 from plimsoll.ingest.readers.prefetch import prefetch
-from plimsoll.ingest.readers.text_streams import BLOCK_BYTES, utf8_chunks
+from plimsoll.ingest.readers.text_streams import BLOCK_BYTES, utf8_chunks, whole_records
 from plimsoll.ingest.sources.model import Source
 
 TEXT = pa.string()
@@ -72,21 +72,13 @@ class JsonLines:
                 yield pa.RecordBatch.from_arrays([batch.column(p) for p in kept], names=names)
 
     def _blocks(self) -> Iterator[bytes]:
-        rest = b""
-        for chunk in utf8_chunks(self.source, "utf-8"):
-            text = rest + chunk if rest else chunk
-            end = text.rfind(b"\n") + 1
-            if not end and len(text) >= BLOCK_BYTES:
-                raise DataError(
-                    f"{self.source.name} cannot be read as JSON lines",
-                    cause=f"a line is longer than {BLOCK_BYTES:,} bytes",
-                    hint="write one object a line",
-                )
-            if end:
-                yield text[:end]
-            rest = text[end:]
-        if rest:
-            yield rest
+        too_long = DataError(
+            f"{self.source.name} cannot be read as JSON lines",
+            cause=f"a line is longer than {BLOCK_BYTES:,} bytes",
+            hint="write one object a line",
+        )
+        chunks = utf8_chunks(self.source, "utf-8")
+        return whole_records(chunks, lambda text: text.rfind(b"\n") + 1, too_long)
 
     def _parsed(self, block: bytes, line: int, texts: Collection[str]) -> pa.RecordBatch:
         if block.isascii() or _is_utf8(block):

@@ -9,10 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plimsoll.errors import DataError
-from plimsoll.ingest.readers.csv_layout import check_names
+from plimsoll.ingest.readers.columns import check_names, unsupported_columns
 from plimsoll.ingest.sources.model import Source
 from plimsoll.ingest.types.columns import select_columns
-from plimsoll.ingest.types.plain_types import unsupported_columns
 
 BATCH_BYTES = 1 << 25
 MOST_ROWS = 1 << 16

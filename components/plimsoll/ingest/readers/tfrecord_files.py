@@ -29,6 +29,7 @@ LONGEST_RECORD = (1 << 31) - 1
 """Of a protocol buffer."""
 HEADER = struct.Struct("<QI")
 FOOTER = struct.Struct("<I")
+LIST = "list of values"
 SEVERAL = "several values in a row"
 NO_TEXT = "bytes that are no UTF-8 text"
 KIND_NAMES: Mapping[pa.DataType, str] = {
@@ -62,6 +63,43 @@ class _Record:
     offset: int
     """Where it starts, in bytes of the unpacked file."""
     content: bytes
+
+
+class TfRecords:
+    """A TFRecord file that can be read several times.
+
+    Features that an example lacks are missing in its row.
+
+    Args:
+        source: The file.
+        skip: Columns not to read.
+
+    Raises:
+        DataError: if a record is damaged or cut off, or no tf.Example.
+    """
+
+    declares_types = True
+    declares_names = False
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, source: Source, skip: Collection[str]) -> None:
+        self.source = source
+        self._layout = layout_of(source)
+        self._skip = skip
+        self.names = tuple(self._layout.schema.names)
+        self.left_out = {
+            name: LIST if reason == SEVERAL else reason
+            for name, reason in self._layout.left_out.items()
+        }
+
+    def batches(self, texts: Collection[str]) -> Iterator[pa.RecordBatch]:
+        """Yields the rows.
+
+        Args:
+            texts: Has no meaning for a file that says its types.
+        """
+        del texts
+        return batches(self.source, self._layout, skip=self._skip)
 
 
 def layout_of(source: Source) -> RecordLayout:

@@ -7,7 +7,8 @@ import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -94,8 +95,9 @@ def detect_kind(path: Path, name: str) -> tuple[str, str]:
     return _kind(start, name, name), ""
 
 
-class open_zip:  # noqa: N801
-    """Opens the one file of data in a zip archive: a context of its name and its byte stream.
+@contextmanager
+def open_zip(path: Path, name: str) -> Iterator[tuple[str, IO[bytes]]]:
+    """Opens the one file of data in a zip archive: its name and its byte stream.
 
     Folders, hidden files and what macOS adds do not count. The member's name is only told, never
     a path to write to.
@@ -107,53 +109,44 @@ class open_zip:  # noqa: N801
     Raises:
         DataError: if it is damaged or encrypted, or holds no file or several.
     """
-
-    def __init__(self, path: Path, name: str) -> None:
-        self._name = name
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise _damaged(name, "zip", error) from error
+    with archive:
+        member = _only_member(archive, name)
         try:
-            self._archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise _damaged(name, "zip", error) from error
-
-    def __enter__(self) -> tuple[str, IO[bytes]]:
-        try:
-            member = self._only_member()
-            return member.filename, self._archive.open(member)
-        except DataError:
-            self._archive.close()
-            raise
+            stream = archive.open(member)
         except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
-            self._archive.close()
-            raise _damaged(self._name, "zip", error) from error
+            raise _damaged(name, "zip", error) from error
+        yield member.filename, stream
 
-    def __exit__(self, *_: object) -> None:
-        self._archive.close()
 
-    def _only_member(self) -> zipfile.ZipInfo:
-        files = [item for item in self._archive.infolist() if not item.is_dir()]
-        members = [
-            item
-            for item in files
-            if not any(part.startswith((".", "__MACOSX")) for part in item.filename.split("/"))
-        ]
-        names = sorted(printable(item.filename) for item in members)
-        if OFFICE_MEMBER in names:
-            raise _not_readable(self._name, "an Excel workbook")
-        if len(members) != 1:
-            cause = f"it holds {shortened(names, 6)}" if names else "it is empty"
-            if files and not names:
-                hidden = shortened([printable(item.filename) for item in files], 6)
-                cause = f"files that are hidden or lie outside it do not count: {hidden}"
-            raise DataError(
-                f"{self._name} is a zip archive of {len(members)} files",
-                cause=cause,
-                hint="unpack it to a folder and give that, or pack each file on its own",
-            )
-        if members[0].flag_bits & 1:
-            raise DataError(
-                f"{self._name} is encrypted", hint="unpack it with its password and give the file"
-            )
-        return members[0]
+def _only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    files = [item for item in archive.infolist() if not item.is_dir()]
+    members = [
+        item
+        for item in files
+        if not any(part.startswith((".", "__MACOSX")) for part in item.filename.split("/"))
+    ]
+    names = sorted(printable(item.filename) for item in members)
+    if OFFICE_MEMBER in names:
+        raise _not_readable(name, "an Excel workbook")
+    if len(members) != 1:
+        cause = f"it holds {shortened(names, 6)}" if names else "it is empty"
+        if files and not names:
+            hidden = shortened([printable(item.filename) for item in files], 6)
+            cause = f"files that are hidden or lie outside it do not count: {hidden}"
+        raise DataError(
+            f"{name} is a zip archive of {len(members)} files",
+            cause=cause,
+            hint="unpack it to a folder and give that, or pack each file on its own",
+        )
+    if members[0].flag_bits & 1:
+        raise DataError(
+            f"{name} is encrypted", hint="unpack it with its password and give the file"
+        )
+    return members[0]
 
 
 def printable(name: str) -> str:

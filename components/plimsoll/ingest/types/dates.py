@@ -119,7 +119,7 @@ def timestamps(texts: pa.Array, date_format: DateFormat) -> pa.Array:
         date_format: How the dates are written.
     """
     encoded = texts.dictionary_encode()
-    return parsed(encoded.dictionary, date_format).take(encoded.indices)
+    return _parsed(encoded.dictionary, date_format)[0].take(encoded.indices)
 
 
 def misfits(texts: pa.Array, date_format: DateFormat) -> NDArray[np.bool_]:
@@ -132,22 +132,12 @@ def misfits(texts: pa.Array, date_format: DateFormat) -> NDArray[np.bool_]:
     Returns:
         One boolean a row.
     """
-    wrong = pc.and_(pc.is_valid(texts), pc.is_null(parsed(texts, date_format)))
+    wrong = pc.and_(pc.is_valid(texts), pc.is_null(_parsed(texts, date_format)[0]))
     return np.asarray(wrong.to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
-def parsed(texts: pa.Array, date_format: DateFormat) -> pa.Array:
-    """Returns the timestamps that texts spell, in microseconds UTC; null where one does not.
-
-    Args:
-        texts: Strings.
-        date_format: How the dates are written.
-    """
-    return _parsed(texts, date_format)[0]
-
-
 def _parsed(texts: pa.Array, date_format: DateFormat) -> tuple[pa.Array, bool]:
-    """Returns the timestamps, and whether the texts name a zone; all do, or none does."""
+    """Returns the timestamps, null where a text is none, and whether all texts name a zone."""
     fields = pc.extract_regex(texts, date_format.pattern)
     zoned = _texts(fields, "z") != ""
     if zoned.any() and not zoned[np.asarray(fields.is_valid())].all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from plimsoll.ingest.readers.reading import FileReader
+from plimsoll.ingest.readers.read_files import FileReader
 from plimsoll.ingest.sources.model import Source
 
 
@@ -39,6 +39,6 @@ def _opened(source: Source, skip: Collection[str]) -> FileReader:
         from plimsoll.ingest.readers.arrow_files import ArrowFile
 
         return ArrowFile(source, skip)
-    from plimsoll.ingest.readers.tfrecords import TfRecords
+    from plimsoll.ingest.readers.tfrecord_files import TfRecords
 
     return TfRecords(source, skip)

@@ -1,4 +1,9 @@
-"""How a CSV file is laid out: its encoding, delimiter and header; and what is wrong with it."""
+"""The dialect of a CSV file: its encoding, delimiter and header; and what is wrong with it.
+
+To read another dialect, add its delimiter to ``DELIMITERS`` or its encoding to ``_encoding`` and
+``ENCODING_NAMES``. Quotes are double and doubled inside a field: ``csv_blocks`` cuts by them, and
+``CsvFile`` hands delimiter and encoding to Arrow's parser.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,13 @@ import codecs
 import csv
 import io
 import itertools
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from plimsoll.errors import DataError, shortened
+from plimsoll.ingest.readers.columns import check_names
 from plimsoll.ingest.readers.text_streams import open_text, open_unpacked
 from plimsoll.ingest.sources.model import Source
 
@@ -19,6 +26,7 @@ SAMPLE_CHARACTERS = 1 << 16
 SAMPLE_RECORDS = 100
 LONGEST_FIELD = 1 << 30
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+"""Those that are tried -> what a note calls them; of equals the first is taken."""
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -32,6 +40,7 @@ ENCODING_NAMES = {
     "utf-16": "UTF-16",
     "utf-32": "UTF-32",
 }
+"""Encodings other than UTF-8 -> what a note calls them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +90,7 @@ def ragged_row(source: Source, dialect: CsvDialect) -> DataError | None:
     name, expected = source.name, len(dialect.names)
     wrong = (
         (line, len(fields))
-        for line, fields in _records(source, dialect.encoding, dialect.delimiter)
+        for line, fields in _records(source, dialect)
         if fields and len(fields) != expected
     )
     first = next(wrong, None)
@@ -204,24 +213,6 @@ def _clean(header: Sequence[str], file: str) -> tuple[tuple[str, ...], list[str]
     return tuple(names), notes
 
 
-def check_names(names: Sequence[str], file: str) -> None:
-    """Checks that no column name comes twice.
-
-    Raises:
-        DataError: if one does.
-    """
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        positions = [
-            str(position) for position, name in enumerate(names, start=1) if name == twice[0]
-        ]
-        raise DataError(
-            f"{file} has two columns of one name: {shortened([repr(name) for name in twice])}",
-            cause=f"{twice[0]!r} stands at columns {', '.join(positions)}",
-            hint="rename or remove one of them",
-        )
-
-
 def _is_number(text: str) -> bool:
     try:
         float(text)
@@ -230,34 +221,37 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _records(source: Source, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yields each record with the line that it starts at."""
-    start = 1
+@contextmanager
+def _reader(
+    source: Source, encoding: str, delimiter: str, *, strict: bool = False
+) -> Iterator[Any]:
+    """Opens a file with the standard library's reader, which takes fields of any length."""
     limit = csv.field_size_limit(LONGEST_FIELD)
     try:
         with open_text(source, encoding, errors="replace") as stream:
-            reader = csv.reader(stream, delimiter=delimiter)
-            for fields in reader:
-                yield start, fields
-                start = reader.line_num + 1
+            yield csv.reader(stream, delimiter=delimiter, strict=strict)
     finally:
         csv.field_size_limit(limit)
+
+
+def _records(source: Source, dialect: CsvDialect) -> Iterator[tuple[int, list[str]]]:
+    """Yields each record with the line that it starts at."""
+    start = 1
+    with _reader(source, dialect.encoding, dialect.delimiter) as reader:
+        for fields in reader:
+            yield start, fields
+            start = reader.line_num + 1
 
 
 def _open_at_end(source: Source, encoding: str, delimiter: str) -> int:
     """Returns the line at which the last record starts if a quote stays open in it, else 0."""
     start = 1
-    limit = csv.field_size_limit(LONGEST_FIELD)
-    try:
-        with open_text(source, encoding, errors="replace") as stream:
-            reader = csv.reader(stream, delimiter=delimiter, strict=True)
-            while True:
-                try:
-                    if next(reader, None) is None:
-                        return 0
-                except csv.Error as error:
-                    if "unexpected end of data" in str(error):
-                        return start
-                start = reader.line_num + 1
-    finally:
-        csv.field_size_limit(limit)
+    with _reader(source, encoding, delimiter, strict=True) as reader:
+        while True:
+            try:
+                if next(reader, None) is None:
+                    return 0
+            except csv.Error as error:
+                if "unexpected end of data" in str(error):
+                    return start
+            start = reader.line_num + 1
