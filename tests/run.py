@@ -63,6 +63,17 @@ def chosen(tests: Sequence[str], *, slow: bool) -> list[str]:
     return [test for test in tests if test.endswith("_slow.py") == slow]
 
 
+def in_shares(environment: str, tests: Sequence[str], shares: int) -> dict[str, Sequence[str]]:
+    """Deals an environment's tests out to several pytests.
+
+    Returns:
+        The environment's name, and which share if there are several -> its tests.
+    """
+    if shares == 1:
+        return {environment: tests}
+    return {f"{environment}-{first + 1}": tests[first::shares] for first in range(shares)}
+
+
 def entries() -> dict[str, list[str]]:
     """Reads which environments run what."""
     return tomllib.loads((TESTS / "roles.toml").read_text("utf-8"))["environments"]
@@ -113,7 +124,7 @@ def pytest_command(
         start += ["-m", "pytest"]
     else:
         start += ["-c", START, str(tools)]
-    return [*start, "-q", "-o", f"cache_dir=.pytest_cache/{environment}", *options, *files]
+    return [*start, "-q", *options, *files]
 
 
 class Run:
@@ -197,7 +208,8 @@ def main() -> int:
     parser.add_argument("--image", default="", help="run the one environment's tests in this image")
     parser.add_argument("--tools", type=Path, help="folder with pytest for the roles")
     parser.add_argument("--slow", action="store_true", help="run test_*_slow.py, and only those")
-    parser.add_argument("--lanes", type=int, default=2, help="environments at a time")
+    parser.add_argument("--lanes", type=int, default=2, help="how many pytests at a time")
+    parser.add_argument("--shares", type=int, default=1, help="pytests an environment")
     parser.add_argument("options", nargs="*", help="for pytest, after --")
     given = parser.parse_args()
     try:
@@ -214,17 +226,19 @@ def main() -> int:
         parser.error("--image needs --tools and one --only")
     tools = given.tools and given.tools.resolve()
     options = [*(["--color=yes"] if sys.stdout.isatty() else []), *given.options]
-    commands = {
-        name: pytest_command(name, plan[name], tools, options, given.image)
-        for name in sorted(environments, key=LONGEST_FIRST.index)
-    }
+    commands = {}
+    for name in sorted(environments, key=LONGEST_FIRST.index):
+        for label, tests in in_shares(name, plan[name], given.shares).items():
+            cache = [] if given.image else ["-o", f"cache_dir=.pytest_cache/{label}"]
+            command = pytest_command(name, tests, tools, [*cache, *options], given.image)
+            commands[label] = command
     # A process that is told to end passes that on to those that it started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     verdicts = {}
     for name, one in run_beside(commands, given.lanes).items():
         empty = one.status == NO_TESTS_COLLECTED and "-m" in options
         verdict = "passed" if one.status == 0 or empty else f"failed ({one.status})"
-        verdicts[name] = f"{verdict} in {one.seconds:.0f} s, {len(plan[name])} files"
+        verdicts[name] = f"{verdict} in {one.seconds:.0f} s"
     print("\n" + "\n".join(f"{name:8} {verdict}" for name, verdict in verdicts.items()))
     return int(any(not verdict.startswith("passed") for verdict in verdicts.values()))
 

@@ -67,3 +67,13 @@ def test_every_environment_has_its_turn():
     plan = runner.tests_by_environment(runner.all_tests(), runner.entries())
 
     assert sorted(plan) == sorted(runner.LONGEST_FIRST)
+
+
+def test_shares_are_all_of_the_tests():
+    tests = ["a.py", "b.py", "c.py"]
+
+    assert runner.in_shares("author", tests, 1) == {"author": tests}
+    assert runner.in_shares("author", tests, 2) == {
+        "author-1": ["a.py", "c.py"],
+        "author-2": ["b.py"],
+    }
