@@ -30,7 +30,7 @@ export VIRTUAL_ENV := $(abspath $(VENV))
 # A virtual environment that is active in the caller's shell is not ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup envs data months features run test slow parity newer quick lint style types format bench lock compile catalogue wheel clean
+.PHONY: help setup envs data months features run test slow parity newer quick lint style types format bench lock compile catalogue schemas wheel clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -118,6 +118,9 @@ compile: setup ## Compile the pipelines into pipelines/compiled
 
 catalogue: setup ## Write docs/components.md from the components
 	@python tools/catalogue.py
+
+schemas: setup ## Write the JSON Schemas of the configurations, and docs/configuration.md
+	@python tools/schemas.py
 
 wheel: setup ## Build the wheel, and install it into an environment of its own
 	@rm -rf build/lib build/bdist.* build/clean dist

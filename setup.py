@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent
 SHIPPED = {
     "images": ("components/images", ("*/Dockerfile", "*/requirements*.in", "*/requirements*.lock")),
     "pipelines": ("pipelines/compiled", ("*.yaml",)),
+    "schemas": ("schemas", ("*.json",)),
     "serving": ("serving", ("*.yaml",)),
 }
 

@@ -10,6 +10,7 @@ from plimsoll import shipped
     [
         ("images", "data/requirements.lock"),
         ("pipelines", "training.yaml"),
+        ("schemas", "problem.json"),
         ("serving", "inferenceservice.yaml"),
     ],
 )

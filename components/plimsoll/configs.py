@@ -176,7 +176,7 @@ class Listed:
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         made: dict[str, Any] = handler(schema)
-        return {"anyOf": [{"type": "string"}, made]} if self.one else made
+        return {"anyOf": [made["items"], made]} if self.one else made
 
 
 Count = Annotated[int, Number(ge=0)]

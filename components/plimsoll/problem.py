@@ -47,16 +47,11 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
-def _column_list(value: Any) -> Any:
-    """Reads a list of columns, of which one alone may stand without its brackets."""
-    items = [value] if isinstance(value, str) else value
-    if not isinstance(items, list | tuple):
-        raise ValueError
-    texts = [_text(item) for item in items]
-    repeated = sorted({item for item in texts if isinstance(item, str) and texts.count(item) > 1})
+def _named_once(columns: tuple[str, ...]) -> bool:
+    repeated = sorted({column for column in columns if columns.count(column) > 1})
     if repeated:
         raise FieldError(f"names {repeated[0]!r} twice")
-    return texts
+    return True
 
 
 def _shares(value: Any) -> Any:
@@ -91,10 +86,7 @@ Name = Annotated[
     str, Reads(_text, also=({"type": "number"}, {"type": "boolean"})), Says("one name")
 ]
 Columns = Annotated[
-    tuple[str, ...],
-    Listed(),
-    Reads(_column_list, also=({"type": "string"},)),
-    Says("a list of columns"),
+    tuple[Name, ...], Listed(one=True), Holds(_named_once), Says("a list of columns")
 ]
 Timestamp = Annotated[
     str,

@@ -7,12 +7,13 @@ CHECKOUT = PACKAGE.parent.parent
 _PLACES = {
     "images": CHECKOUT / "components" / "images",
     "pipelines": CHECKOUT / "pipelines" / "compiled",
+    "schemas": CHECKOUT / "schemas",
     "serving": CHECKOUT / "serving",
 }
 
 
 def folder(name: str) -> Path:
-    """Returns the folder ``images``, ``pipelines`` (compiled) or ``serving`` (templates).
+    """Returns the folder ``images``, ``pipelines`` (compiled), ``schemas`` or ``serving``.
 
     A wheel carries copies under ``plimsoll/_shipped/``; a checkout has the originals.
     """

@@ -14,7 +14,7 @@ from plimsoll import __version__
 
 ROOT = Path(__file__).parents[2]
 BUILT_FROM = ("LICENSE", "README.md", "pyproject.toml", "setup.py")
-FOLDERS = ("components", "pipelines", "serving", "tests")
+FOLDERS = ("components", "pipelines", "schemas", "serving", "tests")
 
 pytestmark = pytest.mark.slow
 
@@ -85,11 +85,12 @@ def test_it_carries_what_the_library_ships_with(wheel):
             ("images", "components/images", "*/Dockerfile"),
             ("images", "components/images", "*/requirements*.lock"),
             ("pipelines", "pipelines/compiled", "*.yaml"),
+            ("schemas", "schemas", "*.json"),
             ("serving", "serving", "*.yaml"),
         )
         for path in (ROOT / folder).glob(pattern)
     }
-    assert {name.split("/")[2] for name in wanted} == {"images", "pipelines", "serving"}
+    assert {name.split("/")[2] for name in wanted} == {"images", "pipelines", "schemas", "serving"}
     assert wanted <= _inside(wheel)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from plimsoll import __version__
 from plimsoll.cli import (
     caches,
+    config,
     data,
     environments,
     features,
@@ -61,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"plimsoll {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    groups = (runs, watch, fork, data, schema, features, katib, environments, caches, pipelines)
+    groups = (
+        *(runs, watch, fork, data, schema, config),
+        *(features, katib, environments, caches, pipelines),
+    )
     for group in groups:
         group.add(commands)
     return parser

@@ -16,7 +16,7 @@ from plimsoll.printable import printable
 LONGEST = 32
 MOST_METRICS = 5
 """Of a split; all are in the records."""
-_SPLITS = ("test", "eval")
+_HELD_OUT = ("test", "eval")
 _FIRST = ("auc", "rmse", "mae", "r2", "log_loss", "accuracy", "precision", "recall")
 _OF_MODELS = ("model", "eval_loss", "best_epoch", "parameters")
 """Metadata of a model artifact that tells one training from another."""
@@ -94,7 +94,7 @@ def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:
         for name in _OF_MODELS
         if artifact["type"] == "system.Model" and name in artifact["metadata"]
     }
-    for split in _SPLITS:
+    for split in _HELD_OUT:
         metrics = record["metrics"].get(split, {})
         # A record that was read has its metrics by name, and one that was just made as they came.
         names = [*(name for name in _FIRST if name in metrics), *sorted({*metrics} - {*_FIRST})]

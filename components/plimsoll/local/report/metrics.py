@@ -14,7 +14,7 @@ Metrics = Mapping[str, Mapping[str, Any]]
 
 MOST_CARDS = 6
 SAME = 5e-5
-_SPLITS = ("test", "eval", "train")
+_BEST_FIRST = ("test", "eval", "train")
 _FIRST = ("auc", "rmse", "mae", "r2", "log_loss", "accuracy", "f1", "precision", "recall")
 _LOWER_IS_BETTER = ("loss", "error", "rmse", "mse", "mae", "brier", "calibration")
 _HIGHER_IS_BETTER = ("auc", "accuracy", "precision", "recall", "f1", "r2", "average_precision")
@@ -27,7 +27,7 @@ def metric_cards(metrics: Metrics, baseline: Metrics) -> tuple[str, Html]:
         metrics: Split -> metric -> value.
         baseline: The same of the baseline; may be empty.
     """
-    split = next((name for name in (*_SPLITS, *metrics) if metrics.get(name)), "")
+    split = next((name for name in (*_BEST_FIRST, *metrics) if metrics.get(name)), "")
     if not split:
         return "", Html()
     values, others = metrics[split], baseline.get(split, {})
@@ -53,7 +53,7 @@ def metrics_table(metrics: Metrics, baseline: Metrics) -> Html:
 
 
 def _by_split(metrics: Metrics) -> list[tuple[str, Mapping[str, Any]]]:
-    known = [split for split in reversed(_SPLITS) if split in metrics]
+    known = [split for split in reversed(_BEST_FIRST) if split in metrics]
     return [(split, metrics[split]) for split in (*known, *(s for s in metrics if s not in known))]
 
 

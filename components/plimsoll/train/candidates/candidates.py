@@ -25,7 +25,7 @@ from plimsoll.train.launch.config import LauncherConfig
 from plimsoll.train.launch.launcher import launch
 from plimsoll.train.network import warm_start as start
 
-SPLITS = ("eval", "test")
+HELD_OUT_SPLITS = ("eval", "test")
 BOOSTING = "boosting"
 AUTO = "auto"
 
@@ -183,7 +183,7 @@ def _trained(source: Examples, config: TrainConfig, asked: Asked, places: Places
     )
     launch(job, asked.launcher, asked.launcher_config)
     model = NetworkModel(job.out)
-    answers = {split: model.predict(source.batch(split)) for split in SPLITS}
+    answers = {split: model.predict(source.batch(split)) for split in HELD_OUT_SPLITS}
     return Trained(
         family=config.model,
         config=job.config,
@@ -200,7 +200,7 @@ def _boosted(
 ) -> Trained:
     started = time.monotonic()
     settled = config.for_rows(source.rows["train"])
-    boosted = boost(source, settled, SPLITS)
+    boosted = boost(source, settled, HELD_OUT_SPLITS)
     folder.mkdir(parents=True)
     boosted.write(folder)
     say(f"boosting: {boosted.trees} trees ({time.monotonic() - started:.1f} s)")
@@ -226,7 +226,8 @@ def _blend(
     save_blend(folder, [Member(folder=item.folder, weight=share) for item, share in members])
     weights = [share for _, share in members]
     answers = {
-        split: blended([item.answers[split] for item, _ in members], weights) for split in SPLITS
+        split: blended([item.answers[split] for item, _ in members], weights)
+        for split in HELD_OUT_SPLITS
     }
     return [
         Trained(

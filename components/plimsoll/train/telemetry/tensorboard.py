@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 GIBIBYTE = 1 << 30
-SPLITS = ("train", "eval")
+CURVE_SPLITS = ("train", "eval")
 _OF_EPOCH = ("loss", "learning_rate")
 
 
@@ -63,11 +63,11 @@ class TensorBoard:
         self._steps_an_epoch = event.steps_an_epoch
         # What was told here before is drawn already.
         self._appends = any(self._folder.glob("eval/events.out.tfevents.*"))
-        for split in SPLITS:
+        for split in CURVE_SPLITS:
             self._writers[split] = EventFileWriter(str(self._folder / split))
         if event.resumed_at:
             # What was written past the checkpoint is taken again: TensorBoard forgets it.
-            for split in SPLITS:
+            for split in CURVE_SPLITS:
                 self._add(split, event.resumed_at + 1, session_log=SessionLog(status=_START))
 
     def _write(self, split: str, step: int, values: Mapping[str, float]) -> None:
