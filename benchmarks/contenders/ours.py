@@ -10,10 +10,11 @@ from plimsoll.ingest.readers.open_files import open_files
 from plimsoll.ingest.readers.read_files import read_files
 from plimsoll.ingest.sources.sources import resolve
 from plimsoll.validate.config import Comparison
-from plimsoll.validate.drift import drift
+from plimsoll.validate.drift import measurement as drift
 from plimsoll.validate.drift.distributions import distributions_of
+from plimsoll.validate.drift.thresholds import FAMILYWISE_ERROR_RATE
 from plimsoll.validate.statistics import tfdv as validator
-from plimsoll.validate.statistics.arrays import shape_of
+from plimsoll.validate.statistics.arrays import encoding_of
 from plimsoll.validate.statistics.measure import Measured, measure_batches
 
 
@@ -24,12 +25,10 @@ def work(reference: Path, current: Path) -> object:
     schema = validator.infer_schema(first.statistics)
     anomalies = validator.validate(second.statistics, schema, "")
     before, after = (distributions_of(one) for one in (first, second))
-    wanted = drift.wanted_of(after, Comparison(), "warning")
-    pair = drift.Pair(
-        split="train", against=drift.BASELINE, reference=before, current=after, wanted=wanted
-    )
-    found = drift.measured(pair, drift.FAMILY / len(wanted))
-    drifted = sorted({item.column for item in found if item.level != "pass"})
+    requests = drift.distance_requests(after, Comparison(), "warning")
+    pair = drift.DatasetPair("train", drift.BASELINE, before, after, requests)
+    measurements = drift.measure(pair, FAMILYWISE_ERROR_RATE / len(requests))
+    drifted = sorted({item.column for item in measurements if item.level != "pass"})
     return f"{len(anomalies)} anomalies; drifted: {', '.join(drifted)}"
 
 
@@ -40,7 +39,7 @@ def measured(path: Path, scratch: Path) -> Measured:
     folder = scratch / path.stem
     folder.mkdir()
     rows = read_files(files, skip=(), private=(), notes=notes, folder=folder).rows
-    shapes = {name: shape_of(type_name(kind)) for name, kind in rows.types.items()}
+    shapes = {name: encoding_of(type_name(kind)) for name, kind in rows.types.items()}
     return measure_batches(rows.batches(), shapes, split=path.stem, rows=rows.read)
 
 

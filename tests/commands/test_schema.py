@@ -8,7 +8,7 @@ from plimsoll.commands import schema as commands
 from plimsoll.errors import ConfigError, DataError
 from plimsoll.formats.dataset import write_dataset
 from plimsoll.problem import SPLITS, Problem
-from plimsoll.validate.accept import chosen
+from plimsoll.validate.accept import checks_to_accept
 from plimsoll.validate.checks.check import Check
 from plimsoll.validate.schema import inference as schemas
 
@@ -192,8 +192,8 @@ def test_what_is_held_against_other_data_is_no_schemas():
     own = Check(split="train", column="a", kind="column", level="error")
     theirs = Check(split="train", column="a", kind="column", level="error", against="baseline")
 
-    assert chosen([own, theirs]) == [own]
-    assert chosen([own, theirs], ["a"]) == [own]
+    assert checks_to_accept([own, theirs]) == [own]
+    assert checks_to_accept([own, theirs], ["a"]) == [own]
 
 
 def test_what_no_schema_accepts_is_left(tmp_path, given):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from plimsoll.validate.schema.diff import differences
-from plimsoll.validate.schema.text import edited
+from plimsoll.validate.schema.pbtxt import edited
 
 TEXT = """\
 # Who keeps it.

@@ -10,7 +10,7 @@ import pytest
 from plimsoll.errors import ConfigError
 from plimsoll.formats import dataset as datasets
 from plimsoll.validate.schema import inference as schemas
-from validate.drift.test_drift import ROWS, span
+from validate.drift.test_measurement import ROWS, span
 from validate.made import label, made, ran
 
 GOLDEN = Path(__file__).parent / "golden_anomalies.json"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from plimsoll.validate import accept as accepting
 from plimsoll.validate.checks.check import ERROR, PASS, Check, grouped
 from plimsoll.validate.schema import inference as schemas
 from plimsoll.validate.schema.diff import differences
-from plimsoll.validate.schema.text import edited
+from plimsoll.validate.schema.pbtxt import edited
 
 PASSES = 4
 """Accepting a column or a type may bring to light what was not checked before."""
@@ -139,7 +139,7 @@ def accept(
         checks, _ = _gate(dataset, Path(scratch) / str(attempt), text, config=WITHOUT_DRIFT)
         edits = accepting.accepted(
             current,
-            accepting.chosen(checks, columns),
+            accepting.checks_to_accept(checks, columns),
             dataset,
             lambda: schemas.parse(_inferred_text(dataset, Path(scratch) / "inferred")),
         )
@@ -182,21 +182,12 @@ def _gate(
     asked = gate.asked_of(schema, "warn", config or "{}", baseline, "")
     verdict = gate.validate(dataset.folder, outputs, asked)
     checks = open_statistics(outputs.statistics).anomalies()["checks"]
-    return [_check(item) for item in checks], list(verdict.notes)
+    return [Check.from_json(item) for item in checks], list(verdict.notes)
 
 
 def _inferred_text(dataset: Dataset, scratch: Path) -> str:
     _gate(dataset, scratch, "", config=WITHOUT_DRIFT)
     return read_schema_text(scratch / "schema")
-
-
-def _check(told: Mapping[str, Any]) -> Check:
-    """Returns a check as it was before it became JSON."""
-    known = {item.name for item in fields(Check)}
-    kept = {name: value for name, value in told.items() if name in known and name != "values"}
-    values = tuple((str(item["value"]), int(item["rows"])) for item in told.get("values", ()))
-    places = tuple(str(item["first"]) for item in told.get("values", ()) if "first" in item)
-    return Check(**kept, values=values, places=places)
 
 
 def _sentences(checks: Sequence[Check], level: str) -> list[str]:

@@ -24,7 +24,7 @@ STEP = 1e-4
 RETIRED = "DEPRECATED"
 
 
-def chosen(checks: Sequence[Check], columns: Sequence[str] = ()) -> list[Check]:
+def checks_to_accept(checks: Sequence[Check], columns: Sequence[str] = ()) -> list[Check]:
     """Returns the checks that are to be accepted; those against other data are no schema's.
 
     Args:
@@ -46,7 +46,7 @@ def accepted(
     Args:
         schema: The ``Schema`` that the data were checked with; not changed.
         checks: What to accept, of all splits.
-        dataset: The data set that was checked: what the checks tell only in part is read there.
+        dataset: The data set that was checked: what the checks report only in part is read there.
         infer: Returns the schema that would be inferred from it; called only for new columns and
             changed types.
     """
@@ -57,11 +57,11 @@ def accepted(
     for check in checks:
         grouped.setdefault((check.column, check.kind), []).append(check)
     retyped = {column for column, kind in grouped if kind == "type"}
-    for (column, kind), found in grouped.items():
+    for (column, kind), same in grouped.items():
         edit = _EDITS.get(kind)
         # What was measured of a column of another type is measured again.
         if edit is not None and (kind == "type" or column not in retyped):
-            edit(editor, column, found)
+            edit(editor, column, same)
     return result
 
 
@@ -82,9 +82,9 @@ class _Editor:
         """Returns a column's inferred feature without its domain of texts, and that."""
         if self._inferred is None:
             self._inferred = self._infer()
-        found = next(item for item in self._inferred.feature if item.name == name)
-        feature = type(found)()
-        feature.CopyFrom(found)
+        original = next(item for item in self._inferred.feature if item.name == name)
+        feature = type(original)()
+        feature.CopyFrom(original)
         values = None
         if feature.WhichOneof("domain_info") == "domain":
             values = domain_values(self._inferred, feature)
@@ -156,11 +156,11 @@ def _type(editor: _Editor, column: str, _: Sequence[Check]) -> None:
         getattr(feature, which).CopyFrom(getattr(fresh, which))
 
 
-def _missing(editor: _Editor, column: str, found: Sequence[Check]) -> None:
+def _missing(editor: _Editor, column: str, checks: Sequence[Check]) -> None:
     feature = editor.feature(column)
     if feature is None:
         return
-    shares = [float(check.measured) for check in found if isinstance(check.measured, int | float)]
+    shares = [float(check.measured) for check in checks if isinstance(check.measured, int | float)]
     if shares and feature.HasField("shape"):
         # A shape promises a value in each row.
         feature.ClearField("shape")
@@ -174,7 +174,7 @@ def _missing(editor: _Editor, column: str, found: Sequence[Check]) -> None:
             feature.presence.ClearField("min_fraction")
     rows = [
         round(editor.dataset.rows(check.split) * (1 - float(check.measured)))
-        for check in found
+        for check in checks
         if isinstance(check.measured, int | float) and check.split in SPLITS
     ]
     if rows and feature.presence.min_count > min(rows):
@@ -189,7 +189,7 @@ def _share_below(share: float) -> float:
     return round(max(steps, 0) * STEP, 6)
 
 
-def _finite(editor: _Editor, column: str, found: Sequence[Check]) -> None:
+def _finite(editor: _Editor, column: str, checks: Sequence[Check]) -> None:
     feature = editor.feature(column)
     if feature is None:
         return
@@ -200,10 +200,9 @@ def _finite(editor: _Editor, column: str, found: Sequence[Check]) -> None:
         domain = feature.float_domain
     if domain.disallow_nan:
         domain.disallow_nan = False
-    splits = {check.split for check in found} & set(SPLITS)
+    splits = {check.split for check in checks} & set(SPLITS)
     if any(
-        offending.offending(editor.dataset, split, column, offending.infinite).rows
-        for split in splits
+        offending.find(editor.dataset, split, column, offending.infinite).rows for split in splits
     ):
         domain.disallow_inf = False
     if feature.domain:
@@ -272,11 +271,11 @@ def _ends(dataset: Dataset, column: str) -> tuple[Any, Any] | None:
     return None if tally.low is None else (tally.low, tally.high)
 
 
-def _rows(editor: _Editor, _: str, found: Sequence[Check]) -> None:
+def _rows(editor: _Editor, _: str, checks: Sequence[Check]) -> None:
     if not editor.schema.HasField("dataset_constraints"):
         return
     limits = editor.schema.dataset_constraints
-    rows = [editor.dataset.rows(check.split) for check in found if check.split in SPLITS]
+    rows = [editor.dataset.rows(check.split) for check in checks if check.split in SPLITS]
     if not rows or not min(rows):
         return
     if limits.HasField("min_examples_count"):
@@ -285,13 +284,13 @@ def _rows(editor: _Editor, _: str, found: Sequence[Check]) -> None:
         limits.max_examples_count = max(rows)
 
 
-def _uniqueness(editor: _Editor, column: str, found: Sequence[Check]) -> None:
+def _uniqueness(editor: _Editor, column: str, checks: Sequence[Check]) -> None:
     """Widens how many different values a column may have, the one such rule only TFDV enforces."""
     feature = editor.feature(column)
     if feature is None or not feature.HasField("unique_constraints"):
         return
     counts = []
-    for split in sorted({check.split for check in found} & set(SPLITS)):
+    for split in sorted({check.split for check in checks} & set(SPLITS)):
         distinct: set[Any] = set()
         for batch in editor.dataset.batches(split, [column]):
             distinct.update(batch.column(0).drop_null().unique().to_pylist())

@@ -16,14 +16,18 @@ from plimsoll.problem import SPLITS
 from plimsoll.storage.files import write_text
 from plimsoll.storage.provenance import METADATA_KEY
 from plimsoll.validate import config as configs
-from plimsoll.validate import messages as words
-from plimsoll.validate.checks.all import check_split
+from plimsoll.validate import messages
 from plimsoll.validate.checks.check import ERROR, WARNING, Check, Context
-from plimsoll.validate.checks.comparison import check_asked, compared, serving_checks
-from plimsoll.validate.checks.rows import reference_missing, who_asks, whole_checks
+from plimsoll.validate.checks.comparison import (
+    check_requested_distances,
+    compare,
+    serving_schema_checks,
+)
+from plimsoll.validate.checks.rows import comparison_requester, dataset_checks, missing_reference
+from plimsoll.validate.checks.run import check_split
 from plimsoll.validate.config import ValidateConfig
 from plimsoll.validate.drift.distributions import distributions_of
-from plimsoll.validate.drift.drift import BASELINE, SERVING
+from plimsoll.validate.drift.measurement import BASELINE, SERVING
 from plimsoll.validate.drift.reference import Reference, open_reference
 from plimsoll.validate.report import report_html
 from plimsoll.validate.schema import inference as schemas
@@ -47,20 +51,20 @@ class Outputs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What the gate is asked, beside the data set."""
+class Request:
+    """What the gate is to do with a data set."""
 
     given_schema: str = ""
     """A schema as the text of its ``.pbtxt``; empty: inferred from train."""
     mode: str = "fail"
-    """``fail`` stops at anomalies; ``warn`` tells of them and lets the data pass; ``branch`` goes
+    """``fail`` stops at anomalies; ``warn`` reports them and lets the data pass; ``branch`` goes
     on, and says that it did not pass."""
     config: ValidateConfig = field(default_factory=ValidateConfig)
     """What is measured, and where the lines are."""
     baseline: str = ""
-    """Folder or ``gs://`` prefix of the span before: statistics, or a data set."""
+    """Folder or ``gs://`` prefix of the span before: statistics, or a data set; empty: none."""
     serving: str = ""
-    """The same of what the model is asked."""
+    """The same of serving's requests."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,18 +77,18 @@ class Verdict:
     """What is wrong, in a line; empty without anomalies."""
     notes: tuple[str, ...]
     """What was inferred, measured and let through."""
-    witnesses: tuple[dict[str, Any], ...] = ()
-    """By which a later run can tell if what was compared with is still the same."""
+    provenance: tuple[dict[str, Any], ...] = ()
+    """Of what was compared with: by it a later run knows if that is still the same."""
 
     def metadata(self) -> dict[str, Any]:
         """Returns what goes into the metadata of the statistics."""
-        return {"notes": list(self.notes), METADATA_KEY: list(self.witnesses)}
+        return {"notes": list(self.notes), METADATA_KEY: list(self.provenance)}
 
 
-DEFAULT = Asked()
+DEFAULT = Request()
 
 
-def validate(dataset_folder: Path, outputs: Outputs, asked: Asked = DEFAULT) -> Verdict:
+def validate(dataset_folder: Path, outputs: Outputs, request: Request = DEFAULT) -> Verdict:
     """Checks a data set, writes what was measured, and stops if something does not fit.
 
     Statistics, schema and report are written before the gate stops, so that they can be read.
@@ -92,47 +96,47 @@ def validate(dataset_folder: Path, outputs: Outputs, asked: Asked = DEFAULT) -> 
     Args:
         dataset_folder: The dataset artifact.
         outputs: Where to write.
-        asked: Schema, mode, config, and what to compare with.
+        request: Schema, mode, config, and what to compare with.
 
     Raises:
         ConfigError: if the mode is unknown, or the given schema or the config does not hold.
         ArtifactError: if the data set or what it is compared with is damaged or something else.
         GateError: in mode ``fail``, if there are anomalies.
     """
-    configs.check_mode(asked.mode)
-    given = schemas.parse(asked.given_schema) if asked.given_schema.strip() else None
+    configs.check_mode(request.mode)
+    given = schemas.parse(request.given_schema) if request.given_schema.strip() else None
     dataset = open_dataset(Path(dataset_folder))
     notes: list[str] = []
     if given is not None:
         given, notes = schemas.completed(given, dataset.problem)
     with tempfile.TemporaryDirectory() as scratch:
-        context, checks, witnesses = _checked(dataset, given, asked, Path(scratch))
+        context, checks, provenance = _checked(dataset, given, request, Path(scratch))
     text = (
-        asked.given_schema
+        request.given_schema
         if given is not None and not notes
         else schemas.to_text(context.schema, "" if context.is_given else schemas.HEADER)
     )
     measured = [note for split in SPLITS for note in context.measured[split].notes]
-    _write(outputs, context, checks, text, asked.mode)
+    _write(outputs, context, checks, text, request.mode)
     anomalies = [check for check in checks if check.level == ERROR]
-    if anomalies and asked.mode == "fail":
-        raise words.stopped(anomalies)
-    found = words.of_verdict(context, checks, asked.mode)
+    if anomalies and request.mode == "fail":
+        raise messages.stopped(anomalies)
+    verdict_notes = messages.of_verdict(context, checks, request.mode)
     return Verdict(
-        passed=not anomalies or asked.mode == "warn",
-        reason=words.reason(anomalies),
-        notes=(words.of_schema(context), *notes, *measured, *found),
-        witnesses=tuple(witnesses),
+        passed=not anomalies or request.mode == "warn",
+        reason=messages.reason(anomalies),
+        notes=(messages.of_schema(context), *notes, *measured, *verdict_notes),
+        provenance=tuple(provenance),
     )
 
 
-def asked_of(given_schema: str, mode: str, config: str, baseline: str, serving: str) -> Asked:
+def asked_of(given_schema: str, mode: str, config: str, baseline: str, serving: str) -> Request:
     """Returns what the component's inputs ask.
 
     Raises:
         ConfigError: if the config is not JSON, or does not hold.
     """
-    return Asked(
+    return Request(
         given_schema=given_schema.removeprefix("\ufeff"),
         mode=mode,
         config=configs.parse(config),
@@ -142,7 +146,7 @@ def asked_of(given_schema: str, mode: str, config: str, baseline: str, serving: 
 
 
 def _checked(
-    dataset: Dataset, given: Any | None, asked: Asked, scratch: Path
+    dataset: Dataset, given: Any | None, request: Request, scratch: Path
 ) -> tuple[Context, list[Check], list[dict[str, Any]]]:
     features = {feature.name: feature for feature in given.feature} if given is not None else {}
     encodings = {
@@ -150,28 +154,28 @@ def _checked(
         for column in dataset.columns
     }
     categorical = _categorical(dataset, features, encodings)
-    check_asked(given, asked.config, _kinds(dataset, categorical))
-    references, witnesses = _references(asked, categorical, scratch)
-    context = _measured(dataset, given, asked.config, encodings, categorical)
+    check_requested_distances(given, request.config, _kinds(dataset, categorical))
+    references, provenance = _references(request, categorical, scratch)
+    context = _measured(dataset, given, request.config, encodings, categorical)
     checks = [check for split in SPLITS for check in check_split(context, split)]
-    checks += whole_checks(context, references.get(BASELINE))
-    checks += _absent(context, asked, references)
-    context, found = compared(context, references)
+    checks += dataset_checks(context, references.get(BASELINE))
+    checks += _absent(context, request, references)
+    context, compared = compare(context, references)
     # What the schema misses already need not be missed in comparison with the last span too.
     wrong = {(check.column, check.kind) for check in checks if check.level == ERROR}
     checks += [
         check
-        for check in found
+        for check in compared
         if check.against != BASELINE or (check.column, check.kind) not in wrong
     ]
     if SERVING in references:
-        told = {(check.column, check.kind) for check in found if check.against == SERVING}
+        reported = {(check.column, check.kind) for check in compared if check.against == SERVING}
         checks += [
             check
-            for check in serving_checks(context, references[SERVING], encodings, categorical)
-            if (check.column, check.kind) not in told
+            for check in serving_schema_checks(context, references[SERVING], encodings, categorical)
+            if (check.column, check.kind) not in reported
         ]
-    return context, checks, witnesses
+    return context, checks, provenance
 
 
 def _kinds(dataset: Dataset, categorical: Sequence[str]) -> dict[str, str]:
@@ -184,34 +188,34 @@ def _kinds(dataset: Dataset, categorical: Sequence[str]) -> dict[str, str]:
 
 
 def _references(
-    asked: Asked, categorical: Sequence[str], scratch: Path
+    request: Request, categorical: Sequence[str], scratch: Path
 ) -> tuple[dict[str, Reference], list[dict[str, Any]]]:
-    found, witnesses = {}, []
-    for name, path in ((BASELINE, asked.baseline), (SERVING, asked.serving)):
+    references, provenance = {}, []
+    for name, path in ((BASELINE, request.baseline), (SERVING, request.serving)):
         if not path:
             continue
-        reference, seen = open_reference(name, path, categorical, scratch)
-        witnesses.append(seen)
+        reference, record = open_reference(name, path, categorical, scratch)
+        provenance.append(record)
         if reference is not None:
-            found[name] = reference
-    return found, witnesses
+            references[name] = reference
+    return references, provenance
 
 
-def _absent(context: Context, asked: Asked, references: dict[str, Reference]) -> list[Check]:
+def _absent(context: Context, request: Request, references: dict[str, Reference]) -> list[Check]:
     """Returns a check for each comparison that is asked for and has nothing to compare with."""
     config = context.config
     checks = []
     for name, comparison, path in (
-        (BASELINE, config.drift, asked.baseline),
-        (SERVING, config.skew, asked.serving),
+        (BASELINE, config.drift, request.baseline),
+        (SERVING, config.skew, request.serving),
     ):
         if name in references:
             continue
-        who = who_asks(context.schema, comparison, name, path)
-        if name == BASELINE and not who and config.min_rows_share:
-            who = "min_rows_share in the config"
-        if who:
-            checks.append(reference_missing(name, path, who, first_run=config.first_run))
+        requester = comparison_requester(context.schema, comparison, name, path)
+        if name == BASELINE and not requester and config.min_rows_share:
+            requester = "min_rows_share in the config"
+        if requester:
+            checks.append(missing_reference(name, path, requester, first_run=config.first_run))
     return checks
 
 
@@ -222,7 +226,7 @@ def _measured(
     encodings: dict[str, Encoding],
     categorical: list[str],
 ) -> Context:
-    how = MeasureConfig(
+    options = MeasureConfig(
         weight=config.weight,
         slices=config.slices,
         sample_rate=config.sample_rate,
@@ -230,7 +234,7 @@ def _measured(
         beam_runner=config.beam_runner,
         beam_options=config.beam_options,
     )
-    measured = {split: measure(dataset, split, encodings, categorical, how) for split in SPLITS}
+    measured = {split: measure(dataset, split, encodings, categorical, options) for split in SPLITS}
     schema = given if given is not None else _inferred(dataset, measured["train"], encodings)
     return Context(
         dataset=dataset,

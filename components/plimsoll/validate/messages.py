@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from plimsoll.errors import GateError, shortened
 from plimsoll.validate.checks.check import ERROR, LEVELS, PASS, WARNING, Check, Context
 from plimsoll.validate.config import TESTS
-from plimsoll.validate.drift.drift import BASELINE, UNBOUNDED, Measurement
+from plimsoll.validate.drift.measurement import BASELINE, Measurement
+from plimsoll.validate.drift.thresholds import UNBOUNDED
 
-MOST_TOLD = 20
+MOST_LISTED = 20
 MOST_NOTED = 3
 LONGEST_REASON = 300
 BLIND = 0.75
@@ -29,8 +30,8 @@ def of_verdict(context: Context, checks: Sequence[Check], mode: str) -> list[str
     """Returns how much was checked and measured, and the gravest of what was found."""
     anomalies = [check for check in checks if check.level == ERROR]
     warnings = [check for check in checks if check.level == WARNING]
-    found = _counted(anomalies, "anomaly", "anomalies")
-    notes = [f"{len(checks)} checks: {found}, {_counted(warnings, 'warning', 'warnings')}"]
+    counted = _counted(anomalies, "anomaly", "anomalies")
+    notes = [f"{len(checks)} checks: {counted}, {_counted(warnings, 'warning', 'warnings')}"]
     if context.drift:
         columns = {item.column for item in context.drift}
         drifted = dict.fromkeys(item.column for item in context.drift if item.level != PASS)
@@ -38,18 +39,18 @@ def of_verdict(context: Context, checks: Sequence[Check], mode: str) -> list[str
         notes.append(f"drift measured of {len(columns)} columns, {named or 'none past the line'}")
         notes += _of_blind(context.drift)
     if anomalies and mode == "warn":
-        notes.append(f"LET THROUGH in mode warn: {found}")
+        notes.append(f"LET THROUGH in mode warn: {counted}")
     if anomalies and mode == "branch":
-        notes.append(f"NOT PASSED in mode branch, the pipeline decides: {found}")
-    told = _sentences([*anomalies, *warnings])
-    notes += told[:MOST_NOTED]
-    if len(told) > MOST_NOTED:
-        notes.append(f"{len(told) - MOST_NOTED} more in the report")
+        notes.append(f"NOT PASSED in mode branch, the pipeline decides: {counted}")
+    sentences = _sentences([*anomalies, *warnings])
+    notes += sentences[:MOST_NOTED]
+    if len(sentences) > MOST_NOTED:
+        notes.append(f"{len(sentences) - MOST_NOTED} more in the report")
     return notes
 
 
 def _of_blind(measurements: Sequence[Measurement]) -> list[str]:
-    """Tells of columns whose lines since the last span hardly anything could pass."""
+    """Names columns whose lines since the last span hardly anything could pass."""
     lines: dict[str, list[Measurement]] = {}
     for item in measurements:
         if item.against == BASELINE and item.distance not in (*UNBOUNDED, *TESTS):
@@ -82,10 +83,10 @@ def stopped(anomalies: Sequence[Check]) -> GateError:
     """Returns the error that stops a run."""
     columns = sorted({check.column for check in anomalies if check.column})
     where = f" in {len(columns)} column{'' if len(columns) == 1 else 's'}" if columns else ""
-    told = _sentences(anomalies)
-    lines = told[:MOST_TOLD]
-    if len(told) > MOST_TOLD:
-        lines.append(f"{len(told) - MOST_TOLD} more in the report")
+    sentences = _sentences(anomalies)
+    lines = sentences[:MOST_LISTED]
+    if len(sentences) > MOST_LISTED:
+        lines.append(f"{len(sentences) - MOST_LISTED} more in the report")
     return GateError(
         f"the data gate found {_counted(anomalies, 'anomaly', 'anomalies')}{where}",
         cause="\n".join(lines),
@@ -106,21 +107,21 @@ def _way_on(anomalies: Sequence[Check]) -> str:
 def _sentences(checks: Iterable[Check]) -> list[str]:
     """Returns a sentence a column and kind, the gravest first and of those what is new.
 
-    What is the same kind of thing in several splits is told of the first, and the others named.
+    What is the same kind of thing in several splits is said of the first, and the others named.
     """
     groups: dict[tuple[str | int, ...], list[Check]] = {}
     ordered = sorted(
         checks, key=lambda check: (-LEVELS.index(check.level), check.against != BASELINE)
     )
-    seen: Counter[tuple[str, ...]] = Counter()
+    counts: Counter[tuple[str, ...]] = Counter()
     for check in ordered:
         same = (check.column, check.kind, check.level, check.against)
-        # Of one split two are not the same thing: each is told.
-        number = seen[(*same, check.split)]
-        seen[(*same, check.split)] += 1
+        # Of one split two are not the same thing: each is listed.
+        number = counts[(*same, check.split)]
+        counts[(*same, check.split)] += 1
         groups.setdefault((*same, "" if check.column else check.split, number), []).append(check)
-    told = []
+    sentences = []
     for first, *others in groups.values():
         also = f"; likewise in {', '.join(check.split for check in others)}" if others else ""
-        told.append(first.sentence() + also)
-    return told
+        sentences.append(first.sentence() + also)
+    return sentences

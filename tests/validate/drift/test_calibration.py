@@ -5,14 +5,16 @@ import pyarrow as pa
 import pytest
 
 from plimsoll.validate.config import Comparison
-from plimsoll.validate.drift.calibration import chunks_of
-from plimsoll.validate.drift.drift import (
-    FAMILY,
-    LEAST,
-    Pair,
-    line,
-    measured,
-    wanted_of,
+from plimsoll.validate.drift.calibration import chunk_count
+from plimsoll.validate.drift.measurement import (
+    DatasetPair,
+    distance_requests,
+    measure,
+)
+from plimsoll.validate.drift.thresholds import (
+    FAMILYWISE_ERROR_RATE,
+    LEAST_THRESHOLDS,
+    threshold,
 )
 from validate.drift.test_distances import column
 
@@ -42,13 +44,11 @@ MADE = {
 
 
 def found(reference, current, comparison=EVERY):
-    wanted = wanted_of(reference, comparison, "warning")
-    pair = Pair(
-        split="train", against="baseline", reference=reference, current=current, wanted=wanted
-    )
-    items = measured(pair, FAMILY / (len(wanted) + 3 * len(reference)))
+    requests = distance_requests(reference, comparison, "warning")
+    pair = DatasetPair("train", "baseline", reference, current, requests)
+    items = measure(pair, FAMILYWISE_ERROR_RATE / (len(requests) + 3 * len(reference)))
     assert len(items) == sum(
-        bool(reference[item.column].values and current[item.column].values) for item in wanted
+        bool(reference[item.column].values and current[item.column].values) for item in requests
     )
     return [item for item in items if item.level != "pass"]
 
@@ -130,11 +130,13 @@ def test_a_reference_whose_rows_are_in_no_order_is_held_to_chance_alone():
     ordered = seasons(rng, 6_000)
     month = column(seasons(rng, 600, months=1) + 1)
     shuffled = column(rng.permutation(ordered))
-    threshold, how = line("ks", shuffled, month, 1e-5, LEAST["ks"], "the baseline")
+    bound, how = threshold("ks", shuffled, month, 1e-5, LEAST_THRESHOLDS["ks"], "the baseline")
     assert how.startswith("chance")
-    looser, how = line("ks", column(ordered), month, 1e-5, LEAST["ks"], "the baseline")
+    looser, how = threshold(
+        "ks", column(ordered), month, 1e-5, LEAST_THRESHOLDS["ks"], "the baseline"
+    )
     assert how == "from 20 chunks of the baseline"
-    assert looser > 2 * threshold
+    assert looser > 2 * bound
 
 
 def test_a_threshold_from_chunks_is_the_mean_and_three_standard_deviations_of_their_distances():
@@ -152,8 +154,8 @@ def test_a_threshold_from_chunks_is_the_mean_and_three_standard_deviations_of_th
     assert seen.mean == pytest.approx(np.mean(gaps), abs=0.01)
     assert seen.std == pytest.approx(np.std(gaps), abs=0.01)
     assert seen.decay == pytest.approx(0, abs=0.1)
-    threshold, _ = line("ks", one, one, 1e-5, 0.0, "x")
-    assert threshold >= 0.9 * (seen.mean + 3 * seen.std)
+    bound, _ = threshold("ks", one, one, 1e-5, 0.0, "x")
+    assert bound >= 0.9 * (seen.mean + 3 * seen.std)
 
 
 def test_changes_of_days_weigh_less_in_a_month_and_a_trend_does_not():
@@ -188,14 +190,14 @@ def test_values_that_come_and_go_in_the_reference_are_no_news():
     one, other = column(sessions[:5_000]), column(sessions[5_000:])
     assert not found({"id": one}, {"id": other}, Comparison())
     for distance in ("jensen_shannon", "unseen"):
-        assert line(distance, one, other, 1e-5, 0.0, "x")[0] >= 1 - 1e-6
+        assert threshold(distance, one, other, 1e-5, 0.0, "x")[0] >= 1 - 1e-6
 
 
 @pytest.mark.parametrize(
     ("rows", "chunks"), [(0, 0), (24, 0), (25, 5), (300, 6), (1_000, 20), (10**6, 20)]
 )
 def test_how_many_chunks(rows, chunks):
-    assert chunks_of(rows) == chunks
+    assert chunk_count(rows) == chunks
 
 
 def test_the_same_column_always_has_the_same_calibration():

@@ -12,9 +12,9 @@ from scipy.spatial import distance as formulas
 
 from plimsoll.statistics.tally import Tally
 from plimsoll.validate.drift import distances
-from plimsoll.validate.drift import null_bounds as chance
-from plimsoll.validate.drift.contingency_table import cells_of_texts
+from plimsoll.validate.drift.contingency_table import categorical_table
 from plimsoll.validate.drift.distributions import distribution_of
+from plimsoll.validate.drift.null_bounds import null_bound
 
 # Few enough different values for the distributions to be exact.
 numbers = st.lists(st.integers(-40, 40).map(lambda x: x / 4), min_size=1, max_size=120)
@@ -161,7 +161,7 @@ def test_a_column_without_values_has_no_distance_and_equals_another():
     for name in NUMERIC:
         assert distances.DISTANCES[name](empty, empty) == 0
         assert math.isnan(distances.DISTANCES[name](empty, full))
-        assert chance.bound(name, empty, full, 0.01) == math.inf
+        assert null_bound(name, empty, full, 0.01) == math.inf
 
 
 @pytest.mark.parametrize("scale", [2.0**1010, 2.0**-900])
@@ -174,8 +174,8 @@ def test_tests_and_bounds_do_not_depend_on_the_unit(scale):
         test = distances.TESTS[name]
         assert test(*scaled) == pytest.approx(test(*plain))
         assert distances.effect(name, *scaled) == pytest.approx(distances.effect(name, *plain))
-    assert chance.bound("wasserstein", *scaled, 1e-6) == pytest.approx(
-        chance.bound("wasserstein", *plain, 1e-6)
+    assert null_bound("wasserstein", *scaled, 1e-6) == pytest.approx(
+        null_bound("wasserstein", *plain, 1e-6)
     )
 
 
@@ -211,7 +211,7 @@ def test_of_many_values_l_infinity_is_blind_and_jensen_shannon_is_not():
     one, other = many(0, 20_000, 40_000, 1), many(20_000, 20_000, 40_000, 2)
     assert distances.l_infinity(one, other) <= 0.001
     assert distances.jensen_shannon(one, other) == pytest.approx(1.0)
-    assert chance.bound("jensen_shannon", one, other, 1e-6) < 0.8
+    assert null_bound("jensen_shannon", one, other, 1e-6) < 0.8
 
 
 def test_of_many_values_the_same_ones_are_compared_on_both_sides():
@@ -226,9 +226,9 @@ def test_a_frequent_value_that_went_is_seen_among_many():
     rng = np.random.default_rng(4)
     tail = [f"v{number}" for number in rng.integers(0, 9_000, 20_000)]
     one, other = column(["often"] * 8_000 + tail), column(tail)
-    cells = cells_of_texts(one, other)
-    assert cells.first.sum() == pytest.approx(1)
-    assert cells.second.sum() == pytest.approx(1)
+    counts = categorical_table(one, other)
+    assert counts.first.sum() == pytest.approx(1)
+    assert counts.second.sum() == pytest.approx(1)
     assert distances.jensen_shannon(one, other) > 0.1
     assert distances.l_infinity(one, other) == pytest.approx(8_000 / 28_000, abs=0.01)
 
@@ -253,7 +253,7 @@ def test_chance_does_as_much_as_is_said_and_not_much_less(name, make):
     for _ in range(100):
         one, other = column(make(rng)), column(make(rng))
         value = distances.DISTANCES[name](one, other)
-        bound = chance.bound(name, one, other, 0.05)
+        bound = null_bound(name, one, other, 0.05)
         past += value > bound
         ratios.append(value / bound)
     assert past <= 13
@@ -269,7 +269,7 @@ def test_chance_among_many_rare_values_is_bounded_closely():
             for rows in (300, 2_000)
         )
         value = distances.jensen_shannon(one, other)
-        ratios.append(value / chance.bound("jensen_shannon", one, other, 0.05))
+        ratios.append(value / null_bound("jensen_shannon", one, other, 0.05))
     assert np.mean(np.array(ratios) > 1) <= 0.15
     assert max(ratios) > 0.98
     assert min(ratios) > 0.9

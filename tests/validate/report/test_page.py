@@ -11,7 +11,7 @@ import pytest
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.validate.checks.check import ERROR, WARNING, Check, Context
 from plimsoll.validate.drift.distributions import distributions_of
-from plimsoll.validate.drift.drift import Measurement
+from plimsoll.validate.drift.measurement import Measurement
 from plimsoll.validate.report import report_html
 from plimsoll.validate.report.columns import OPEN
 from plimsoll.validate.report.drift import MOST_OVERLAID, used
@@ -108,7 +108,7 @@ def shifted(shift, seed, rows=2000):
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory):
+def compare(tmp_path_factory):
     """Runs the gate on data that lie apart from their baseline and from what is asked."""
     folder = tmp_path_factory.mktemp("compared")
     before = made(folder / "before", shifted(0, 1))
@@ -145,8 +145,8 @@ def wide(tmp_path_factory):
     return report_html(context, [check], "fail")
 
 
-def test_the_page_tells_the_verdict_first_and_then_in_order_of_weight(compared):
-    assert headings(compared.page) == [
+def test_the_page_tells_the_verdict_first_and_then_in_order_of_weight(compare):
+    assert headings(compare.page) == [
         "What was found",
         "Drift",
         "Missing values",
@@ -154,7 +154,7 @@ def test_the_page_tells_the_verdict_first_and_then_in_order_of_weight(compared):
         "Columns",
         "Checked",
     ]
-    assert compared.page.index("notice") < compared.page.index("What was found")
+    assert compare.page.index("notice") < compare.page.index("What was found")
 
 
 def test_without_findings_or_a_comparison_there_are_no_sections_of_them(tmp_path):
@@ -181,8 +181,8 @@ def test_the_page_stands_alone(which, request):
     assert "prefers-color-scheme:dark" in style
 
 
-def test_every_picture_is_named_for_who_cannot_see_it(compared):
-    for opening in re.findall(r"<svg[^>]*>", compared.page):
+def test_every_picture_is_named_for_who_cannot_see_it(compare):
+    for opening in re.findall(r"<svg[^>]*>", compare.page):
         assert "viewBox" in opening or 'role="img"' in opening
         if 'role="img"' in opening:
             assert re.search(r'aria-label="[^"]+"', opening), opening
@@ -205,8 +205,8 @@ def test_names_and_values_are_text_not_markup(tmp_path, place):
     assert "Drift" in headings(page)
 
 
-def test_five_columns_have_all_their_pictures(compared):
-    columns = section(compared.page, "Columns")
+def test_five_columns_have_all_their_pictures(compare):
+    columns = section(compare.page, "Columns")
     assert "<details" not in columns
     for name in ("speed", "town", "steps", "holed", "still", "y"):
         for source in ("train", "eval", "test", "baseline"):
@@ -255,8 +255,8 @@ def test_texts_that_occur_once_are_not_quoted(tmp_path):
     assert "160 distinct" in page
 
 
-def test_drift_is_ranked_and_drawn_against_what_it_is_compared_with(compared):
-    drift = section(compared.page, "Drift")
+def test_drift_is_ranked_and_drawn_against_what_it_is_compared_with(compare):
+    drift = section(compare.page, "Drift")
     against = drift.index("train against the baseline: 2 of 6 columns past the threshold")
     ranked = re.findall(r'class="column">(\w+)</strong>', drift[against:])
     assert set(ranked[:2]) == {"speed", "town"}
@@ -272,8 +272,8 @@ def test_drift_is_ranked_and_drawn_against_what_it_is_compared_with(compared):
     assert "→" in drift
 
 
-def test_a_comparison_without_drift_is_folded_and_says_how_near_it_came(compared):
-    drift = section(compared.page, "Drift")
+def test_a_comparison_without_drift_is_folded_and_says_how_near_it_came(compare):
+    drift = section(compare.page, "Drift")
     folded = re.findall(r"<summary>(.*?)</summary>", drift)
     assert [text for text in folded if re.match(r"eval against train: none of \d columns", text)]
     assert [text for text in folded if "of its threshold" in text]
@@ -294,8 +294,8 @@ def test_how_much_of_a_threshold_was_used():
     assert used(one("t_test", 0.0, 1e-3)) == float("inf")
 
 
-def test_missing_values_are_shown_for_the_columns_that_lack_any(compared):
-    missing = section(compared.page, "Missing values")
+def test_missing_values_are_shown_for_the_columns_that_lack_any(compare):
+    missing = section(compare.page, "Missing values")
     assert re.findall(r'class="column">(\w+)</strong>', missing) == ["holed"]
     for source in ("train", "eval", "test", "baseline", "serving"):
         assert f">{source}</th>" in missing
@@ -322,7 +322,7 @@ def test_data_without_holes_say_so_in_a_line(tmp_path):
     assert "<table" not in missing
 
 
-def test_correlations_rank_the_label_and_map_few_columns(compared, tmp_path):
+def test_correlations_rank_the_label_and_map_few_columns(compare, tmp_path):
     random = np.random.default_rng(0)
     base = random.normal(size=500)
     columns = {
@@ -354,17 +354,19 @@ def test_correlations_of_many_columns_are_a_table_of_the_strongest(wide):
 def test_findings_stand_in_groups_the_gravest_first(tmp_path):
     dataset = made(tmp_path / "data", {"x": [1.0, 2.0] * 100, "y": label(200)})
     checks = [
-        Check(split="train", column="x", kind="values", level=WARNING, expected="e1", found="f1"),
-        Check(split="train", column="x", kind="drift", level=WARNING, expected="e2", found="f2"),
+        Check(
+            split="train", column="x", kind="values", level=WARNING, expected="e1", observed="f1"
+        ),
+        Check(split="train", column="x", kind="drift", level=WARNING, expected="e2", observed="f2"),
         Check(
             split="test",
             column="x",
             kind="values",
             level=ERROR,
             expected="e3",
-            found="f3",
+            observed="f3",
             values=(("<b>", 3), ("odd", 1)),
-            places=("test row 7", "test row 9"),
+            locations=("test row 7", "test row 9"),
         ),
     ]
     page = report_html(context_of(dataset), checks, "branch")
@@ -383,7 +385,7 @@ def test_findings_stand_in_groups_the_gravest_first(tmp_path):
 )
 def test_the_verdict_follows_the_mode(tmp_path, mode, heading):
     dataset = made(tmp_path / "data", {"x": [1.0, 2.0] * 100, "y": label(200)})
-    check = Check(split="train", column="x", kind="values", level=ERROR, expected="e", found="f")
+    check = Check(split="train", column="x", kind="values", level=ERROR, expected="e", observed="f")
     assert heading in report_html(context_of(dataset), [check], mode)
     passed = report_html(context_of(dataset), [replace(check, level="pass")], mode)
     assert "Passed: 1 check," in passed
@@ -392,7 +394,7 @@ def test_the_verdict_follows_the_mode(tmp_path, mode, heading):
 def test_many_findings_are_folded(tmp_path):
     dataset = made(tmp_path / "data", {"x": [1.0, 2.0] * 100, "y": label(200)})
     checks = [
-        Check(split="train", column=f"c{n}", kind="values", level=ERROR, expected="e", found="f")
+        Check(split="train", column=f"c{n}", kind="values", level=ERROR, expected="e", observed="f")
         for n in range(700)
     ]
     found = section(report_html(context_of(dataset), checks, "fail"), "What was found")

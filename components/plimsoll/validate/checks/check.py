@@ -10,7 +10,7 @@ from plimsoll.formats.dataset import Dataset
 from plimsoll.formats.distributions import Distribution
 from plimsoll.quantities import rows_text, shown
 from plimsoll.validate.config import ValidateConfig
-from plimsoll.validate.drift.drift import Measurement
+from plimsoll.validate.drift.measurement import Measurement
 from plimsoll.validate.statistics.arrays import Encoding
 
 if TYPE_CHECKING:
@@ -19,6 +19,20 @@ if TYPE_CHECKING:
 PASS, WARNING, ERROR = "pass", "warning", "error"
 LEVELS = (PASS, WARNING, ERROR)
 MOST_VALUES = 5
+JSON_FIELDS = {
+    "split": "split",
+    "column": "column",
+    "kind": "kind",
+    "level": "level",
+    "measured": "measured",
+    "allowed": "allowed",
+    "expected": "expected",
+    "found": "observed",
+    "against": "against",
+    "values": "values",
+    "said": "text",
+}
+"""Name in ``anomalies.json`` -> field of a check, in the order in which they are written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,56 +47,53 @@ class Check:
     or schema for what only TFDV knows; of two data sets: drift, skew, missing shift, finite shift,
     turned constant, unseen values; baseline or serving where there is none."""
     level: str = PASS
-    """``pass``, ``warning`` (told, does not stop) or ``error`` (stops unless mode is warn)."""
+    """``pass``, ``warning`` (reported, does not stop) or ``error`` (stops unless mode is warn)."""
     measured: float | str | None = None
     allowed: float | str | None = None
     expected: str = ""
-    found: str = ""
+    observed: str = ""
     values: tuple[tuple[str, int], ...] = ()
     """Offending values with their rows, most frequent first; five at most."""
-    places: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
     """Where the first of each of ``values`` stands: ``train row 1,204``; as many, or none."""
     against: str = ""
     """What it was compared with: ``baseline``, ``serving`` or ``train``; empty: with rules."""
-    said: str = ""
+    text: str = ""
     """The check as one line for people, where the usual form would be less plain."""
 
     def sentence(self) -> str:
         """Returns the check as one line for people."""
-        if self.said:
-            return self.said
-        place = f"column {self.column!r} in {self.split}" if self.column else self.split
-        text = f"{place}: expected {self.expected}; found {self.found}"
+        if self.text:
+            return self.text
+        subject = f"column {self.column!r} in {self.split}" if self.column else self.split
+        text = f"{subject}: expected {self.expected}; found {self.observed}"
         return f"{text}: {self.values_text()}" if self.values else text
 
     def values_text(self) -> str:
         """Returns the offending values with their rows; empty without any."""
         texts = [f"{shown(value)} ({rows_text(count)})" for value, count in self.values]
-        for index, place in enumerate(self.places[: len(texts)]):
-            texts[index] += f" first in {place}"
+        for index, location in enumerate(self.locations[: len(texts)]):
+            texts[index] += f" first in {location}"
         return ", ".join(texts)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the check as JSON values; what is empty is left out."""
-        values: list[dict[str, Any]] = [
-            {"value": value, "rows": count} for value, count in self.values
-        ]
-        for value, place in zip(values, self.places, strict=False):
-            value["first"] = place
-        fields = {
-            "split": self.split,
-            "column": self.column,
-            "kind": self.kind,
-            "level": self.level,
-            "measured": self.measured,
-            "allowed": self.allowed,
-            "expected": self.expected,
-            "found": self.found,
-            "against": self.against,
-            "values": values,
-            "said": self.said,
+        values: list[dict[str, Any]] = [{"value": text, "rows": rows} for text, rows in self.values]
+        for value, location in zip(values, self.locations, strict=False):
+            value["first"] = location
+        row = {name: getattr(self, field) for name, field in JSON_FIELDS.items()} | {
+            "values": values
         }
-        return {name: value for name, value in fields.items() if value not in ("", None, [])}
+        return {name: value for name, value in row.items() if value not in ("", None, [])}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Check:
+        """Returns the check that ``to_json`` wrote."""
+        values = row.get("values", ())
+        fields = {JSON_FIELDS[name]: value for name, value in row.items() if name in JSON_FIELDS}
+        fields["values"] = tuple((str(item["value"]), int(item["rows"])) for item in values)
+        fields["locations"] = tuple(str(item["first"]) for item in values if "first" in item)
+        return cls(**fields)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +114,7 @@ class Context:
     baseline: Mapping[str, Distribution] = field(default_factory=dict)
     """The columns of the span before, by name; empty: there is none."""
     serving: Mapping[str, Distribution] = field(default_factory=dict)
-    """The columns of what the model is asked, by name; empty: not given."""
+    """The columns of serving's requests, by name; empty: not given."""
     drift: tuple[Measurement, ...] = ()
     """Every distance that was measured, passed or not."""
     types: Mapping[str, str] = field(init=False)
@@ -121,7 +132,7 @@ def grouped(checks: Iterable[Check]) -> list[Check]:
     """
     groups: dict[tuple[object, ...], list[Check]] = {}
     for check in sorted(checks, key=lambda check: -LEVELS.index(check.level)):
-        same = (check.column, check.kind, check.level, check.expected, check.found, check.values)
+        same = (check.column, check.kind, check.level, check.expected, check.observed, check.values)
         groups.setdefault(same, []).append(check)
     return [
         replace(group[0], split=", ".join(check.split for check in group))

@@ -14,12 +14,12 @@ from plimsoll.validate.checks.check import ERROR, LEVELS, MOST_VALUES, PASS, WAR
 from plimsoll.validate.schema.inference import domain_values, is_enforced, role_of
 from plimsoll.validate.statistics.arrays import feature_type, text_of
 
-CHANCE = 1e-6
+NEGLIGIBLE = 1e-6
 """A split without a single value is let pass if chance alone would do it more often than this."""
 MISSING_JUMP = 0.5
 """How much more of a feature than in train may be missing before an inferred schema stops."""
-WORDS = {"INT": "whole numbers", "FLOAT": "numbers", "BYTES": "text", "STRUCT": "structures"}
-NOUNS = {
+TYPE_NAMES = {"INT": "whole numbers", "FLOAT": "numbers", "BYTES": "text", "STRUCT": "structures"}
+COLUMN_TYPE_NAMES = {
     "int": "whole numbers",
     "float": "numbers",
     "bool": "true or false",
@@ -40,7 +40,7 @@ def column_checks(context: Context, split: str) -> list[Check]:
         enforced = feature is not None and is_enforced(context.schema, feature, context.environment)
         rule = feature if enforced else None
         type_check = _type(context, split, name, rule)
-        checks += [type_check, *_missing(context, split, name, rule)]
+        checks += [type_check, _missing(context, split, name, rule)]
         if column.type == "float":
             checks.append(_finite(context, split, name, rule))
         checks.append(_constant(context, split, name))
@@ -50,7 +50,7 @@ def column_checks(context: Context, split: str) -> list[Check]:
     return [check for check in checks if check.kind]
 
 
-NOTHING = Check(split="", kind="")
+NO_CHECK = Check(split="", kind="")
 
 
 def is_used(context: Context, name: str) -> bool:
@@ -74,7 +74,7 @@ def _absent_columns(context: Context, split: str) -> list[Check]:
                 kind="column",
                 level=ERROR,
                 expected="the column",
-                found="no such column" + (f" ({closest})" if closest else ""),
+                observed="no such column" + (f" ({closest})" if closest else ""),
             )
         )
     return checks
@@ -87,26 +87,26 @@ def _unexpected(context: Context, split: str, name: str) -> Check:
         kind="column",
         level=context.config.new_columns or (ERROR if is_used(context, name) else WARNING),
         expected="only the columns of the schema",
-        found=f"a column of {NOUNS[context.types[name]]} that it does not name",
+        observed=f"a column of {COLUMN_TYPE_NAMES[context.types[name]]} that it does not name",
     )
 
 
 def _type(context: Context, split: str, name: str, rule: Any | None) -> Check:
-    asked, seen = feature_type(rule), context.encodings[name].tfdv
-    fits = not asked or asked == seen
+    expected, actual = feature_type(rule), context.encodings[name].tfdv
+    fits = not expected or expected == actual
     return Check(
         split=split,
         column=name,
         kind="type",
         level=PASS if fits else ERROR,
-        measured=seen,
-        allowed=asked or None,
-        expected="" if fits else f"{WORDS[asked]} ({asked})",
-        found="" if fits else f"{NOUNS[context.types[name]]} ({seen})",
+        measured=actual,
+        allowed=expected or None,
+        expected="" if fits else f"{TYPE_NAMES[expected]} ({expected})",
+        observed="" if fits else f"{COLUMN_TYPE_NAMES[context.types[name]]} ({actual})",
     )
 
 
-def _missing(context: Context, split: str, name: str, rule: Any | None) -> list[Check]:
+def _missing(context: Context, split: str, name: str, rule: Any | None) -> Check:
     measured = context.measured[split]
     share = measured.missing_share(name)
     present = measured.rows - measured.tallies[name].missing
@@ -116,45 +116,44 @@ def _missing(context: Context, split: str, name: str, rule: Any | None) -> list[
         allowed = 0.0 if rule.HasField("shape") else 1.0 - rule.presence.min_fraction
         fewest = rule.presence.min_count
     if present == 0 and is_used(context, name):
-        level = ERROR if _is_no_chance(context, split, name) else WARNING
-        expected, found = "values", f"none in {rows_text(measured.rows)}"
+        level = ERROR if _is_unlikely(context, split, name) else WARNING
+        expected, observed = "values", f"none in {rows_text(measured.rows)}"
     elif share > allowed + 1e-9:
         level = _level(context)
         expected = f"a value in at least {share_text(1.0 - allowed)} of the rows"
-        found = f"{share_text(share)} of {rows_text(measured.rows)} without one"
+        observed = f"{share_text(share)} of {rows_text(measured.rows)} without one"
     elif present < fewest:
         level = _level(context)
-        expected, found = f"values in at least {rows_text(fewest)}", f"values in {present:,}"
+        expected, observed = f"values in at least {rows_text(fewest)}", f"values in {present:,}"
     else:
-        level, expected, found = PASS, "", ""
-    if not context.is_given and level == WARNING and share > _jump(context, split, name):
+        level, expected, observed = PASS, "", ""
+    if not context.is_given and level == WARNING and share > _missing_limit(context, split, name):
         level = ERROR
         expected += f" (train has one in {share_text(1 - _train_share(context, name))})"
-    return [
-        Check(
-            split=split,
-            column=name,
-            kind="missing",
-            level=level,
-            measured=share,
-            allowed=allowed,
-            expected=expected,
-            found=found,
-        )
-    ]
+    return Check(
+        split=split,
+        column=name,
+        kind="missing",
+        level=level,
+        measured=share,
+        allowed=allowed,
+        expected=expected,
+        observed=observed,
+    )
 
 
-def _is_no_chance(context: Context, split: str, name: str) -> bool:
+def _is_unlikely(context: Context, split: str, name: str) -> bool:
     """Says if rows as full as the others would hardly ever all be empty."""
     rows = context.measured[split].rows
     if split != "train":
-        return bool(_train_share(context, name) ** rows < CHANCE)
-    every = list(context.measured.values())
-    missing, total = sum(one.tallies[name].missing for one in every), sum(one.rows for one in every)
-    return missing == total or bool((missing / total) ** rows < CHANCE)
+        return bool(_train_share(context, name) ** rows < NEGLIGIBLE)
+    splits = list(context.measured.values())
+    missing = sum(measured.tallies[name].missing for measured in splits)
+    total = sum(measured.rows for measured in splits)
+    return missing == total or bool((missing / total) ** rows < NEGLIGIBLE)
 
 
-def _jump(context: Context, split: str, name: str) -> float:
+def _missing_limit(context: Context, split: str, name: str) -> float:
     """Returns the missing share past which an inferred schema stops; infinite: never."""
     if split == "train" or not is_used(context, name):
         return math.inf
@@ -170,17 +169,17 @@ def _finite(context: Context, split: str, name: str, rule: Any | None) -> Check:
     tally = context.measured[split].tallies[name]
     domain = rule.float_domain if rule is not None else None
     level = PASS
-    found: list[str] = []
-    bad = offending.Offenders()
+    observed: list[str] = []
+    bad = offending.OffendingValues()
     if tally.nan:
         level = ERROR if domain is not None and domain.disallow_nan else WARNING
-        found.append(f"{tally.nan:,} NaN (counted as missing)")
+        observed.append(f"{tally.nan:,} NaN (counted as missing)")
     if tally.infinite:
         meant = domain is not None and domain.HasField("disallow_inf") and not domain.disallow_inf
         stops = is_used(context, name) and not meant
         level = ERROR if stops else max(level, WARNING, key=LEVELS.index)
-        bad = offending.offending(context.dataset, split, name, offending.infinite)
-        found.append(f"{tally.infinite:,} infinit{'y' if tally.infinite == 1 else 'ies'}")
+        bad = offending.find(context.dataset, split, name, offending.infinite)
+        observed.append(f"{tally.infinite:,} infinit{'y' if tally.infinite == 1 else 'ies'}")
     return Check(
         split=split,
         column=name,
@@ -188,10 +187,10 @@ def _finite(context: Context, split: str, name: str, rule: Any | None) -> Check:
         level=level,
         measured=tally.nan + tally.infinite,
         allowed=0,
-        expected="finite numbers" if found else "",
-        found=" and ".join(found),
+        expected="finite numbers" if observed else "",
+        observed=" and ".join(observed),
         values=bad.values,
-        places=bad.places,
+        locations=bad.locations,
     )
 
 
@@ -199,7 +198,7 @@ def _constant(context: Context, split: str, name: str) -> Check:
     measured = context.measured[split]
     tally, summary = measured.tallies[name], measured.summaries.get(name)
     if split != "train" or not is_used(context, name) or tally.missing or summary is None:
-        return NOTHING
+        return NO_CHECK
     if tally.low is not None:
         constant, value = bool(tally.low == tally.high), text_of(tally.low)
     else:
@@ -213,7 +212,9 @@ def _constant(context: Context, split: str, name: str) -> Check:
         measured="one value" if constant else "several values",
         allowed="several values",
         expected="at least two different values" if constant else "",
-        found=f"one value only, {shown(value)}, from which nothing is learnt" if constant else "",
+        observed=f"one value only, {shown(value)}, from which nothing is learnt"
+        if constant
+        else "",
     )
 
 
@@ -221,15 +222,15 @@ def _domain(context: Context, split: str, name: str, rule: Any) -> Check:
     values = domain_values(context.schema, rule)
     summary = context.measured[split].summaries.get(name)
     if values is None or summary is None or not summary.is_text or not summary.values:
-        return NOTHING
-    bad = _strangers(context, split, name, values)
+        return NO_CHECK
+    bad = _values_outside_domain(context, split, name, values)
     rows = bad.rows
     # The summary may be of a part of the rows only.
     total = context.measured[split].rows - context.measured[split].tallies[name].missing
     share, allowed = rows / total, 0.0
     if rule.distribution_constraints.HasField("min_domain_mass"):
         allowed = 1.0 - rule.distribution_constraints.min_domain_mass
-    level = PASS if not rows else WARNING
+    level = WARNING if rows else PASS
     listed = shortened([shown(value) for value in values], 8)
     if context.is_given and share > allowed + 1e-9:
         level = ERROR
@@ -241,26 +242,25 @@ def _domain(context: Context, split: str, name: str, rule: Any) -> Check:
         measured=share,
         allowed=allowed,
         expected=f"one of {len(values):,} values ({listed})" if rows else "",
-        found=f"others in {share_text(share)} of {rows_text(total)}" if rows else "",
+        observed=f"others in {share_text(share)} of {rows_text(total)}" if rows else "",
         values=bad.values,
-        places=bad.places,
+        locations=bad.locations,
     )
 
 
-def _strangers(
+def _values_outside_domain(
     context: Context, split: str, name: str, values: tuple[str, ...]
-) -> offending.Offenders:
+) -> offending.OffendingValues:
     """Returns the values that are not in a domain; the rows are only read again if there are."""
     summary = context.measured[split].summaries[name]
     if summary.has_all_counts or context.types[name] != "string":
         strange = {value: rows for value, rows in summary.counts if value not in values}
         if not strange or context.types[name] != "string":
             most = sorted(strange, key=lambda value: (-strange[value], value))[:MOST_VALUES]
-            return offending.Offenders(
+            return offending.OffendingValues(
                 rows=sum(strange.values()), values=tuple((item, strange[item]) for item in most)
             )
-    condition = offending.not_among(values)
-    return offending.offending(context.dataset, split, name, condition)
+    return offending.find(context.dataset, split, name, offending.not_among(values))
 
 
 def _range(context: Context, split: str, name: str, rule: Any) -> Check:
@@ -268,27 +268,25 @@ def _range(context: Context, split: str, name: str, rule: Any) -> Check:
     low, high = _bounds(context.schema, rule)
     ordered = context.types[name] in ("int", "float") and tally.low is not None
     if not ordered or (low is None and high is None):
-        return NOTHING
-    below, above = low is not None and tally.low < low, high is not None and tally.high > high
-    condition = offending.outside(low, high)
-    bad = offending.Offenders()
-    if below or above:
-        bad = offending.offending(context.dataset, split, name, condition)
+        return NO_CHECK
+    bad = offending.OffendingValues()
+    if (low is not None and tally.low < low) or (high is not None and tally.high > high):
+        bad = offending.find(context.dataset, split, name, offending.outside(low, high))
     rows = bad.rows
     ends = [f"at least {low:.15g}"] if low is not None else []
     ends += [f"at most {high:.15g}"] if high is not None else []
-    seen = f"{tally.low:.15g} to {tally.high:.15g}"
+    spread = f"{tally.low:.15g} to {tally.high:.15g}"
     return Check(
         split=split,
         column=name,
         kind="range",
         level=_level(context) if rows else PASS,
-        measured=seen,
+        measured=spread,
         allowed=" and ".join(ends),
         expected=" and ".join(ends) if rows else "",
-        found=f"values from {seen}, {rows_text(rows)} outside" if rows else "",
+        observed=f"values from {spread}, {rows_text(rows)} outside" if rows else "",
         values=bad.values,
-        places=bad.places,
+        locations=bad.locations,
     )
 
 
@@ -313,19 +311,19 @@ def _as_written(bound: float) -> float:
 def _classes(context: Context, split: str) -> Check:
     problem = context.dataset.problem
     if split == "train" or problem.task == "regression":
-        return NOTHING
+        return NO_CHECK
     known = offending.distinct_values(context.dataset, "train", problem.label)
-    found = offending.distinct_values(context.dataset, split, problem.label)
-    strange, bad = found - known, offending.Offenders()
+    classes = offending.distinct_values(context.dataset, split, problem.label)
+    strange, bad = classes - known, offending.OffendingValues()
     if strange:
-        condition = offending.not_among(known)
-        bad = offending.offending(context.dataset, split, problem.label, condition)
-        expected, said, level = "classes that train has", f"others in {rows_text(bad.rows)}", ERROR
-    elif len(found) < 2:
+        bad = offending.find(context.dataset, split, problem.label, offending.not_among(known))
+        level = ERROR
+        expected, observed = "classes that train has", f"others in {rows_text(bad.rows)}"
+    elif len(classes) < 2:
         level = WARNING
-        expected, said = "at least two classes", "fewer, so that it cannot be judged"
+        expected, observed = "at least two classes", "fewer, so that it cannot be judged"
     else:
-        level, expected, said = PASS, "", ""
+        level, expected, observed = PASS, "", ""
     return Check(
         split=split,
         column=problem.label,
@@ -334,9 +332,9 @@ def _classes(context: Context, split: str) -> Check:
         measured=len(strange),
         allowed=0,
         expected=expected,
-        found=said,
+        observed=observed,
         values=bad.values,
-        places=bad.places,
+        locations=bad.locations,
     )
 
 

@@ -7,43 +7,43 @@ from dataclasses import replace
 from typing import Any
 
 from plimsoll.errors import ConfigError, nearest
-from plimsoll.formats.distributions import CATEGORICAL, NUMERIC, Distribution
+from plimsoll.formats.distributions import CATEGORICAL, NUMERIC
 from plimsoll.formats.statistics import SERVING as SERVING_ENVIRONMENT
 from plimsoll.problem import SPLITS
-from plimsoll.validate.checks.all import objections
 from plimsoll.validate.checks.check import WARNING, Check, Context
 from plimsoll.validate.checks.columns import is_used
 from plimsoll.validate.checks.reference import drift_checks, reference_checks
+from plimsoll.validate.checks.run import tfdv_checks
 from plimsoll.validate.config import EVERY_COLUMN, Comparison, ValidateConfig
-from plimsoll.validate.drift.drift import (
+from plimsoll.validate.drift.measurement import (
     BASELINE,
-    FAMILY,
     SERVING,
     TRAIN,
-    Pair,
-    Wanted,
+    DatasetPair,
+    DistanceRequest,
+    distance_requests,
     fits,
-    measured,
-    wanted_of,
+    measure,
 )
 from plimsoll.validate.drift.reference import Reference
+from plimsoll.validate.drift.thresholds import FAMILYWISE_ERROR_RATE
 from plimsoll.validate.schema.inference import is_known_environment, role_of
+from plimsoll.validate.statistics import measure as statistics
 from plimsoll.validate.statistics import tfdv as validator
 from plimsoll.validate.statistics.arrays import Encoding, encoding_of
-from plimsoll.validate.statistics.measure import measure
 
 COMPARATORS: Mapping[str, str] = {BASELINE: "drift_comparator", SERVING: "skew_comparator"}
-COMPARED = (
+COMPARATOR_DISTANCES = (
     ("infinity_norm", "l_infinity"),
     ("jensen_shannon_divergence", "jensen_shannon"),
     ("normalized_abs_difference", "normalized_abs_difference"),
 )
-"""What a comparator of a schema asks for -> the distance that it is."""
+"""Field of a schema's comparator -> the distance that it is."""
 OTHER_CHECKS = 3
 """Checks of a column in a comparison that chance can fail, beside the distances."""
 
 
-def compared(context: Context, references: Mapping[str, Reference]) -> tuple[Context, list[Check]]:
+def compare(context: Context, references: Mapping[str, Reference]) -> tuple[Context, list[Check]]:
     """Returns the context with what was compared, and the checks of it.
 
     Args:
@@ -51,25 +51,26 @@ def compared(context: Context, references: Mapping[str, Reference]) -> tuple[Con
         references: By name, ``baseline`` and ``serving``, as far as they are given.
     """
     pairs = _pairs(context, references)
-    columns = sum(len(pair.current) for pair in pairs)
-    tests = sum(len(pair.wanted) for pair in pairs) + OTHER_CHECKS * columns
-    alpha = FAMILY / max(tests, 1)
-    measurements = tuple(item for pair in pairs for item in measured(pair, alpha))
+    tests = sum(len(pair.requests) + OTHER_CHECKS * len(pair.current) for pair in pairs)
+    alpha = FAMILYWISE_ERROR_RATE / max(tests, 1)
+    measurements = tuple(item for pair in pairs for item in measure(pair, alpha))
     checks = drift_checks(measurements)
     for pair in pairs:
         checks += _blind(context, pair)
         checks += reference_checks(context, pair, _level(context.config, pair), alpha)
-    held = {name: reference.columns for name, reference in references.items()}
+    columns = {name: reference.columns for name, reference in references.items()}
     result = replace(
         context,
         drift=measurements,
-        baseline=held.get(BASELINE, {}),
-        serving=held.get(SERVING, {}),
+        baseline=columns.get(BASELINE, {}),
+        serving=columns.get(SERVING, {}),
     )
     return result, checks
 
 
-def check_asked(schema: Any | None, config: ValidateConfig, kinds: Mapping[str, str]) -> None:
+def check_requested_distances(
+    schema: Any | None, config: ValidateConfig, kinds: Mapping[str, str]
+) -> None:
     """Refuses distances that a column of its kind does not have, before anything is measured.
 
     Args:
@@ -97,15 +98,13 @@ def check_asked(schema: Any | None, config: ValidateConfig, kinds: Mapping[str, 
         if schema is None:
             continue
         for feature in schema.feature:
-            for distance, _ in _comparator(feature, COMPARATORS[name]):
-                kind = kinds.get(feature.name)
-                if kind is not None:
-                    _check_fits(
-                        f"the {COMPARATORS[name]} in the schema", feature.name, distance, kind
-                    )
+            kind, field = kinds.get(feature.name), COMPARATORS[name]
+            if kind is not None:
+                for distance, _ in _comparator(feature, field):
+                    _check_fits(f"the {field} in the schema", feature.name, distance, kind)
 
 
-def serving_checks(
+def serving_schema_checks(
     context: Context,
     serving: Reference,
     encodings: Mapping[str, Encoding],
@@ -132,21 +131,20 @@ def serving_checks(
         )
     if serving.dataset is not None:
         features = {feature.name: feature for feature in context.schema.feature}
-        held = serving.dataset.columns
-        # A column of another type keeps its own shape, so that TFDV can tell.
+        # A column of another type keeps its own encoding, so that TFDV can tell.
         own = {
             item.name: encodings[item.name]
             if context.types.get(item.name) == item.type
             else encoding_of(item.type, features.get(item.name))
-            for item in held
+            for item in serving.dataset.columns
         }
         names = [name for name in categorical if own.get(name) and own[name].tfdv == "INT"]
-        statistics = measure(serving.dataset, serving.split, own, names).statistics
+        measured = statistics.measure(serving.dataset, serving.split, own, names).statistics
     elif serving.statistics is not None:
-        statistics = serving.statistics.proto(serving.split)
+        measured = serving.statistics.proto(serving.split)
     else:
         return []
-    findings = validator.validate(statistics, context.schema, SERVING_ENVIRONMENT)
+    findings = validator.validate(measured, context.schema, SERVING_ENVIRONMENT)
     # What no model reads, such as the label, a key or what was dropped, may come or not.
     problem = context.dataset.problem
     read = [
@@ -155,65 +153,61 @@ def serving_checks(
         if item.column and role_of(problem, item.column) in ("feature", "time")
     ]
     findings = [item for item in findings if not item.column] + read
-    return objections(context, SERVING, [], findings)
+    return tfdv_checks(context, SERVING, [], findings)
 
 
-def _pairs(context: Context, references: Mapping[str, Reference]) -> list[Pair]:
-    train = context.distributions[TRAIN]
-    config = context.config
+def _pairs(context: Context, references: Mapping[str, Reference]) -> list[DatasetPair]:
+    train, config = context.distributions[TRAIN], context.config
     pairs = []
     if BASELINE in references:
+        requests = _requests(context, BASELINE, config.drift)
         columns = references[BASELINE].columns
-        wanted = _wanted(context, train, BASELINE, config.drift)
-        pairs.append(
-            Pair(split=TRAIN, against=BASELINE, reference=columns, current=train, wanted=wanted)
-        )
+        pairs.append(DatasetPair(TRAIN, BASELINE, columns, train, requests))
     if SERVING in references:
-        asked = references[SERVING].columns
-        wanted = _wanted(context, train, SERVING, config.skew)
-        pairs.append(
-            Pair(split=TRAIN, against=SERVING, reference=train, current=asked, wanted=wanted)
-        )
+        requests = _requests(context, SERVING, config.skew)
+        pairs.append(DatasetPair(TRAIN, SERVING, train, references[SERVING].columns, requests))
     if config.drift.level == "off" or not context.measured[TRAIN].rows:
         return pairs
-    for split in SPLITS:
-        if split != TRAIN and context.measured[split].rows:
-            usual = Comparison(numeric=config.drift.numeric, categorical=config.drift.categorical)
-            current = context.distributions[split]
-            wanted = _wanted(context, train, TRAIN, usual)
-            pairs.append(
-                Pair(split=split, against=TRAIN, reference=train, current=current, wanted=wanted)
-            )
-    return pairs
+    usual = Comparison(numeric=config.drift.numeric, categorical=config.drift.categorical)
+    requests = _requests(context, TRAIN, usual)
+    return pairs + [
+        DatasetPair(split, TRAIN, train, context.distributions[split], requests)
+        for split in SPLITS
+        if split != TRAIN and context.measured[split].rows
+    ]
 
 
-def _wanted(
-    context: Context, columns: Mapping[str, Distribution], against: str, comparison: Comparison
-) -> list[Wanted]:
-    role = context.dataset.problem
-    compared_columns = {
-        name: one
-        for name, one in columns.items()
+def _requests(context: Context, against: str, comparison: Comparison) -> list[DistanceRequest]:
+    """Returns what to measure of train's columns; the schema's comparators come before the config.
+
+    Args:
+        context: What was measured of the splits.
+        against: As in ``Measurement``.
+        comparison: What the config says.
+    """
+    columns, time = context.distributions[TRAIN], context.dataset.problem.time
+    compared = {
+        name: column
+        for name, column in columns.items()
         if name in comparison.thresholds
-        # Moments move on from span to span, as they should.
-        or (one.type != "timestamp" and name != role.time and is_used(context, name))
+        # Times move on from span to span, as they should.
+        or (column.type != "timestamp" and name != time and is_used(context, name))
     }
-    wanted = wanted_of(compared_columns, comparison, comparison.level)
+    requests = distance_requests(compared, comparison, comparison.level)
     field = COMPARATORS.get(against)
     if field is None:
-        return wanted
-    asked = {
+        return requests
+    of_schema = {
         (feature.name, distance): bound
         for feature in context.schema.feature
         for distance, bound in _comparator(feature, field)
         if feature.name in columns
     }
-    kept = [item for item in wanted if (item.column, item.distance) not in asked]
-    return kept + [
-        Wanted(column=column, distance=distance, bound=bound, level="error",
-               how=f"the schema's {field}")
-        for (column, distance), bound in asked.items()
-    ]  # fmt: skip
+    how = f"the schema's {field}"
+    return [item for item in requests if (item.column, item.distance) not in of_schema] + [
+        DistanceRequest(column=column, distance=distance, bound=bound, level="error", how=how)
+        for (column, distance), bound in of_schema.items()
+    ]
 
 
 def _comparator(feature: Any, field: str) -> list[tuple[str, float]]:
@@ -223,7 +217,7 @@ def _comparator(feature: Any, field: str) -> list[tuple[str, float]]:
     return [
         # The proto keeps single precision: 0.1 must not become 0.10000000149.
         (distance, float(f"{getattr(comparator, name).threshold:.7g}"))
-        for name, distance in COMPARED
+        for name, distance in COMPARATOR_DISTANCES
         if comparator.HasField(name)
     ]
 
@@ -245,31 +239,32 @@ def _check_fits(where: str, column: str, distance: str, kind: str) -> None:
     )
 
 
-def _blind(context: Context, pair: Pair) -> list[Check]:
-    """Tells of L-infinity asked of a column of so many values that it hardly sees any."""
+def _blind(context: Context, pair: DatasetPair) -> list[Check]:
+    """Warns of L-infinity of a column of so many values that it hardly sees any."""
     checks = []
-    for item in pair.wanted:
-        one = pair.reference.get(item.column)
-        if item.distance != "l_infinity" or one is None or one.kind != CATEGORICAL:
+    for item in pair.requests:
+        column, most = pair.reference.get(item.column), context.config.high_cardinality
+        if item.distance != "l_infinity" or column is None or column.kind != CATEGORICAL:
             continue
-        if one.distinct > context.config.high_cardinality:
+        if column.distinct > most:
             checks.append(
                 Check(
                     split=pair.split,
                     column=item.column,
                     kind="many values",
                     level=WARNING,
-                    measured=one.distinct,
-                    allowed=context.config.high_cardinality,
+                    measured=column.distinct,
+                    allowed=most,
                     expected="few different values, because l_infinity is asked for",
-                    found=f"{one.distinct:,}, among which it sees no change; jensen_shannon does",
+                    observed=f"{column.distinct:,}, among which it sees no change; "
+                    "jensen_shannon does",
                     against=pair.against,
                 )
             )
     return checks
 
 
-def _level(config: ValidateConfig, pair: Pair) -> str:
+def _level(config: ValidateConfig, pair: DatasetPair) -> str:
     if pair.against == TRAIN:
         return WARNING
     level = config.drift.level if pair.against == BASELINE else config.skew.level

@@ -21,27 +21,27 @@ MOST_DISTINCT = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offenders:
+class OffendingValues:
     """The values for which a condition holds."""
 
     rows: int = 0
     """How many rows have one."""
     values: Counts = ()
     """The most frequent ones with their rows, ties by value; ``MOST_VALUES`` at most."""
-    places: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
     """Where the first of each stands."""
 
 
 @dataclass
-class _Seen:
+class _ValueStats:
     rows: int
     first: int
 
 
-def offending(
+def find(
     dataset: Dataset, split: str, column: str, offends: Callable[[pa.Array], pa.Array]
-) -> Offenders:
-    """Finds the values of a column for which a condition holds.
+) -> OffendingValues:
+    """Returns the values of a column for which a condition holds.
 
     Args:
         dataset: The data set.
@@ -49,39 +49,39 @@ def offending(
         column: Which column.
         offends: Maps an array to booleans; null counts as false.
     """
-    found: dict[str, _Seen] = {}
+    stats: dict[str, _ValueStats] = {}
     rows = start = 0
     for batch in dataset.batches(split, [column]):
         array = batch.column(0)
         mask = pc.fill_null(offends(array), False).to_numpy(zero_copy_only=False)
-        places = np.flatnonzero(mask)
-        rows += len(places)
-        if len(places):
-            _add(found, array.take(pa.array(places)), places + start)
+        indices = np.flatnonzero(mask)
+        rows += len(indices)
+        if len(indices):
+            _add(stats, array.take(pa.array(indices)), indices + start)
         start += len(array)
-        if len(found) > MOST_DISTINCT:
-            common = sorted(found, key=lambda value: -found[value].rows)[: MOST_DISTINCT // 2]
-            found = {value: found[value] for value in common}
-    most = sorted(found, key=lambda value: (-found[value].rows, value))[:MOST_VALUES]
-    return Offenders(
+        if len(stats) > MOST_DISTINCT:
+            common = sorted(stats, key=lambda value: -stats[value].rows)[: MOST_DISTINCT // 2]
+            stats = {value: stats[value] for value in common}
+    most = sorted(stats, key=lambda value: (-stats[value].rows, value))[:MOST_VALUES]
+    return OffendingValues(
         rows=rows,
-        values=tuple((value, found[value].rows) for value in most),
-        places=tuple(place_of(dataset, split, found[value].first) for value in most),
+        values=tuple((value, stats[value].rows) for value in most),
+        locations=tuple(row_location(dataset, split, stats[value].first) for value in most),
     )
 
 
-def _add(found: dict[str, _Seen], bad: pa.Array, places: NDArray[np.int64]) -> None:
+def _add(stats: dict[str, _ValueStats], bad: pa.Array, rows: NDArray[np.int64]) -> None:
     encoded = bad.dictionary_encode()
     codes, first, counts = np.unique(
         encoded.indices.to_numpy(), return_index=True, return_counts=True
     )
-    for code, place, count in zip(codes, first, counts, strict=True):
+    for code, index, count in zip(codes, first, counts, strict=True):
         value = text_of(encoded.dictionary[int(code)].as_py())
-        seen = found.setdefault(value, _Seen(0, int(places[place])))
-        seen.rows += int(count)
+        one = stats.setdefault(value, _ValueStats(0, int(rows[index])))
+        one.rows += int(count)
 
 
-def place_of(dataset: Dataset, split: str, row: int) -> str:
+def row_location(dataset: Dataset, split: str, row: int) -> str:
     """Returns where a row stands: ``train row 1,204``, and its shard if there are several.
 
     Args:
@@ -129,7 +129,7 @@ def infinite(array: pa.Array) -> pa.Array:
 
 def distinct_values(dataset: Dataset, split: str, column: str) -> set[Any]:
     """Returns the different values of a column in a split, without null."""
-    found: set[Any] = set()
+    values: set[Any] = set()
     for batch in dataset.batches(split, [column]):
-        found.update(pc.unique(batch.column(0)).to_pylist())
-    return found - {None}
+        values.update(pc.unique(batch.column(0)).to_pylist())
+    return values - {None}

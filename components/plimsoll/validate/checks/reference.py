@@ -9,16 +9,17 @@ from plimsoll.errors import nearest
 from plimsoll.formats.distributions import CATEGORICAL, NUMERIC, Distribution
 from plimsoll.quantities import share_text, shown
 from plimsoll.validate.checks.check import ERROR, LEVELS, PASS, WARNING, Check, Context
-from plimsoll.validate.checks.columns import CHANCE, NOUNS, is_used
-from plimsoll.validate.drift.drift import BASELINE, SERVING, TRAIN, Measurement, Pair, line
+from plimsoll.validate.checks.columns import COLUMN_TYPE_NAMES, NEGLIGIBLE, is_used
+from plimsoll.validate.drift.measurement import BASELINE, SERVING, TRAIN, DatasetPair, Measurement
+from plimsoll.validate.drift.thresholds import threshold
 from plimsoll.validate.schema.inference import role_of
 
-PLACE = {BASELINE: "the last span", SERVING: "train", TRAIN: "train"}
+REFERENCES = {BASELINE: "the last span", SERVING: "train", TRAIN: "train"}
 """What a pair's reference is called."""
 KINDS = {BASELINE: "drift", SERVING: "skew", TRAIN: "drift"}
 
 
-def reference_checks(context: Context, pair: Pair, level: str, alpha: float) -> list[Check]:
+def reference_checks(context: Context, pair: DatasetPair, level: str, alpha: float) -> list[Check]:
     """Returns the checks of each column that is used, of a pair of data sets.
 
     Args:
@@ -47,11 +48,11 @@ def reference_checks(context: Context, pair: Pair, level: str, alpha: float) -> 
 
 def drift_checks(measurements: Sequence[Measurement]) -> list[Check]:
     """Returns a check for each column that drifted; what passed is in the measurements alone."""
-    found: dict[tuple[str, str, str], list[Measurement]] = {}
+    groups: dict[tuple[str, str, str], list[Measurement]] = {}
     for item in measurements:
         if item.level != PASS:
-            found.setdefault((item.column, item.against, item.split), []).append(item)
-    return [_drifted(items) for items in found.values()]
+            groups.setdefault((item.column, item.against, item.split), []).append(item)
+    return [_drifted(items) for items in groups.values()]
 
 
 def _drifted(items: Sequence[Measurement]) -> Check:
@@ -70,14 +71,14 @@ def _drifted(items: Sequence[Measurement]) -> Check:
         measured=worst.value,
         allowed=worst.threshold,
         against=worst.against,
-        expected=f"{worst.distance} to {PLACE[worst.against]} of at most {worst.threshold:.2g} "
-        f"({worst.how})",
-        found=f"{worst.value:.2g}{beside}{change}",
-        said=f"column {worst.column!r} {_place(worst)}: {measured} ({allowed}){beside}{change}",
+        expected=f"{worst.distance} to {REFERENCES[worst.against]} of at most "
+        f"{worst.threshold:.2g} ({worst.how})",
+        observed=f"{worst.value:.2g}{beside}{change}",
+        text=f"column {worst.column!r} {_phrase(worst)}: {measured} ({allowed}){beside}{change}",
     )
 
 
-def _place(item: Measurement) -> str:
+def _phrase(item: Measurement) -> str:
     if item.against == BASELINE:
         return "drifted since the last span"
     if item.against == SERVING:
@@ -85,7 +86,7 @@ def _place(item: Measurement) -> str:
     return f"in {item.split} differs from train"
 
 
-def _columns(context: Context, pair: Pair) -> list[Check]:
+def _columns(context: Context, pair: DatasetPair) -> list[Check]:
     """Checks that no column went, and tells of those that came."""
     problem = context.dataset.problem
     gone = [name for name in pair.reference if name not in pair.current]
@@ -105,8 +106,8 @@ def _columns(context: Context, pair: Pair) -> list[Check]:
                 column=name,
                 kind="column",
                 level=ERROR,
-                expected=f"the column, as in {PLACE[pair.against]}",
-                found="no such column" + (f" ({closest})" if closest else ""),
+                expected=f"the column, as in {REFERENCES[pair.against]}",
+                observed="no such column" + (f" ({closest})" if closest else ""),
                 against=pair.against,
             )
         )
@@ -117,20 +118,20 @@ def _columns(context: Context, pair: Pair) -> list[Check]:
                 column=name,
                 kind="column",
                 level=context.config.new_columns or WARNING,
-                expected=f"only the columns of {PLACE[pair.against]}",
-                found=f"a new column of {NOUNS[pair.current[name].type]}",
+                expected=f"only the columns of {REFERENCES[pair.against]}",
+                observed=f"a new column of {COLUMN_TYPE_NAMES[pair.current[name].type]}",
                 against=pair.against,
             )
         )
     return checks
 
 
-def _where(pair: Pair) -> str:
+def _where(pair: DatasetPair) -> str:
     """Returns the side of a pair that a check is about."""
     return SERVING if pair.against == SERVING else pair.split
 
 
-def _type(pair: Pair, name: str, reference: Distribution, current: Distribution) -> Check:
+def _type(pair: DatasetPair, name: str, reference: Distribution, current: Distribution) -> Check:
     return Check(
         split=_where(pair),
         column=name,
@@ -138,88 +139,77 @@ def _type(pair: Pair, name: str, reference: Distribution, current: Distribution)
         level=WARNING if pair.against == TRAIN else ERROR,
         measured=current.type,
         allowed=reference.type,
-        expected=f"{NOUNS[reference.type]}, as in {PLACE[pair.against]}",
-        found=NOUNS[current.type],
+        expected=f"{COLUMN_TYPE_NAMES[reference.type]}, as in {REFERENCES[pair.against]}",
+        observed=COLUMN_TYPE_NAMES[current.type],
         against=pair.against,
     )
 
 
-def _missing(context: Context, pair: Pair, name: str, level: str, alpha: float) -> Check:
-    reference, current = pair.reference[name], pair.current[name]
-    before, after = reference.missing_share, current.missing_share
-    check = _shift(context, pair, name, alpha, (reference, current), (before, after))
-    if check.level == PASS:
-        return replace(check, kind="missing shift")
+def _missing(context: Context, pair: DatasetPair, name: str, level: str, alpha: float) -> Check:
+    sides = pair.reference[name], pair.current[name]
+    texts = "about {} of the rows without a value", "{} without one"
     return replace(
-        check,
-        kind="missing shift",
-        level=level,
-        expected=f"about {share_text(before)} of the rows without a value, "
-        f"as in {PLACE[pair.against]}",
-        found=f"{share_text(after)} without one",
+        _shift(context, pair, sides, level, alpha, texts), column=name, kind="missing shift"
     )
 
 
-def _not_finite(context: Context, pair: Pair, name: str, level: str, alpha: float) -> Check:
+def _not_finite(context: Context, pair: DatasetPair, name: str, level: str, alpha: float) -> Check:
     """Compares the shares of NaN and infinities, which no distance sees."""
-    sides = []
-    for one in (pair.reference[name], pair.current[name]):
-        # Taken for the missing ones, without chunks: those were cut by all that is missing.
-        sides.append(replace(one, nulls=0, calibration={}))
-    before, after = (one.missing_share for one in sides)
-    check = _shift(context, pair, name, alpha, (sides[0], sides[1]), (before, after))
-    if check.level == PASS:
-        return replace(check, kind="finite shift")
+    # Taken for the missing ones, without chunks: those were cut by all that is missing.
+    reference, current = (
+        replace(side[name], nulls=0, calibration={}) for side in (pair.reference, pair.current)
+    )
+    texts = "NaN or infinities in about {} of the rows", "them in {}"
     return replace(
-        check,
+        _shift(context, pair, (reference, current), level, alpha, texts),
+        column=name,
         kind="finite shift",
-        level=level,
-        expected=f"NaN or infinities in about {share_text(before)} of the rows, "
-        f"as in {PLACE[pair.against]}",
-        found=f"them in {share_text(after)}",
     )
 
 
 def _shift(
     context: Context,
-    pair: Pair,
-    name: str,
-    alpha: float,
+    pair: DatasetPair,
     sides: tuple[Distribution, Distribution],
-    shares: tuple[float, float],
+    level: str,
+    alpha: float,
+    texts: tuple[str, str],
 ) -> Check:
-    shift = abs(shares[1] - shares[0])
-    least = context.config.missing_shift
-    allowed, _ = line("missing", *sides, alpha, least, pair.name)
+    before, after = (side.missing_share for side in sides)
+    shift = abs(after - before)
+    allowed, _ = threshold("missing", *sides, alpha, context.config.missing_shift, pair.name)
+    shifted = shift > allowed + 1e-9
+    expected = f"{texts[0].format(share_text(before))}, as in {REFERENCES[pair.against]}"
     return Check(
         split=_where(pair),
-        column=name,
-        kind="shift",
-        level=PASS if shift <= allowed + 1e-9 else WARNING,
+        kind="",
+        level=level if shifted else PASS,
         measured=round(shift, 6),
         allowed=round(allowed, 6),
+        expected=expected if shifted else "",
+        observed=texts[1].format(share_text(after)) if shifted else "",
         against=pair.against,
     )
 
 
-def _constant(pair: Pair, name: str, reference: Distribution, current: Distribution) -> Check:
+def _constant(
+    pair: DatasetPair, name: str, reference: Distribution, current: Distribution
+) -> Check:
     constant = _is_constant(current) and reference.values > 0 and not _is_constant(reference)
     value = _only_value(current) if constant else ""
-    seen = reference.calibration.get("constant")
-    told = constant and (seen is None or not seen.mean) and not _by_chance(reference, current)
-    level = PASS
-    if told:
-        level = WARNING if pair.against == TRAIN else ERROR
+    chunks = reference.calibration.get("constant")
+    turned = constant and not (chunks and chunks.mean) and not _by_chance(reference, current)
+    level = WARNING if pair.against == TRAIN else ERROR
     zero = "zero everywhere" if value in ("0", "0.0") else f"one value only, {shown(value)}"
     return Check(
         split=_where(pair),
         column=name,
         kind="turned constant",
-        level=level,
+        level=level if turned else PASS,
         measured="one value" if constant else "several values",
         allowed="several values",
-        expected=f"several values, as in {PLACE[pair.against]}" if told else "",
-        found=zero if told else "",
+        expected=f"several values, as in {REFERENCES[pair.against]}" if turned else "",
+        observed=zero if turned else "",
         against=pair.against,
     )
 
@@ -245,38 +235,40 @@ def _by_chance(reference: Distribution, current: Distribution) -> bool:
         share = _share_at(reference, current.points[0])
     # The share of a value that the reference has never had is not known to be zero.
     share = max(share, 1 / (reference.values + 1))
-    return bool(share**current.values >= CHANCE)
+    return bool(share**current.values >= NEGLIGIBLE)
 
 
 def _share_at(one: Distribution, value: float) -> float:
     if value not in one.points:
         return 0.0
-    place = one.points.index(value)
-    return (one.at_most[place] - one.below[place]) / one.values
+    index = one.points.index(value)
+    return (one.at_most[index] - one.below[index]) / one.values
 
 
-def _unseen(context: Context, pair: Pair, name: str, level: str, alpha: float) -> Check:
-    from plimsoll.validate.drift.contingency_table import cells_of_texts
+def _unseen(context: Context, pair: DatasetPair, name: str, level: str, alpha: float) -> Check:
+    from plimsoll.validate.drift.contingency_table import categorical_table
 
     reference, current = pair.reference[name], pair.current[name]
-    cells = cells_of_texts(reference, current)
-    share = float(cells.second[cells.first <= 0].sum())
-    allowed, how = line("unseen", reference, current, alpha, context.config.unseen_share, pair.name)
-    told = share > allowed + 1e-9
-    return Check(
+    table = categorical_table(reference, current)
+    share = float(table.second[table.first <= 0].sum())
+    allowed, how = threshold(
+        "unseen", reference, current, alpha, context.config.unseen_share, pair.name
+    )
+    check = Check(
         split=_where(pair),
         column=name,
         kind="unseen values",
-        level=level if told else PASS,
         measured=round(share, 6),
         allowed=round(allowed, 6),
-        expected=f"values that {PLACE[pair.against]} has, but for {share_text(allowed)} of the "
-        f"rows ({how})"
-        if told
-        else "",
-        found=f"{current.distinct:,} different values; {share_text(share)} of the rows have one "
-        "never seen there"
-        if told
-        else "",
         against=pair.against,
+    )
+    if share <= allowed + 1e-9:
+        return check
+    return replace(
+        check,
+        level=level,
+        expected=f"values that {REFERENCES[pair.against]} has, but for {share_text(allowed)} "
+        f"of the rows ({how})",
+        observed=f"{current.distinct:,} different values; {share_text(share)} of the rows have one "
+        "never seen there",
     )

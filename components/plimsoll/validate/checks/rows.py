@@ -8,7 +8,7 @@ from plimsoll.problem import SPLITS
 from plimsoll.quantities import rows_text, share_text
 from plimsoll.validate.checks.check import ERROR, PASS, Check, Context
 from plimsoll.validate.config import Comparison
-from plimsoll.validate.drift.drift import BASELINE
+from plimsoll.validate.drift.measurement import BASELINE
 from plimsoll.validate.drift.reference import Reference
 
 ALL = "all splits"
@@ -33,11 +33,11 @@ def split_rows(context: Context, split: str) -> Check:
         measured=rows,
         allowed=most if most and rows > most else fewest,
         expected=expected,
-        found="" if not expected else f"{rows:,}" if rows else "none",
+        observed="" if not expected else f"{rows:,}" if rows else "none",
     )
 
 
-def whole_checks(context: Context, baseline: Reference | None) -> list[Check]:
+def dataset_checks(context: Context, baseline: Reference | None) -> list[Check]:
     """Returns the checks of all splits together: rows from a floor, and as a share of before."""
     total = sum(context.measured[split].rows for split in SPLITS)
     # Each split has to have a row anyway.
@@ -50,17 +50,18 @@ def whole_checks(context: Context, baseline: Reference | None) -> list[Check]:
     return checks
 
 
-def reference_missing(name: str, given: str, asked: str, *, first_run: bool) -> Check:
+def missing_reference(name: str, given: str, requester: str, *, first_run: bool) -> Check:
     """Returns the check that what a comparison needs is there, where it is not.
 
     Args:
         name: ``baseline`` or ``serving``.
         given: The path that was given; may be empty.
-        asked: What asks for the comparison.
+        requester: What asks for the comparison.
         first_run: If the config says that there is nothing yet.
     """
     if first_run:
         return Check(split=ALL, kind=name, measured="none", allowed="none, on the first run")
+    needed = "a baseline to compare with" if name == BASELINE else "what the model is asked"
     where = f"nothing lies in {given}" if given else "none was given"
     return Check(
         split=ALL,
@@ -68,12 +69,12 @@ def reference_missing(name: str, given: str, asked: str, *, first_run: bool) -> 
         level=ERROR,
         measured="none",
         allowed="one",
-        expected=f"{_noun(name)}, because of {asked}",
-        found=f"{where}; if there is none yet, say first_run in the config",
+        expected=f"{needed}, because of {requester}",
+        observed=f"{where}; if there is none yet, say first_run in the config",
     )
 
 
-def who_asks(schema: Any, comparison: Comparison, name: str, given: str) -> str:
+def comparison_requester(schema: Any, comparison: Comparison, name: str, given: str) -> str:
     """Returns what asks for a comparison with a baseline or with serving; empty: nothing does."""
     if given:
         return f"the {name} that was given"
@@ -92,10 +93,6 @@ def who_asks(schema: Any, comparison: Comparison, name: str, given: str) -> str:
     return ""
 
 
-def _noun(name: str) -> str:
-    return "a baseline to compare with" if name == BASELINE else "what the model is asked"
-
-
 def _floor(total: int, fewest: int) -> Check:
     enough = total >= fewest
     return Check(
@@ -105,7 +102,7 @@ def _floor(total: int, fewest: int) -> Check:
         measured=total,
         allowed=fewest,
         expected="" if enough else f"at least {rows_text(fewest)}",
-        found="" if enough else f"{total:,}",
+        observed="" if enough else f"{total:,}",
     )
 
 
@@ -123,7 +120,7 @@ def _share(total: int, baseline: Reference, least: float, most: float, source: s
         measured=round(share, 6) if baseline.total else "no rows before",
         allowed=most if most and share > most else least,
         expected=f"{expected} ({source})" if expected else "",
-        found=f"{total:,}, {share_text(share)} of them" if expected else "",
+        observed=f"{total:,}, {share_text(share)} of them" if expected else "",
         against=BASELINE,
     )
 
@@ -136,13 +133,6 @@ def _comparators(schema: Any, total: int, baseline: Reference) -> list[Check]:
     for name in ("num_examples_drift_comparator", "num_examples_version_comparator"):
         if constraints.HasField(name):
             bounds = getattr(constraints, name)
-            checks.append(
-                _share(
-                    total,
-                    baseline,
-                    bounds.min_fraction_threshold,
-                    bounds.max_fraction_threshold,
-                    name,
-                )
-            )
+            least, most = bounds.min_fraction_threshold, bounds.max_fraction_threshold
+            checks.append(_share(total, baseline, least, most, name))
     return checks

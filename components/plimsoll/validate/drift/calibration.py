@@ -57,14 +57,14 @@ class _Chunks:
     """Of numbers: the first cell of each of a few groups of about equal mass."""
 
 
-def chunks_of(rows: int) -> int:
+def chunk_count(rows: int) -> int:
     """Returns into how many chunks so many rows are cut; 0: too few to cut."""
     if rows < FEWEST_ROWS:
         return 0
     return min(MOST_CHUNKS, max(rows // CHUNK_ROWS, FEWEST_CHUNKS))
 
 
-def calibrated(
+def chunk_calibration(
     present: NDArray[np.bool_],
     codes: NDArray[np.int64] | None = None,
     points: Floats | None = None,
@@ -76,14 +76,14 @@ def calibrated(
         codes: The cell of each value, in the rows' order; None: there are no values.
         points: Of numbers, the end of each cell; None: cells are names.
     """
-    chunks = chunks_of(len(present))
+    chunks = chunk_count(len(present))
     if not chunks:
         return {"chunks": 0}
-    found = {MISSING: _missing(present, chunks)}
-    count = chunks_of(len(codes)) if codes is not None else 0
+    calibration = {MISSING: _missing(present, chunks)}
+    count = chunk_count(len(codes)) if codes is not None else 0
     if codes is not None and count:
-        found |= _distances(codes, count, points)
-    return {"chunks": chunks, "calibration": found}
+        calibration |= _distances(codes, count, points)
+    return {"chunks": chunks, "calibration": calibration}
 
 
 def _distances(
@@ -93,9 +93,9 @@ def _distances(
     cells = int(codes.max()) + 1
     shuffled = [codes[order] for order in _shuffles(len(codes))]
     constant = [_constant(part, chunks) for part in (codes, *shuffled)]
-    found = {CONSTANT: _calibration(constant[0], np.concatenate(constant[1:]))}
+    calibrations = {CONSTANT: _calibration(constant[0], np.concatenate(constant[1:]))}
     if cells < 2:
-        return found
+        return calibrations
     measures = _NAMES if points is None else _NUMBERS
     fine, coarse = (
         [_chunked(part, cells, count, points, weights) for part in (codes, *shuffled)]
@@ -111,8 +111,8 @@ def _distances(
             wider = [measure(part) for part in coarse]
             other = _calibration(wider[0], np.concatenate(wider[1:]))
             one = replace(one, decay=_decay(one, other, chunks / _coarser(chunks), most))
-        found[name] = one
-    return found
+        calibrations[name] = one
+    return calibrations
 
 
 def _coarser(chunks: int) -> int:
@@ -150,12 +150,12 @@ def _missing(present: NDArray[np.bool_], chunks: int) -> Calibration:
         return Calibration(mean=0.0, std=0.0)
     edges = _edges(len(present), chunks)
     sizes = np.diff(edges)
-    found = []
+    shares = []
     for absent in (~present, *(~present[order] for order in _shuffles(len(present)))):
         counts = np.add.reduceat(absent, edges[:-1], dtype=np.float64)
         rest = (counts.sum() - counts) / (len(present) - sizes)
-        found.append(np.abs(counts / sizes - rest))
-    return _calibration(found[0], np.concatenate(found[1:]))
+        shares.append(np.abs(counts / sizes - rest))
+    return _calibration(shares[0], np.concatenate(shares[1:]))
 
 
 def _constant(codes: NDArray[np.int64], chunks: int) -> Floats:
@@ -173,11 +173,11 @@ def _thinned(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats | None
     frequent, others = order[: MOST_CELLS // 2], order[MOST_CELLS // 2 :]
     stride = -(-len(others) // (MOST_CELLS // 2))
     kept = np.concatenate([frequent, others[::stride]])
-    places = np.full(len(counts), -1)
-    places[kept] = np.arange(len(kept))
+    cells = np.full(len(counts), -1)
+    cells[kept] = np.arange(len(kept))
     weights = np.ones(len(kept))
     weights[len(frequent) :] = len(others) / len(others[::stride])
-    thinned = places[codes]
+    thinned = cells[codes]
     # Values left out stay as rows without a cell, so that a chunk remains the same stretch.
     return np.where(thinned < 0, len(kept), thinned), np.append(weights, 0.0)
 

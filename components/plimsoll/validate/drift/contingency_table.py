@@ -1,4 +1,4 @@
-"""The cells that two columns share, on which divergences and their play of chance are counted."""
+"""The contingency table of two columns, from which divergences and their bounds are computed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FAR_MORE = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cells:
+class ContingencyTable:
     """Counts of two samples in the same cells, and what a count stands for.
 
     A cell of a value that stands for others like it weighs more than one of a value that stands
@@ -26,12 +26,12 @@ class Cells:
 
     counts: Floats
     """Of the first sample."""
-    others: Floats
+    other_counts: Floats
     """Of the second."""
     weights: Floats
     """The share of the first sample that each of its counts in a cell stands for."""
     other_weights: Floats
-    chance: Floats
+    null_share: Floats
     """The share of a cell's counts that falls to the first sample if chance alone divides them."""
     named: NDArray[np.bool_]
     """If the cell is one value that stands for itself."""
@@ -44,24 +44,26 @@ class Cells:
     @property
     def second(self) -> Floats:
         """The second sample's."""
-        return self.others * self.other_weights
+        return self.other_counts * self.other_weights
 
     @classmethod
-    def of_counts(cls, counts: Floats, others: Floats, total: float, other_total: float) -> Cells:
-        """Returns cells in which each count stands for itself."""
+    def of_counts(
+        cls, counts: Floats, other_counts: Floats, total: float, other_total: float
+    ) -> ContingencyTable:
+        """Returns a table in which each count stands for itself."""
         one = np.ones(len(counts))
         return cls(
             counts=counts,
-            others=others,
+            other_counts=other_counts,
             weights=one / total,
             other_weights=one / other_total,
-            chance=one * (total / (total + other_total)),
+            null_share=one * (total / (total + other_total)),
             named=one.astype(bool),
         )
 
 
-def cells_of_texts(reference: Distribution, current: Distribution) -> Cells:
-    """Returns the cells of two columns of texts.
+def categorical_table(reference: Distribution, current: Distribution) -> ContingencyTable:
+    """Returns the contingency table of two columns of texts.
 
     Where all values of both are known by name, each is a cell. Else those known of both sides by
     name are, and of the others those whose hash is small, the same on both sides, stand for all.
@@ -69,7 +71,7 @@ def cells_of_texts(reference: Distribution, current: Distribution) -> Cells:
     first, second = _Side(reference), _Side(current)
     if not reference.rest and not current.rest:
         names = sorted(first.named | second.named)
-        return Cells.of_counts(
+        return ContingencyTable.of_counts(
             np.array([first.named.get(name, 0) for name in names], dtype=np.float64),
             np.array([second.named.get(name, 0) for name in names], dtype=np.float64),
             reference.values,
@@ -126,7 +128,7 @@ def _count(side: _Side, beside: _Side, name: str) -> float | None:
     if side.complete:
         return 0.0
     # Not among the frequent: at most as often as the rarest of those. Only where the other side
-    # has it more often than chance would is that telling, and then it is taken at its most.
+    # has it more often than chance would does that count, and then it is taken at its most.
     most = side.rarest * beside.values / side.values
     return float(side.rarest) if beside.named.get(name, 0) > 4 * most + FAR_MORE else None
 
@@ -136,24 +138,24 @@ def _joined(
     current: Distribution,
     heavy: list[tuple[float, float]],
     light: list[tuple[float, float]],
-) -> Cells:
+) -> ContingencyTable:
     known = np.array(heavy, dtype=np.float64).reshape(-1, 2)
     sampled = np.array(light, dtype=np.float64).reshape(-1, 2)
     totals = np.array([reference.values, current.values], dtype=np.float64)
     left = np.maximum(totals - known.sum(axis=0), 0.0)
-    seen = sampled.sum(axis=0)
-    if (seen == 0).any():
+    kept = sampled.sum(axis=0)
+    if (kept == 0).any():
         # Nothing to tell the others apart by: they are one cell.
-        sampled, seen = left.reshape(1, 2), left
-    scale = np.divide(left, totals * seen, out=np.zeros(2), where=seen > 0)
+        sampled, kept = left.reshape(1, 2), left
+    scale = np.divide(left, totals * kept, out=np.zeros(2), where=kept > 0)
     counts = np.vstack([known, sampled])
     weights = np.vstack([np.tile(1 / totals, (len(known), 1)), np.tile(scale, (len(sampled), 1))])
-    sums = np.array([totals.sum(), max(seen.sum(), 1.0)])
-    return Cells(
+    sums = np.array([totals.sum(), max(kept.sum(), 1.0)])
+    return ContingencyTable(
         counts=counts[:, 0],
-        others=counts[:, 1],
+        other_counts=counts[:, 1],
         weights=weights[:, 0],
         other_weights=weights[:, 1],
-        chance=np.repeat([totals[0] / sums[0], seen[0] / sums[1]], [len(known), len(sampled)]),
+        null_share=np.repeat([totals[0] / sums[0], kept[0] / sums[1]], [len(known), len(sampled)]),
         named=np.repeat([True, False], [len(known), len(sampled)]),
     )

@@ -1,7 +1,10 @@
 """Distances between two distributions, and tests of their being one; numpy and scipy alone.
 
+A new distance is a function here, in ``DISTANCES``; its name in ``validate.config`` says of what
+columns it is; ``null_bounds``, ``thresholds`` and ``calibration`` say how large it is by chance.
+
 Of numbers, distances are those of the two cumulative distributions: exact where both are (see
-``artifacts.distributions``), else of distributions that are even between 257 points. Where cells
+``formats.distributions``), else of distributions that are even between 257 points. Where cells
 are needed, numbers share ``BINS`` cells of equal mass in the two together. NaN and infinities
 are in no cell on either side. A distance to a column without values is NaN; of two without, 0.
 """
@@ -19,7 +22,7 @@ from scipy import special
 
 from plimsoll.formats.distributions import CATEGORICAL, NUMERIC, Distribution
 from plimsoll.statistics import divergence
-from plimsoll.validate.drift.contingency_table import Cells, cells_of_texts
+from plimsoll.validate.drift.contingency_table import ContingencyTable, categorical_table
 
 Floats: TypeAlias = NDArray[np.float64]
 Distance: TypeAlias = Callable[[Distribution, Distribution], float]
@@ -38,7 +41,10 @@ def ks(reference: Distribution, current: Distribution) -> float:
     if (empty := _if_empty(reference, current)) is not None:
         return empty
     grid = _grid(reference, current)
-    (below, at_most), (other_below, other_at_most) = levels(reference, grid), levels(current, grid)
+    (below, at_most), (other_below, other_at_most) = (
+        cumulative_shares(reference, grid),
+        cumulative_shares(current, grid),
+    )
     gaps = np.maximum(np.abs(below - other_below), np.abs(at_most - other_at_most))
     return float(gaps.max())
 
@@ -65,7 +71,10 @@ def wasserstein(reference: Distribution, current: Distribution) -> float:
     if (empty := _if_empty(reference, current)) is not None:
         return empty
     grid = _grid(reference, current)
-    (below, at_most), (other_below, other_at_most) = levels(reference, grid), levels(current, grid)
+    (below, at_most), (other_below, other_at_most) = (
+        cumulative_shares(reference, grid),
+        cumulative_shares(current, grid),
+    )
     scale = reference.std or current.std
     # Halves, because the width between two finite numbers may be infinite.
     widths = np.diff(grid / 2)
@@ -79,8 +88,8 @@ def jensen_shannon(reference: Distribution, current: Distribution) -> float:
     """Returns Jensen and Shannon's divergence in base 2, 0 to 1."""
     if (empty := _if_empty(reference, current)) is not None:
         return empty
-    cells = cells_of(reference, current)
-    return divergence.jensen_shannon(cells.first, cells.second)
+    table = contingency_table(reference, current)
+    return divergence.jensen_shannon(table.first, table.second)
 
 
 def jensen_shannon_distance(reference: Distribution, current: Distribution) -> float:
@@ -92,11 +101,9 @@ def l_infinity(reference: Distribution, current: Distribution) -> float:
     """Returns the greatest change of the share of one value, 0 to 1; blind to many rare ones."""
     if (empty := _if_empty(reference, current)) is not None:
         return empty
-    cells = cells_of(reference, current)
-    named = cells.named
-    if not named.any():
-        return 0.0
-    return float(np.abs(cells.first - cells.second)[named].max())
+    table = contingency_table(reference, current)
+    gaps = np.abs(table.first - table.second)[table.named]
+    return float(gaps.max()) if len(gaps) else 0.0
 
 
 def normalized_abs_difference(reference: Distribution, current: Distribution) -> float:
@@ -108,8 +115,8 @@ def normalized_abs_difference(reference: Distribution, current: Distribution) ->
     if (empty := _if_empty(reference, current)) is not None:
         return empty
     rows, others = (one.rows - one.nulls for one in (reference, current))
-    cells = cells_of(reference, current)
-    gaps = np.abs(cells.first * rows - cells.second * others)[cells.named]
+    table = contingency_table(reference, current)
+    gaps = np.abs(table.first * rows - table.second * others)[table.named]
     return float(gaps.max() / (rows + others)) if len(gaps) else 0.0
 
 
@@ -120,8 +127,8 @@ def psi(reference: Distribution, current: Distribution) -> float:
     """
     if (empty := _if_empty(reference, current)) is not None:
         return empty
-    cells = cells_of(reference, current)
-    return float(np.sum(psi_terms(cells.first, cells.second)))
+    table = contingency_table(reference, current)
+    return float(np.sum(psi_terms(table.first, table.second)))
 
 
 def chi_squared(reference: Distribution, current: Distribution) -> float:
@@ -208,8 +215,8 @@ TESTS: Mapping[str, Distance] = MappingProxyType(
 )
 
 
-def cells_of(reference: Distribution, current: Distribution) -> Cells:
-    """Returns the cells that two columns share, with their shares.
+def contingency_table(reference: Distribution, current: Distribution) -> ContingencyTable:
+    """Returns the contingency table of two columns; of numbers, over cells of about equal mass.
 
     Raises:
         ValueError: if one is of numbers, and the other is not.
@@ -217,7 +224,7 @@ def cells_of(reference: Distribution, current: Distribution) -> Cells:
     if reference.kind != current.kind:
         raise ValueError(f"a {reference.kind} column cannot be compared with a {current.kind} one")
     if reference.kind == CATEGORICAL:
-        return cells_of_texts(reference, current)
+        return categorical_table(reference, current)
     grid = _grid(reference, current)
     first, second = _masses(reference, grid), _masses(current, grid)
     exact = all(len(one.points) == one.distinct for one in (reference, current))
@@ -228,13 +235,13 @@ def cells_of(reference: Distribution, current: Distribution) -> Cells:
         starts = np.unique(np.concatenate([[0], edges + 1]))
         starts = starts[starts < len(first)]
         first, second = np.add.reduceat(first, starts), np.add.reduceat(second, starts)
-    return Cells.of_counts(
+    return ContingencyTable.of_counts(
         first * reference.values, second * current.values, reference.values, current.values
     )
 
 
-def levels(one: Distribution, at: Floats) -> tuple[Floats, Floats]:
-    """Returns the share of values below each of some places, and at or below it."""
+def cumulative_shares(one: Distribution, at: Floats) -> tuple[Floats, Floats]:
+    """Returns the share of values below each of some numbers, and at or below it."""
     points = np.asarray(one.points, dtype=np.float64)
     below = np.asarray(one.below, dtype=np.float64) / one.values
     at_most = np.asarray(one.at_most, dtype=np.float64) / one.values
@@ -265,7 +272,7 @@ def _grid(reference: Distribution, current: Distribution) -> Floats:
 
 def _masses(one: Distribution, grid: Floats) -> Floats:
     """Returns the shares between and at the points of a grid, in turn: gap, point, gap, point."""
-    below, at_most = levels(one, grid)
+    below, at_most = cumulative_shares(one, grid)
     ends = np.ravel(np.column_stack([below, at_most]))
     return np.diff(ends, prepend=0.0)
 
@@ -288,12 +295,12 @@ def _pearson(reference: Distribution, current: Distribution) -> tuple[float, int
     """Returns chi-squared, its degrees of freedom, and the number of values."""
     if not reference.values or not current.values:
         return 0.0, 0, 0.0
-    cells = cells_of(reference, current)
-    table = np.vstack([cells.first * reference.values, cells.second * current.values])
-    total = float(table.sum())
-    least = table.sum(axis=0) * min(reference.values, current.values) / total
-    alone = cells.named & (least >= FEWEST_EXPECTED)
-    table = np.column_stack([table[:, alone], table[:, ~alone].sum(axis=1)])
-    table = table[:, table.sum(axis=0) > 1e-9]
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / total
-    return float(np.sum((table - expected) ** 2 / expected)), table.shape[1] - 1, total
+    table = contingency_table(reference, current)
+    counts = np.vstack([table.first * reference.values, table.second * current.values])
+    total = float(counts.sum())
+    least = counts.sum(axis=0) * min(reference.values, current.values) / total
+    alone = table.named & (least >= FEWEST_EXPECTED)
+    counts = np.column_stack([counts[:, alone], counts[:, ~alone].sum(axis=1)])
+    counts = counts[:, counts.sum(axis=0) > 1e-9]
+    expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True) / total
+    return float(np.sum((counts - expected) ** 2 / expected)), counts.shape[1] - 1, total

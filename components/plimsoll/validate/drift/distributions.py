@@ -24,7 +24,7 @@ from plimsoll.formats.distributions import (
 )
 from plimsoll.statistics.tally import Tally
 from plimsoll.timestamps import EPOCH, MICROSECOND
-from plimsoll.validate.drift.calibration import calibrated
+from plimsoll.validate.drift.calibration import chunk_calibration
 from plimsoll.validate.statistics.measure import Measured
 
 MOST_NAMED = 500
@@ -79,7 +79,7 @@ def distribution_of(
         "nan": tally.nan,
         "infinite": tally.infinite,
     }
-    chunked = calibrated if calibrate else _uncalibrated
+    chunked = chunk_calibration if calibrate else _uncalibrated
     if names:
         return _of_names(sample, common, chunked)
     ends = {"low": _number(tally.low), "high": _number(tally.high)}
@@ -93,7 +93,7 @@ def _uncalibrated(*_: Any) -> dict[str, Any]:
 def _of_numbers(
     sample: pa.ChunkedArray, common: dict[str, Any], chunked: Callable[..., dict[str, Any]]
 ) -> Distribution:
-    # A time in the data set is a whole number of microseconds: see artifacts.dataset.
+    # A time in the data set is a whole number of microseconds: see formats.dataset.
     whole = sample.cast(pa.int64()) if pa.types.is_timestamp(sample.type) else sample
     column = whole.cast(pa.float64(), safe=False)
     present = pc.fill_null(pc.is_finite(column), False).to_numpy()
@@ -105,7 +105,7 @@ def _of_numbers(
     distinct = len(edges) + 1
     starts = np.concatenate([[0], edges])
     if distinct > MOST_POINTS:
-        starts = starts[np.unique(np.searchsorted(starts, _places(len(ordered)), "right") - 1)]
+        starts = starts[np.unique(np.searchsorted(starts, _point_ranks(len(ordered)), "right") - 1)]
     points = ordered[starts]
     at_most = np.searchsorted(ordered, points, side="right")
     scale = float(np.max(np.abs(points))) or 1.0
@@ -125,7 +125,7 @@ def _of_numbers(
     )
 
 
-def _places(values: int) -> NDArray[np.int64]:
+def _point_ranks(values: int) -> NDArray[np.int64]:
     """Returns the ranks of the points to keep: of equal mass, and closer towards both ends."""
     even = np.linspace(0, values - 1, MOST_POINTS + 1)
     tail = values / MOST_POINTS / 2.0 ** np.arange(1, 16)
@@ -147,12 +147,12 @@ def _of_names(
         return Distribution(kind=CATEGORICAL, **common, **chunked(present))
     counts = np.bincount(codes, minlength=len(names))
     kept, hashes = _kept(names, counts)
-    named = sum(int(counts[place]) for place in kept)
+    named = sum(int(counts[index]) for index in kept)
     return Distribution(
         kind=CATEGORICAL,
         **common,
         values=len(codes),
-        counts=tuple((names[place], int(counts[place])) for place in kept),
+        counts=tuple((names[index], int(counts[index])) for index in kept),
         rest=len(codes) - named,
         distinct=len(names),
         hashes=hashes,
@@ -164,17 +164,17 @@ def _kept(
     names: list[str], counts: NDArray[np.int64]
 ) -> tuple[list[int], tuple[tuple[int, int], ...]]:
     """Returns which names are kept, most frequent first, and the hashes of some if not all are."""
-    places: Sequence[int] = range(len(names))
+    indices: Sequence[int] = range(len(names))
     if len(names) > MOST_COUNTS:
         # Of equally frequent values none is kept, where not all are: which ones would be chance.
         limit = max(int(np.sort(counts)[-MOST_NAMED - 1]), 1)
-        places = np.flatnonzero(counts > limit).tolist()
-    kept = sorted(places, key=lambda place: (-counts[place], names[place]))
+        indices = np.flatnonzero(counts > limit).tolist()
+    kept = sorted(indices, key=lambda index: (-counts[index], names[index]))
     if len(names) <= MOST_COUNTS:
         return kept, ()
     codes = hashes_of(names)
     smallest = np.argsort(codes, kind="stable")[:MOST_HASHES]
-    return kept, tuple((int(codes[place]), int(counts[place])) for place in smallest)
+    return kept, tuple((int(codes[index]), int(counts[index])) for index in smallest)
 
 
 def _number(value: Any) -> float | None:

@@ -19,8 +19,8 @@ from scipy import special
 
 from plimsoll.formats.distributions import Distribution
 from plimsoll.statistics.divergence import jensen_shannon_terms
-from plimsoll.validate.drift.contingency_table import Cells
-from plimsoll.validate.drift.distances import cells_of, psi_terms
+from plimsoll.validate.drift.contingency_table import ContingencyTable
+from plimsoll.validate.drift.distances import contingency_table, cumulative_shares, psi_terms
 
 Floats: TypeAlias = NDArray[np.float64]
 Terms: TypeAlias = Callable[[Floats, Floats], Floats]
@@ -29,7 +29,9 @@ SMALL_COUNT = 200
 """Up to this many values in a cell, each way to divide them is weighed; past it, chi-squared."""
 
 
-def bound(distance: str, reference: Distribution, current: Distribution, alpha: float) -> float:
+def null_bound(
+    distance: str, reference: Distribution, current: Distribution, alpha: float
+) -> float:
     """Returns what a distance exceeds by chance with a probability of at most about ``alpha``.
 
     Args:
@@ -71,9 +73,9 @@ def _wasserstein(reference: Distribution, current: Distribution, alpha: float) -
     total = reference.values + current.values
     first, second = reference.values / total, current.values / total
     grid = np.union1d(np.asarray(reference.points, float), np.asarray(current.points, float))
-    from plimsoll.validate.drift.distances import levels
-
-    pooled = levels(reference, grid)[1] * first + levels(current, grid)[1] * second
+    pooled = (
+        cumulative_shares(reference, grid)[1] * first + cumulative_shares(current, grid)[1] * second
+    )
     spread = np.sqrt(np.clip(pooled * (1 - pooled), 0, None))
     # Between two points the spread is at most the larger of the two ends'.
     area = 2 * float(np.sum(np.maximum(spread[:-1], spread[1:]) * np.diff(grid / 2)))
@@ -87,23 +89,23 @@ def _wasserstein(reference: Distribution, current: Distribution, alpha: float) -
         )
     )
     precision = math.sqrt(_precision(reference, current))
-    found = (math.sqrt(2 / math.pi) * area + _sigmas(alpha) * spread_of_both) * precision
-    return found / scale if math.isfinite(found / scale) else math.inf
+    bound = (math.sqrt(2 / math.pi) * area + _sigmas(alpha) * spread_of_both) * precision / scale
+    return bound if math.isfinite(bound) else math.inf
 
 
 def _l_infinity(reference: Distribution, current: Distribution, alpha: float) -> float:
     # Bernstein's inequality for each value, and the union of all.
-    cells = cells_of(reference, current)
-    log = math.log(2 * max(len(cells.counts), 1) / alpha)
-    pooled = (cells.counts + cells.others) / (reference.values + current.values)
+    table = contingency_table(reference, current)
+    log = math.log(2 * max(len(table.counts), 1) / alpha)
+    pooled = (table.counts + table.other_counts) / (reference.values + current.values)
     variance = pooled * (1 - pooled) * _precision(reference, current)
     fewest = min(reference.values, current.values)
     return float(np.max(np.sqrt(2 * variance * log))) + log / (3 * fewest)
 
 
 def _jensen_shannon(reference: Distribution, current: Distribution, alpha: float) -> float:
-    cells = cells_of(reference, current)
-    return min(_divided(cells, jensen_shannon_terms, 1 / (8 * math.log(2)), alpha), 1.0)
+    table = contingency_table(reference, current)
+    return min(_divided(table, jensen_shannon_terms, 1 / (8 * math.log(2)), alpha), 1.0)
 
 
 def _jensen_shannon_distance(reference: Distribution, current: Distribution, alpha: float) -> float:
@@ -111,14 +113,14 @@ def _jensen_shannon_distance(reference: Distribution, current: Distribution, alp
 
 
 def _psi(reference: Distribution, current: Distribution, alpha: float) -> float:
-    return _divided(cells_of(reference, current), psi_terms, 1.0, alpha)
+    return _divided(contingency_table(reference, current), psi_terms, 1.0, alpha)
 
 
 def _unseen(reference: Distribution, current: Distribution, alpha: float) -> float:
     def terms(first: Floats, second: Floats) -> Floats:
         return np.where(first > 0, 0.0, second)
 
-    return min(_divided(cells_of(reference, current), terms, 0.0, alpha), 1.0)
+    return min(_divided(contingency_table(reference, current), terms, 0.0, alpha), 1.0)
 
 
 def _missing(reference: Distribution, current: Distribution, alpha: float) -> float:
@@ -131,73 +133,75 @@ def _missing(reference: Distribution, current: Distribution, alpha: float) -> fl
     return math.sqrt(2 * pooled * (1 - pooled) * precision * log) + log / (3 * fewest)
 
 
-def _divided(cells: Cells, terms: Terms, curvature: float, alpha: float) -> float:
+def _divided(table: ContingencyTable, terms: Terms, curvature: float, alpha: float) -> float:
     """Returns the bound of a sum over cells, whose counts chance divides between two samples.
 
     Args:
-        cells: The cells.
+        table: The counts of the two samples in each cell.
         terms: Maps shares of the two samples to each cell's part of the sum.
         curvature: Near equal shares a part is ``curvature * (p - q)**2 / ((p + q) / 2)``.
         alpha: The probability.
     """
-    counts = np.round(cells.counts + cells.others)
+    counts = np.round(table.counts + table.other_counts)
     small = counts <= SMALL_COUNT
     mean = variance = covariance = spread = 0.0
-    for index, repeats in _alike(cells, counts, small):
-        moments = _moments(cells, index, int(counts[index]), terms)
-        mean += repeats * moments[0]
-        variance += repeats * moments[1]
-        covariance += repeats * moments[2]
-        spread += repeats * moments[3]
+    for index, repeats in _alike(table, counts, small):
+        of_cell = _moments(table, index, int(counts[index]), terms)
+        mean += repeats * of_cell[0]
+        variance += repeats * of_cell[1]
+        covariance += repeats * of_cell[2]
+        spread += repeats * of_cell[3]
     # The first sample's size is given, which leaves less to chance.
     variance -= covariance**2 / spread if spread > 0 else 0.0
     large = ~small
     if large.any():
-        parts = curvature * _expected_square(cells, counts)[large]
+        parts = curvature * _expected_square(table, counts)[large]
         freedom = 1 - 1 / len(counts) if large.all() else 1.0
         mean += float(parts.sum()) * freedom
         variance += 2 * float(np.sum(parts**2)) * freedom
     return _gamma_tail(mean, max(variance, 0.0), alpha)
 
 
-def _alike(cells: Cells, counts: Floats, small: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def _alike(
+    table: ContingencyTable, counts: Floats, small: NDArray[np.bool_]
+) -> list[tuple[int, int]]:
     """Returns one cell of each kind of small ones, and how many there are of it."""
-    places = np.flatnonzero(small & (counts > 0))
-    if not len(places):
+    cells = np.flatnonzero(small & (counts > 0))
+    if not len(cells):
         return []
-    kinds = np.column_stack([counts[places], cells.chance[places], cells.weights[places]])
+    kinds = np.column_stack([counts[cells], table.null_share[cells], table.weights[cells]])
     _, first, repeats = np.unique(kinds, axis=0, return_index=True, return_counts=True)
-    return [(int(places[place]), int(many)) for place, many in zip(first, repeats, strict=True)]
+    return list(zip(cells[first].tolist(), repeats.tolist(), strict=True))
 
 
 def _moments(
-    cells: Cells, index: int, count: int, terms: Terms
+    table: ContingencyTable, index: int, count: int, terms: Terms
 ) -> tuple[float, float, float, float]:
     """Returns mean and variance of a cell's part, its covariance with the count, and its."""
     ways = np.arange(count + 1, dtype=np.float64)
-    chance = float(cells.chance[index])
+    share = float(table.null_share[index])
     odds = np.exp(
         special.gammaln(count + 1)
         - special.gammaln(ways + 1)
         - special.gammaln(count - ways + 1)
-        + special.xlogy(ways, chance)
-        + special.xlog1py(count - ways, -chance)
+        + special.xlogy(ways, share)
+        + special.xlog1py(count - ways, -share)
     )
-    parts = terms(ways * cells.weights[index], (count - ways) * cells.other_weights[index])
-    mean, middle = float(odds @ parts), count * chance
+    parts = terms(ways * table.weights[index], (count - ways) * table.other_weights[index])
+    mean, middle = float(odds @ parts), count * share
     return (
         mean,
         max(float(odds @ parts**2) - mean**2, 0.0),
         float(odds @ (parts * (ways - middle))),
-        count * chance * (1 - chance),
+        count * share * (1 - share),
     )
 
 
-def _expected_square(cells: Cells, counts: Floats) -> Floats:
+def _expected_square(table: ContingencyTable, counts: Floats) -> Floats:
     """Returns each cell's mean of ``(p - q)**2 / ((p + q) / 2)``."""
-    chance, both = cells.chance, cells.weights + cells.other_weights
-    variance = both**2 * counts * chance * (1 - chance)
-    middle = counts * (chance * cells.weights + (1 - chance) * cells.other_weights) / 2
+    share, both = table.null_share, table.weights + table.other_weights
+    variance = both**2 * counts * share * (1 - share)
+    middle = counts * (share * table.weights + (1 - share) * table.other_weights) / 2
     return np.divide(variance, middle, out=np.zeros(len(counts)), where=middle > 0)
 
 

@@ -65,16 +65,16 @@ def open_reference(
     """
     if path.startswith(REMOTE):
         return _remote(name, path, categorical, scratch / name)
-    folder, seen = Path(path), witness.observe(path)
+    folder, provenance = Path(path), witness.observe(path)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return None, seen
+        return None, provenance
     if not folder.is_dir():
         raise ArtifactError(
             f"the {name} {folder} is a file, neither statistics nor a data set",
             hint="give the folder of an earlier run's output: statistics of validate, or dataset "
             "of ingest",
         )
-    return _opened(name, folder, categorical), seen
+    return _opened(name, folder, categorical), provenance
 
 
 def _remote(
@@ -85,8 +85,8 @@ def _remote(
     bucket, prefix = gcs.split_uri(uri)
     below = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
     objects = gcs.fetch_folder(uri, folder) if gcs.Store().listed(bucket, below, 1) else ()
-    seen = {"uri": uri, "folders": False, "objects": gcs_listing.by_generation(objects)}
-    return (_opened(name, folder, categorical) if objects else None), seen
+    provenance = {"uri": uri, "folders": False, "objects": gcs_listing.by_generation(objects)}
+    return (_opened(name, folder, categorical) if objects else None), provenance
 
 
 def _opened(name: str, folder: Path, categorical: Collection[str]) -> Reference:

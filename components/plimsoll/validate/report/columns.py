@@ -28,7 +28,7 @@ from plimsoll.validate.statistics.summary import Summary
 
 OPEN = 60
 """So many columns are shown; the others unfold."""
-TOLD = 30
+LABELLED = 30
 """The pictures of so many columns say on hover what each bar is: five times the bytes."""
 BINS = 20
 TOP_VALUES = 3
@@ -36,15 +36,15 @@ NO_BREAK = "\u00a0"
 BESIDE = ("baseline", "serving")
 
 
-def columns_table(context: Context, found: Sequence[Check]) -> Html:
-    """Returns the table: the label first, then columns with findings, the others, the dropped."""
-    levels = levels_of(found)
+def columns_table(context: Context, failed: Sequence[Check]) -> Html:
+    """Returns the table: the label, then columns with failed checks, the others, the dropped."""
+    levels = levels_of(failed)
     names = _ordered(context, levels)
     sources = sources_of(context)
-    told = names[: TOLD if len(names) > OPEN else OPEN]
-    parts = [_table(context, names[:OPEN], levels, sources, told)]
+    labelled = names[: LABELLED if len(names) > OPEN else OPEN]
+    parts = [_table(context, names[:OPEN], levels, sources, labelled)]
     if names[OPEN:]:
-        rest = _table(context, names[OPEN:], levels, sources, told)
+        rest = _table(context, names[OPEN:], levels, sources, labelled)
         parts.append(folded(f"{len(names) - OPEN:,} more columns", rest))
     return joined(parts)
 
@@ -63,10 +63,10 @@ def columns_note(context: Context) -> str:
     return note
 
 
-def levels_of(found: Sequence[Check]) -> dict[str, str]:
-    """Returns the gravest level found of each column."""
+def levels_of(failed: Sequence[Check]) -> dict[str, str]:
+    """Returns the gravest level of each column's failed checks."""
     levels: dict[str, str] = {}
-    for check in found:
+    for check in failed:
         both = (check.level, levels.get(check.column))
         levels[check.column] = ERROR if ERROR in both else WARNING
     return levels
@@ -84,7 +84,7 @@ def sources_of(context: Context) -> dict[str, Mapping[str, Distribution]]:
 
 
 def named(context: Context, name: str, level: str = PASS) -> Html:
-    """Returns a column's name, with its role if it is no feature, and a sign if it was found."""
+    """Returns a column's name, with its role if it is no feature, and a sign for failed checks."""
     role = role_of(context.dataset.problem, name)
     parts: list[object] = [plain(name)]
     if role != "feature":
@@ -119,13 +119,13 @@ def _table(
     names: Sequence[str],
     levels: Mapping[str, str],
     sources: Mapping[str, Mapping[str, Distribution]],
-    told: Sequence[str],
+    labelled: Sequence[str],
 ) -> Html:
     rows = [
         [
             joined([named(context, name, levels.get(name, PASS)), _type(context, name)], "<br>"),
             element("div", _values(context, name), class_="values"),
-            *_pictures(name, sources, small=name not in told),
+            *_pictures(name, sources, small=name not in labelled),
         ]
         for name in names
     ]
@@ -186,13 +186,13 @@ def _pictures(
         shares = {source: shares_of(item, edges) for source, item in columns.items()}
         labels = [] if small else _ends(drawn[0], edges)
     pictures = []
-    for place, source in enumerate(sources):
+    for series, source in enumerate(sources):
         if source not in shares:
             pictures.append(Html())
         elif small:
-            pictures.append(silhouette(shares[source], label=f"{name} in {source}", series=place))
+            pictures.append(silhouette(shares[source], label=f"{name} in {source}", series=series))
         else:
-            told = [
+            titles = [
                 f"{label}: {share_text(min(share, 1.0))}"
                 for label, share in zip(labels, shares[source], strict=True)
             ]
@@ -200,8 +200,8 @@ def _pictures(
                 sparkline(
                     shares[source],
                     label=f"{name} in {source}",
-                    told=told,
-                    series=place,
+                    told=titles,
+                    series=series,
                     width=104,
                 )
             )

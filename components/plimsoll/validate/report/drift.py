@@ -15,16 +15,16 @@ from plimsoll.problem import SPLITS
 from plimsoll.quantities import share_text, shown
 from plimsoll.validate.checks.check import ERROR, PASS, Context
 from plimsoll.validate.config import TESTS
-from plimsoll.validate.drift.drift import BASELINE, SERVING, TRAIN, Measurement
+from plimsoll.validate.drift.measurement import BASELINE, SERVING, TRAIN, Measurement
 from plimsoll.validate.report.columns import named, plain
 from plimsoll.validate.report.spreads import (
     are_alike,
     edges_of,
     is_drawn,
-    moment_of,
     names_changed,
     shares_by_name,
     shares_of,
+    time_of,
 )
 
 OPEN, FEWEST_OPEN = 30, 8
@@ -168,9 +168,9 @@ def _bar(item: Measurement, scale: float) -> Html:
     tone = "dull" if item.level == PASS else "bad" if item.level == ERROR else "warn"
     times = used(item)
     state = "within what is allowed" if item.level == PASS else "past what is allowed"
-    told = f"{_times(times)} of the threshold, {state}"
+    label = f"{_times(times)} of the threshold, {state}"
     past = item.level != PASS
-    shown_bar = bullet(min(times, scale * 2), label=told, tone=tone, filled=past, scale=scale)
+    shown_bar = bullet(min(times, scale * 2), label=label, tone=tone, filled=past, scale=scale)
     return joined([shown_bar, element("span", _times(times), class_="beside")], " ")
 
 
@@ -212,12 +212,12 @@ def _how(items: Sequence[Measurement]) -> str:
 
 def _overlays(context: Context, against: str) -> Html:
     """Draws each drifted column beside what it is compared with, the farthest first."""
-    found: dict[str, list[Measurement]] = {}
+    drifted_columns: dict[str, list[Measurement]] = {}
     for item in sorted(context.drift, key=lambda item: -used(item)):
         if item.level != PASS and item.against == against:
-            found.setdefault(item.column, []).append(item)
+            drifted_columns.setdefault(item.column, []).append(item)
     charts = []
-    for column, items in list(found.items())[:MOST_OVERLAID]:
+    for column, items in list(drifted_columns.items())[:MOST_OVERLAID]:
         chart = _overlay(context, column, against, items)
         if chart is not None:
             charts.append(chart)
@@ -226,15 +226,15 @@ def _overlays(context: Context, against: str) -> Html:
     parts = [_panel(charts[:MOST_LAID_OPEN])]
     if charts[MOST_LAID_OPEN:]:
         text = f"{len(charts) - MOST_LAID_OPEN} more pictures"
-        if len(found) > MOST_OVERLAID:
-            text += f", of {len(found) - MOST_LAID_OPEN:,} that drifted"
+        if len(drifted_columns) > MOST_OVERLAID:
+            text += f", of {len(drifted_columns) - MOST_LAID_OPEN:,} that drifted"
         parts.append(folded(text, _panel(charts[MOST_LAID_OPEN:])))
     return joined(parts)
 
 
 def _panel(charts: Sequence[Html]) -> Html:
-    cells = joined(element("div", chart) for chart in charts)
-    return element("div", element("div", cells, class_="grid"), class_="panel")
+    tiles = joined(element("div", chart) for chart in charts)
+    return element("div", element("div", tiles, class_="grid"), class_="panel")
 
 
 def _overlay(
@@ -277,11 +277,11 @@ def _of_names(column: str, note: str, against: str, series: Mapping[str, Distrib
 
 def _of_numbers(column: str, note: str, against: str, series: Mapping[str, Distribution]) -> Html:
     edges = edges_of(list(series.values()), BINS)
-    places, x_label = _axis(next(iter(series.values())), edges)
+    ends, x_label = _axis(next(iter(series.values())), edges)
     spread = {
         name: [
-            (places[place], places[place + 1], share)
-            for place, share in enumerate(shares_of(item, edges))
+            (ends[index], ends[index + 1], share)
+            for index, share in enumerate(shares_of(item, edges))
         ]
         for name, item in series.items()
     }
@@ -297,8 +297,8 @@ def _of_numbers(column: str, note: str, against: str, series: Mapping[str, Distr
 
 
 def _axis(distribution: Distribution, edges: Sequence[float]) -> tuple[list[float], str]:
-    """Returns the bins' ends as an axis writes them: moments as days since the first."""
-    first = moment_of(edges[0])
+    """Returns the bins' ends as an axis writes them: times as days since the first."""
+    first = time_of(edges[0])
     if distribution.type != "timestamp" or first is None:
         return list(edges), "value"
     days = [(edge - edges[0]) / MICROSECONDS_A_DAY for edge in edges]

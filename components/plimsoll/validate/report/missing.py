@@ -62,7 +62,7 @@ def _table(
         sources,
         [[shares[name][source] for source in sources] for name in names],
         [[_written(shares[name][source]) for source in sources] for name in names],
-        told=[[_told(context, name, source) for source in sources] for name in names],
+        told=[[_counts_text(context, name, source) for source in sources] for name in names],
     )
 
 
@@ -70,7 +70,7 @@ def _written(share: float | None) -> str:
     return "none" if not share else share_text(share)
 
 
-def _told(context: Context, name: str, source: str) -> str:
+def _counts_text(context: Context, name: str, source: str) -> str:
     if source not in context.measured:
         columns = context.baseline if source == "baseline" else context.serving
         item = columns.get(name)
@@ -78,12 +78,12 @@ def _told(context: Context, name: str, source: str) -> str:
     else:
         tally = context.measured[source].tallies[name]
         counts = (tally.nulls, tally.nan, tally.infinite)
-    said = [
+    counted = [
         f"{count:,} {kind}"
         for count, kind in zip(counts, ("null", "NaN", "infinite"), strict=True)
         if count
     ]
-    return f"{source}: {', '.join(said) or 'none missing'}"
+    return f"{source}: {', '.join(counted) or 'none missing'}"
 
 
 def _together(context: Context, names: Sequence[str]) -> str:
@@ -98,14 +98,14 @@ def _together(context: Context, names: Sequence[str]) -> str:
     alike = [group for group in groups.values() if len(group) > 1]
     if not alike:
         return ""
-    told = "; ".join(_listed(group) for group in alike[:MOST_TOGETHER])
+    listed = "; ".join(_listed(group) for group in alike[:MOST_TOGETHER])
     more = f"; and {len(alike) - MOST_TOGETHER:,} more groups" if alike[MOST_TOGETHER:] else ""
-    return f"Missing in the same rows of train: {told}{more}."
+    return f"Missing in the same rows of train: {listed}{more}."
 
 
 def _listed(names: Sequence[str]) -> str:
-    told = ", ".join(names[:MOST_TOGETHER])
-    return f"{told} and {len(names) - MOST_TOGETHER:,} more" if names[MOST_TOGETHER:] else told
+    listed = ", ".join(names[:MOST_TOGETHER])
+    return f"{listed} and {len(names) - MOST_TOGETHER:,} more" if names[MOST_TOGETHER:] else listed
 
 
 def _holes(column: pa.ChunkedArray) -> np.ndarray:

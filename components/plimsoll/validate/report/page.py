@@ -9,9 +9,9 @@ from plimsoll.pictures.page import Page
 from plimsoll.pictures.tables import cards, facts, notice
 from plimsoll.problem import SPLITS
 from plimsoll.validate.checks.check import ERROR, PASS, WARNING, Check, Context
+from plimsoll.validate.report.anomalies import anomalies_html, failed_checks
 from plimsoll.validate.report.columns import columns_note, columns_table
 from plimsoll.validate.report.drift import drift, drift_card, drift_note
-from plimsoll.validate.report.findings import findings, found_in
 from plimsoll.validate.report.missing import missingness
 from plimsoll.validate.report.relations import relations, relations_note
 
@@ -28,16 +28,16 @@ def report_html(context: Context, checks: Sequence[Check], mode: str) -> str:
         checks: Every check, those that passed too.
         mode: What the gate does about anomalies: ``fail``, ``warn`` or ``branch``.
     """
-    found = found_in(checks)
+    failed = failed_checks(checks)
     page = Page("Data validation", _lede(context))
     page.add_bare("", joined([_verdict(checks, mode), _cards(context, checks)]))
-    if found:
-        page.add_bare("What was found", findings(found), FOUND)
+    if failed:
+        page.add_bare("What was found", anomalies_html(failed), FOUND)
     if context.drift:
         page.add_bare("Drift", drift(context), drift_note(context))
     page.add_bare("Missing values", missingness(context), MISSING)
     page.add_bare("Correlations", relations(context), relations_note(context))
-    page.add_bare("Columns", columns_table(context, found), columns_note(context))
+    page.add_bare("Columns", columns_table(context, failed), columns_note(context))
     page.add("Checked", _checked(context))
     return page.html()
 
@@ -69,7 +69,7 @@ def _verdict(checks: Sequence[Check], mode: str) -> Html:
 
 def _cards(context: Context, checks: Sequence[Check]) -> Html:
     tiles: list[tuple[str, object, object]] = [
-        (f"rows in {split}", context.measured[split].rows, _found_in(checks, split))
+        (f"rows in {split}", context.measured[split].rows, _failed_text(checks, split))
         for split in SPLITS
     ]
     features = len(context.dataset.feature_columns())
@@ -80,9 +80,9 @@ def _cards(context: Context, checks: Sequence[Check]) -> Html:
     return element("div", cards(tiles), style="margin-top:14px")
 
 
-def _found_in(checks: Sequence[Check], split: str) -> str:
-    found = sum(check.level != PASS and check.split == split for check in checks)
-    return f"{found} found" if found else "nothing found"
+def _failed_text(checks: Sequence[Check], split: str) -> str:
+    failed = sum(check.level != PASS and check.split == split for check in checks)
+    return f"{failed} found" if failed else "nothing found"
 
 
 def _checked(context: Context) -> Html:

@@ -38,10 +38,10 @@ def relations(context: Context) -> Html:
     held = [name for name in [problem.label, *features] if name in sample.column_names]
     if not sample.num_rows or not held:
         return element("p", "There are no rows to compare.")
-    found, left = associations(sample, held, problem)
+    strengths, left = associations(sample, held, problem)
     pairs = correlations(sample, held, problem)
     first = joined([element("h3", f"With the label, {problem.label}", class_="group"),
-                    _with_label(found, left)])  # fmt: skip
+                    _with_label(strengths, left)])  # fmt: skip
     return joined([first, _among(pairs)])
 
 
@@ -54,56 +54,56 @@ def relations_note(context: Context) -> str:
     )
 
 
-def _with_label(found: Sequence[Association], left: Sequence[str]) -> Html:
-    if not found:
+def _with_label(strengths: Sequence[Association], left: Sequence[str]) -> Html:
+    if not strengths:
         return element("p", "No column can be compared with the label.", class_="note")
-    scale = max(LEAST_SCALE, *(abs(item.value) for item in found))
+    scale = max(LEAST_SCALE, *(abs(item.value) for item in strengths))
     rows = [
         [
-            joined([plain(item.column), *_warned(item.value)], " "),
-            signed_bar(item.value, label=_told(item), scale=scale),
+            joined([plain(item.column), *_label_badge(item.value)], " "),
+            signed_bar(item.value, label=_label(item), scale=scale),
             _written(item.value),
             _written(item.spearman),
             item.measure,
         ]
-        for item in found[:OPEN]
+        for item in strengths[:OPEN]
     ]
     headers = ["Column", f"−{scale:.2g} to {scale:.2g}", "Strength", "Spearman", "Measured by"]  # noqa: RUF001
     parts = [table(headers, rows, tall=True)]
     rest = [
         [item.column, _written(item.value), _written(item.spearman), item.measure]
-        for item in found[OPEN:]
+        for item in strengths[OPEN:]
     ]
     if rest:
         headers = ["Column", "Strength", "Spearman", "Measured by"]
         parts.append(folded(f"{len(rest):,} more columns", table(headers, rest)))
     if left:
-        told = ", ".join(left[:MOST_NAMED])
+        listed = ", ".join(left[:MOST_NAMED])
         more = f" and {len(left) - MOST_NAMED:,} more" if left[MOST_NAMED:] else ""
-        text = f"Not compared, because they do not vary or have too many names: {told}{more}."
+        text = f"Not compared, because they do not vary or have too many names: {listed}{more}."
         parts.append(element("p", text, class_="note"))
     return joined(parts)
 
 
-def _told(item: Association) -> str:
+def _label(item: Association) -> str:
     return f"{item.column}: {item.measure} {_written(item.value)}"
 
 
-def _warned(value: float) -> list[Html]:
+def _label_badge(value: float) -> list[Html]:
     return [badge("nearly the label", "warn")] if abs(value) >= NEARLY else []
 
 
-def _among(found: Correlations) -> Html:
+def _among(pairs: Correlations) -> Html:
     heading = element("h3", "Columns of numbers with each other", class_="group")
-    if len(found.columns) < 2:
+    if len(pairs.columns) < 2:
         text = "There are fewer than two columns of numbers that vary."
         return joined([heading, element("p", text, class_="note")])
-    strongest = found.pairs(MOST_PAIRS)
+    strongest = pairs.pairs(MOST_PAIRS)
     parts = [heading]
-    if len(found.columns) <= MOST_MAPPED:
-        parts += [_map(found), element("p", _twins(strongest), class_="note")]
+    if len(pairs.columns) <= MOST_MAPPED:
+        parts += [_map(pairs), element("p", _twins(strongest), class_="note")]
     else:
-        text = f"The strongest of {len(found.columns) * (len(found.columns) - 1) // 2:,} pairs."
+        text = f"The strongest of {len(pairs.columns) * (len(pairs.columns) - 1) // 2:,} pairs."
         parts += [element("p", text, class_="note"), _pairs(strongest[:OPEN], bars=True)]
         if strongest[OPEN:]:
             rest = _pairs(strongest[OPEN:], bars=False)
@@ -111,16 +111,16 @@ def _among(found: Correlations) -> Html:
     return joined(parts)
 
 
-def _map(found: Correlations) -> Html:
-    order = clustered(found.pearson)
-    names = [found.columns[place] for place in order]
+def _map(pairs: Correlations) -> Html:
+    order = clustered(pairs.pearson)
+    names = [pairs.columns[index] for index in order]
     return element(
         "div",
         correlation_map(
             names,
-            found.pearson[order][:, order].tolist(),
+            pairs.pearson[order][:, order].tolist(),
             label=f"Pearson's correlations of {len(names)} columns",
-            also=found.spearman[order][:, order].tolist(),
+            also=pairs.spearman[order][:, order].tolist(),
             also_name="Spearman",
         ),
         class_="panel",
@@ -134,12 +134,12 @@ def _twins(strongest: Sequence[Pair]) -> str:
     )
     twins = [pair for pair in strongest if abs(pair.pearson) >= NEARLY]
     if twins:
-        told = "; ".join(
+        listed = "; ".join(
             f"{pair.left} and {pair.right} ({_written(pair.pearson)})"
             for pair in twins[:MOST_NAMED]
         )
         more = f"; {len(twins) - MOST_NAMED:,} more pairs" if twins[MOST_NAMED:] else ""
-        note += f" Nearly the same: {told}{more}."
+        note += f" Nearly the same: {listed}{more}."
     elif strongest:
         pair = strongest[0]
         note += f" The strongest: {pair.left} and {pair.right} ({_written(pair.pearson)})."
@@ -149,8 +149,8 @@ def _twins(strongest: Sequence[Pair]) -> str:
 def _pairs(pairs: Sequence[Pair], *, bars: bool) -> Html:
     rows = []
     for pair in pairs:
-        told = f"{pair.left}, {pair.right}: {_written(pair.pearson)}"
-        bar = [signed_bar(pair.pearson, label=told)] if bars else []
+        label = f"{pair.left}, {pair.right}: {_written(pair.pearson)}"
+        bar = [signed_bar(pair.pearson, label=label)] if bars else []
         rows.append(
             [
                 plain(pair.left),

@@ -11,7 +11,7 @@ import numpy as np
 from plimsoll.formats.distributions import CATEGORICAL, NUMERIC, Distribution
 from plimsoll.pictures.scales import number_text
 from plimsoll.timestamps import EPOCH
-from plimsoll.validate.drift.distances import levels
+from plimsoll.validate.drift.distances import cumulative_shares
 
 BARS = 12
 """Values of a text column that have a bar of their own; the others share one."""
@@ -52,7 +52,7 @@ def edges_of(distributions: Sequence[Distribution], bins: int) -> tuple[float, .
         around = abs(low) / 2 or 0.5
         low, high = low - around, high + around
     step = high / bins - low / bins
-    return (*(low + step * place for place in range(bins)), high)
+    return (*(low + step * index for index in range(bins)), high)
 
 
 def shares_of(distribution: Distribution, edges: Sequence[float]) -> list[float]:
@@ -62,7 +62,7 @@ def shares_of(distribution: Distribution, edges: Sequence[float]) -> list[float]
         distribution: Of numbers, with values.
         edges: Ends of the bins, ascending; a bin holds its lower end.
     """
-    below, _ = levels(distribution, np.asarray(edges[1:-1], dtype=np.float64))
+    below, _ = cumulative_shares(distribution, np.asarray(edges[1:-1], dtype=np.float64))
     ends = np.concatenate([[0.0], below, [1.0]])
     return [float(share) for share in np.diff(ends)]
 
@@ -70,13 +70,13 @@ def shares_of(distribution: Distribution, edges: Sequence[float]) -> list[float]
 def quantile(distribution: Distribution, share: float) -> float:
     """Returns the value below which a share, 0 to 1, of a column's numbers lie."""
     target = share * distribution.values
-    place = bisect.bisect_left(distribution.at_most, target)
-    place = min(place, len(distribution.points) - 1)
-    if place == 0 or distribution.below[place] <= target:
-        return distribution.points[place]
-    start, end = distribution.points[place - 1], distribution.points[place]
-    before = distribution.at_most[place - 1]
-    along = (target - before) / max(distribution.below[place] - before, 1)
+    index = bisect.bisect_left(distribution.at_most, target)
+    index = min(index, len(distribution.points) - 1)
+    if index == 0 or distribution.below[index] <= target:
+        return distribution.points[index]
+    start, end = distribution.points[index - 1], distribution.points[index]
+    before = distribution.at_most[index - 1]
+    along = (target - before) / max(distribution.below[index] - before, 1)
     return start + (end / 1 - start) * along if abs(end - start) < 1e300 else start
 
 
@@ -104,15 +104,15 @@ def shares_by_name(distribution: Distribution, names: Sequence[str]) -> list[flo
 
 
 def ends_text(distribution: Distribution, value: float) -> str:
-    """Returns a number of a column as it is written: as a moment, if the column holds those."""
+    """Returns a number of a column as it is written: as a time, if the column holds those."""
     if distribution.type != "timestamp":
         return number_text(value)
-    moment = moment_of(value)
-    return f"{moment:%Y-%m-%d %H:%M}" if moment else "?"
+    time = time_of(value)
+    return f"{time:%Y-%m-%d %H:%M}" if time else "?"
 
 
-def moment_of(microseconds: float) -> datetime.datetime | None:
-    """Returns the moment so many microseconds after 1970, or None if there is none such."""
+def time_of(microseconds: float) -> datetime.datetime | None:
+    """Returns the time so many microseconds after 1970, or None if there is none such."""
     try:
         return EPOCH + datetime.timedelta(microseconds=microseconds)
     except (OverflowError, ValueError):

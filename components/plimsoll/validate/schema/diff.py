@@ -12,7 +12,7 @@ from plimsoll.validate.schema.inference import domain_values
 
 MOST_VALUES = 8
 TYPES = {"INT": "whole numbers", "FLOAT": "numbers", "BYTES": "text", "STRUCT": "structures"}
-WORDS = {
+FIELD_NAMES = {
     "type": "type",
     "presence.min_fraction": "share of rows with a value, at least",
     "presence.min_count": "rows with a value, at least",
@@ -66,43 +66,45 @@ def differences(old: Any, new: Any) -> list[Difference]:
     """
     before = {feature.name: feature for feature in old.feature}
     after = {feature.name: feature for feature in new.feature}
-    found = [_whole(path, *values) for path, values in _changed(old, new, skip=_BY_NAME)]
+    result = [
+        Difference(column="", kind="changed", said=_field_change(path, *values))
+        for path, values in _changed(old, new, skip=_BY_NAME)
+    ]
     for name, feature in before.items():
         if name not in after:
-            found.append(Difference(column=name, kind="removed", said="removed"))
+            result.append(Difference(column=name, kind="removed", said="removed"))
             continue
-        found += [
+        result += [
             Difference(column=name, kind="changed", said=said)
             for said in _of_column(old, feature, new, after[name])
         ]
     for name, feature in after.items():
         if name not in before:
-            said = f"added, {_type_words(feature)}"
+            said = f"added, {_type_text(feature)}"
             values = domain_values(new, feature)
             if values is not None:
                 said += f", one of {_listed(values)}"
-            found.append(Difference(column=name, kind="added", said=said))
-    return found
+            result.append(Difference(column=name, kind="added", said=said))
+    return result
 
 
 def _of_column(old: Any, before: Any, new: Any, after: Any) -> Iterator[str]:
     values, others = domain_values(old, before), domain_values(new, after)
     if values != others:
-        yield _domain_words(values, others)
+        yield _domain_change(values, others)
     ranges = _range(old, before), _range(new, after)
     for end, one, other in zip(("least", "greatest"), *ranges, strict=True):
         if one != other:
             yield f"{end} value: {_or_none(one)} -> {_or_none(other)}"
-    told_apart = ("name", "domain", "string_domain", "bool_domain")
-    for path, (one, other) in _changed(before, after, skip=told_apart):
+    compared_above = ("name", "domain", "string_domain", "bool_domain")
+    for path, (one, other) in _changed(before, after, skip=compared_above):
         if path.startswith(("int_domain.m", "float_domain.m")):
             continue
-        yield f"{WORDS.get(path, path)}: {_shown(path, one)} -> {_shown(path, other)}"
+        yield _field_change(path, one, other)
 
 
-def _whole(path: str, before: Any, after: Any) -> Difference:
-    said = f"{WORDS.get(path, path)}: {_shown(path, before)} -> {_shown(path, after)}"
-    return Difference(column="", kind="changed", said=said)
+def _field_change(path: str, before: Any, after: Any) -> str:
+    return f"{FIELD_NAMES.get(path, path)}: {_shown(path, before)} -> {_shown(path, after)}"
 
 
 def _changed(
@@ -149,7 +151,7 @@ def _range(schema: Any, feature: Any) -> tuple[Any, Any]:
     )
 
 
-def _domain_words(before: Sequence[str] | None, after: Sequence[str] | None) -> str:
+def _domain_change(before: Sequence[str] | None, after: Sequence[str] | None) -> str:
     if before is None or after is None:
         return f"domain: {_listed(before)} -> {_listed(after)}"
     added = [value for value in after if value not in set(before)]
@@ -165,7 +167,7 @@ def _listed(values: Sequence[str] | None) -> str:
     return shortened([shown(value) for value in values], MOST_VALUES)
 
 
-def _type_words(feature: Any) -> str:
+def _type_text(feature: Any) -> str:
     kind = feature.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[feature.type].name
     return f"{TYPES.get(kind, 'of any type')} ({kind})" if kind in TYPES else "of any type"
 

@@ -84,8 +84,8 @@ def _comments(text: str) -> int:
 
 def _tokens(text: str) -> list[_Token]:
     return [
-        _Token(str(found.lastgroup), found[0], found.start(), found.end())
-        for found in _TOKEN.finditer(text)
+        _Token(str(match.lastgroup), match[0], match.start(), match.end())
+        for match in _TOKEN.finditer(text)
     ]
 
 
@@ -93,12 +93,12 @@ def _entries(text: str) -> tuple[list[_Entry], str]:
     """Returns the fields of a message's text in order, and what stands after the last."""
     tokens = _tokens(text)
     entries: list[_Entry] = []
-    place = begin = 0
-    while (place := _next(tokens, place, marks=",;")) < len(tokens):
-        first = tokens[place]
+    index = begin = 0
+    while (index := _next(tokens, index, marks=",;")) < len(tokens):
+        first = tokens[index]
         if not re.fullmatch(r"[A-Za-z_]\w*", first.text):
             raise _UnusualError
-        last, inner = _value(tokens, place + 1)
+        last, inner = _value(tokens, index + 1)
         end = tokens[last].end
         comment = _TAIL.match(text, end)
         after = comment.end() if comment else end
@@ -111,41 +111,41 @@ def _entries(text: str) -> tuple[list[_Entry], str]:
                 inner=inner and (inner[0] - first.start, inner[1] - first.start),
             )
         )
-        begin, place = after, last + 1
+        begin, index = after, last + 1
     return entries, text[begin:]
 
 
-def _next(tokens: list[_Token], place: int, marks: str = "") -> int:
+def _next(tokens: list[_Token], index: int, marks: str = "") -> int:
     """Returns where the next token is that is no space, comment or one of some marks."""
-    while place < len(tokens) and (
-        tokens[place].kind in ("space", "comment") or tokens[place].text in tuple(marks)
+    while index < len(tokens) and (
+        tokens[index].kind in ("space", "comment") or tokens[index].text in tuple(marks)
     ):
-        place += 1
-    return place
+        index += 1
+    return index
 
 
-def _value(tokens: list[_Token], place: int) -> tuple[int, tuple[int, int] | None]:
+def _value(tokens: list[_Token], index: int) -> tuple[int, tuple[int, int] | None]:
     """Returns where a field's value ends, and the span between its braces if it has some."""
-    place = _next(tokens, place, marks=":")
-    if place >= len(tokens):
+    index = _next(tokens, index, marks=":")
+    if index >= len(tokens):
         raise _UnusualError
-    start = tokens[place]
+    start = tokens[index]
     if start.text in _ENDS:
-        end = _closing(tokens, place)
+        end = _closing(tokens, index)
         return end, (start.end, tokens[end].start)
     if start.kind == "text":
         # Texts that follow each other are one.
-        while (after := _next(tokens, place + 1)) < len(tokens) and tokens[after].kind == "text":
-            place = after
-        return place, None
+        while (after := _next(tokens, index + 1)) < len(tokens) and tokens[after].kind == "text":
+            index = after
+        return index, None
     if start.kind != "word":
         raise _UnusualError
-    return place, None
+    return index, None
 
 
-def _closing(tokens: list[_Token], place: int) -> int:
+def _closing(tokens: list[_Token], start: int) -> int:
     depth = 0
-    for index in range(place, len(tokens)):
+    for index in range(start, len(tokens)):
         if tokens[index].kind == "mark":
             depth += (tokens[index].text in "{<") - (tokens[index].text in "}>")
         if depth == 0:
@@ -156,22 +156,22 @@ def _closing(tokens: list[_Token], place: int) -> int:
 def _merged(text: str, old: Any, new: Any, indent: str) -> str:
     entries, rest = _entries(text)
     one_line = bool(entries) and "\n" not in text
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     parts: list[tuple[str, str]] = []
     for entry in entries:
         if entry.name not in new.DESCRIPTOR.fields_by_name:
             raise _UnusualError
-        body = _body(entry, seen[entry.name], old, new)
-        seen[entry.name] += 1
+        body = _body(entry, counts[entry.name], old, new)
+        counts[entry.name] += 1
         if body:
             parts.append((entry.name, entry.lead + body + entry.tail))
     if entries and entries[0].indent:
         indent = entries[0].indent
-    for name, values in _added(old, new, seen):
+    for name, values in _added(old, new, counts):
         shown = _rendered(new, name, values, indent, one_line=one_line)
         lead = " " if one_line else "" if not parts and not indent else f"\n{indent}"
-        places = [place for place, part in enumerate(parts) if part[0] == name]
-        parts.insert(places[-1] + 1 if places else len(parts), (name, lead + shown))
+        same_name = [index for index, part in enumerate(parts) if part[0] == name]
+        parts.insert(same_name[-1] + 1 if same_name else len(parts), (name, lead + shown))
     return "".join(part for _, part in parts) + rest
 
 
@@ -207,10 +207,10 @@ def _inside(entry: _Entry, before: Any, after: Any) -> str:
     return entry.body[:start] + inside + entry.body[end:]
 
 
-def _added(old: Any, new: Any, seen: Counter[str]) -> Iterable[tuple[str, list[Any]]]:
+def _added(old: Any, new: Any, counts: Counter[str]) -> Iterable[tuple[str, list[Any]]]:
     for field, value in new.ListFields():
         if not _is_repeated(new, field.name):
-            if not seen[field.name]:
+            if not counts[field.name]:
                 yield field.name, [value]
         elif _has_names(new, field.name):
             known = {item.name for item in getattr(old, field.name)}

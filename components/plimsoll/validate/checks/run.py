@@ -44,22 +44,24 @@ def check_split(context: Context, split: str) -> list[Check]:
         if context.is_given or split != "train"
         else []
     )
-    return own + objections(context, split, own, findings)
+    return own + tfdv_checks(context, split, own, findings)
 
 
-def objections(
+def tfdv_checks(
     context: Context, split: str, own: Sequence[Check], findings: Sequence[Finding]
 ) -> list[Check]:
-    """Returns a check for each finding of TFDV that our own checks have not told already."""
+    """Returns a check for each finding of TFDV that our own checks do not report already."""
     # Of ranges ours is the exact one: TFDV rounds bounds to single precision.
-    told = {(item.column, item.kind) for item in own if item.level != PASS or item.kind == "range"}
-    mistyped = {column for column, kind in told if kind == "type"}
+    reported = {
+        (item.column, item.kind) for item in own if item.level != PASS or item.kind == "range"
+    }
+    mistyped = {column for column, kind in reported if kind == "type"}
     # What the schema names is enforced as written; of other columns, only those that are used.
     unnamed = set(context.dataset.column_names()) - {item.name for item in context.schema.feature}
     checks = []
     for finding in findings:
         kind = KINDS.get(finding.kind, "schema")
-        if (finding.column, kind) in told or finding.column in mistyped:
+        if (finding.column, kind) in reported or finding.column in mistyped:
             continue
         matters = finding.column not in unnamed or is_used(context, finding.column)
         checks.append(
@@ -69,13 +71,13 @@ def objections(
                 kind=kind,
                 level=ERROR if context.is_given and matters else WARNING,
                 expected="what the schema says",
-                found=_said(finding),
+                observed=_description(finding),
             )
         )
     return checks
 
 
-def _said(finding: Finding) -> str:
+def _description(finding: Finding) -> str:
     headline = finding.headline.rstrip(".")
     text = f"{headline}: {finding.description}" if finding.description else headline
     return f"{text[:1].lower()}{text[1:]}".rstrip(". ")

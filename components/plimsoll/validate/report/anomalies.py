@@ -1,4 +1,4 @@
-"""What was found: anomalies, drift and warnings, each with what was expected and where."""
+"""What did not pass: anomalies, drift and warnings, each with what was expected and where."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ DRIFT_KINDS = frozenset({"drift", "skew"})
 HEADERS = ("", "Column", "Where", "Expected", "Found", "For instance")
 
 
-def found_in(checks: Sequence[Check]) -> list[Check]:
+def failed_checks(checks: Sequence[Check]) -> list[Check]:
     """Returns the checks that did not pass, those that say the same of several splits as one."""
     return grouped(check for check in checks if check.level != PASS)
 
 
-def findings(found: Sequence[Check]) -> Html:
-    """Returns the findings in their groups, the gravest first."""
-    drift = [check for check in found if _is_drift(check)]
-    others = [check for check in found if not _is_drift(check)]
+def anomalies_html(failed: Sequence[Check]) -> Html:
+    """Returns failed checks in their groups, the gravest first."""
+    drift = [check for check in failed if _is_drift(check)]
+    others = [check for check in failed if not _is_drift(check)]
     groups = (
         ("Anomalies", [check for check in others if check.level == ERROR]),
         ("Drift and skew", drift),
@@ -65,7 +65,7 @@ def _rows(group: Sequence[Check]) -> Html:
             plain(check.column) if check.column else "all columns",
             check.split,
             element("div", check.expected, class_="said"),
-            element("div", check.found.replace(" -> ", " → "), class_="said"),
+            element("div", check.observed.replace(" -> ", " → "), class_="said"),
             *([_instances(check)] if instances else []),
         ]
         for check in group
@@ -77,9 +77,9 @@ def _instances(check: Check) -> Html:
     if not check.values:
         return escaped("–")  # noqa: RUF001 - a dash for no value, as in pictures
     lines = []
-    for place, (value, count) in enumerate(check.values):
+    for index, (value, count) in enumerate(check.values):
         line = f"{shown(value)} ({rows_text(count)})"
-        if place < len(check.places):
-            line = f"{line}, first: {check.places[place]}"
+        if index < len(check.locations):
+            line = f"{line}, first: {check.locations[index]}"
         lines.append(element("div", line, class_="said"))
     return joined(lines)
