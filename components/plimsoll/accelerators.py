@@ -149,8 +149,8 @@ def joined(config: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any
     result = dict(config)
     for name, value in added.items():
         if isinstance(value, list):
-            places = {item["mountPath"] for item in value}
-            before = [item for item in result.get(name, ()) if item["mountPath"] not in places]
+            paths = {item["mountPath"] for item in value}
+            before = [item for item in result.get(name, ()) if item["mountPath"] not in paths]
             result[name] = [*before, *value]
         elif name == "nodeSelector":
             labels = {**result.get(name, {}).get("labels", {}), **value["labels"]}
@@ -203,8 +203,8 @@ def machine_from(
         raise UsageError(
             "a number of accelerators needs their kind", hint="add --accelerator nvidia.com/gpu"
         )
-    asked = machine != dataclasses.replace(Machine(), mount_path=machine.mount_path)
-    return machine if asked else None
+    requested = machine != dataclasses.replace(Machine(), mount_path=machine.mount_path)
+    return machine if requested else None
 
 
 def _label(text: str) -> tuple[str, str]:
@@ -214,6 +214,6 @@ def _label(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _check(what: str, value: Any, form: str, wanted: str) -> None:
+def _check(what: str, value: Any, form: str, expected: str) -> None:
     if not isinstance(value, str) or (value and not re.fullmatch(form, value)):
-        raise UsageError(f"{what} must be {wanted}", cause=f"it is {value!r}")
+        raise UsageError(f"{what} must be {expected}", cause=f"it is {value!r}")

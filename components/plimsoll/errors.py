@@ -80,12 +80,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     A name that another one begins with is close to it, however much longer that is.
     """
-    folded = {candidate.casefold(): candidate for candidate in known}
-    wanted = name.casefold()
-    close = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.6) or [
-        candidate for candidate in folded if _begins(candidate, wanted)
+    candidates = {candidate.casefold(): candidate for candidate in known}
+    sought = name.casefold()
+    close = difflib.get_close_matches(sought, candidates, n=1, cutoff=0.6) or [
+        candidate for candidate in candidates if _begins(candidate, sought)
     ]
-    return f"did you mean {folded[close[0]]!r}?" if close else ""
+    return f"did you mean {candidates[close[0]]!r}?" if close else ""
 
 
 def _begins(one: str, other: str) -> bool:

@@ -63,7 +63,7 @@ def rendered(request, tmp_path):
         problem={},
         files=request.param,
     )
-    return yaml.safe_load(service.rendered(TEMPLATE, package))
+    return yaml.safe_load(service.render(TEMPLATE, package))
 
 
 def test_the_template_itself(check):

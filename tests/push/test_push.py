@@ -271,14 +271,14 @@ def test_a_push_that_was_killed_leaves_no_trace_after_the_next(packages, tmp_pat
     assert visible(home) == present(packages[0])
 
 
-def test_witnesses_hold_until_what_was_pushed_changes(packages, tmp_path):
+def test_the_provenance_holds_until_what_was_pushed_changes(packages, tmp_path):
     result = pushed(packages[0], tmp_path)
-    assert len(result.witnesses) == 2
-    assert all(map(witness.is_unchanged, result.witnesses))
+    assert len(result.provenance) == 2
+    assert all(map(witness.is_unchanged, result.provenance))
     pushed(packages[1], tmp_path)
-    assert [witness.is_unchanged(item) for item in result.witnesses] == [True, False]
+    assert [witness.is_unchanged(item) for item in result.provenance] == [True, False]
     shutil.rmtree(result.path)
-    assert [witness.is_unchanged(item) for item in result.witnesses] == [False, False]
+    assert [witness.is_unchanged(item) for item in result.provenance] == [False, False]
 
 
 def test_the_record_and_its_metadata(packages, tmp_path):
@@ -291,7 +291,7 @@ def test_the_record_and_its_metadata(packages, tmp_path):
         "version": packages[0].version,
         "path": result.path,
     }
-    assert metadata["witnesses"] == list(result.witnesses)
+    assert metadata["witnesses"] == list(result.provenance)
     assert metadata["notes"]
     json.dumps(metadata)
 

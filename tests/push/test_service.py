@@ -35,7 +35,7 @@ def package(tmp_path) -> Package:
 
 
 def test_what_is_filled_in(package):
-    made = yaml.safe_load(service.rendered(TEMPLATE, package))
+    made = yaml.safe_load(service.render(TEMPLATE, package))
     assert made["metadata"]["name"] == "arrived-late"
     assert made["metadata"]["labels"]["app.kubernetes.io/version"] == package.version
     annotations = made["metadata"]["annotations"]
@@ -53,7 +53,7 @@ def test_what_is_filled_in(package):
 def test_the_arguments_are_those_that_the_server_takes(package):
     from plimsoll.serving.__main__ import _parser
 
-    (container,) = yaml.safe_load(service.rendered(TEMPLATE, package))["spec"]["predictor"][
+    (container,) = yaml.safe_load(service.render(TEMPLATE, package))["spec"]["predictor"][
         "containers"
     ]
     assert container["command"] == ["python", "-m", "plimsoll.serving"]
@@ -69,7 +69,7 @@ def test_all_else_is_the_templates(package, tmp_path):
     usual["spec"]["predictor"]["containers"].append({"name": "beside", "image": "other"})
     usual["spec"]["predictor"]["containers"][0]["env"].append({"name": "A", "value": "b"})
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(usual))
-    made = yaml.safe_load(service.rendered(tmp_path / "mine.yaml", package))
+    made = yaml.safe_load(service.render(tmp_path / "mine.yaml", package))
     predictor = made["spec"]["predictor"]
     assert predictor["nodeSelector"] == {"disk": "fast"}
     assert predictor["containers"][1] == {"name": "beside", "image": "other"}
@@ -79,16 +79,16 @@ def test_all_else_is_the_templates(package, tmp_path):
 
 
 def test_the_same_package_gives_the_same_bytes(package):
-    assert service.rendered(TEMPLATE, package) == service.rendered(TEMPLATE, package)
+    assert service.render(TEMPLATE, package) == service.rendered(TEMPLATE, package)
 
 
 @pytest.mark.parametrize("text", ["", "a: b", "{", "- 1", "kind: InferenceService\nspec: {}"])
 def test_a_template_that_is_none(package, tmp_path, text):
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(ConfigError, match="the service template"):
-        service.rendered(tmp_path / "bad.yaml", package)
+        service.render(tmp_path / "bad.yaml", package)
     with pytest.raises(ConfigError, match="cannot be read"):
-        service.rendered(tmp_path / "none.yaml", package)
+        service.render(tmp_path / "none.yaml", package)
 
 
 @given(st.text(max_size=80))
@@ -103,7 +103,7 @@ def with_features(package):
 
 
 def test_the_stores_address_comes_from_a_secret_that_may_be_missing(package):
-    text = service.rendered(TEMPLATE, with_features(package))
+    text = service.render(TEMPLATE, with_features(package))
     (container,) = yaml.safe_load(text)["spec"]["predictor"]["containers"]
     reference = {"name": "arrived-late-features", "key": "where", "optional": True}
     assert container["env"][1:] == [
@@ -123,6 +123,6 @@ def test_a_template_that_names_a_store_itself_is_kept(package, tmp_path):
     mine = {"name": "PLIMSOLL_FEATURES", "value": "http://feast:6566"}
     usual["spec"]["predictor"]["containers"][0]["env"].append(mine)
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(usual))
-    made = yaml.safe_load(service.rendered(tmp_path / "mine.yaml", with_features(package)))
+    made = yaml.safe_load(service.render(tmp_path / "mine.yaml", with_features(package)))
     (container,) = made["spec"]["predictor"]["containers"]
     assert [item for item in container["env"] if item["name"] == mine["name"]] == [mine]

@@ -1,1 +1,1 @@
-"""Infra-validate: a package in a real server, asked real requests."""
+"""Infra-validate: a package in a real server, sent real requests."""

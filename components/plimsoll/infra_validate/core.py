@@ -1,4 +1,4 @@
-"""Boots a package as it will be served, asks it real requests, compares its answers."""
+"""Boots a package as it will be served, sends it real requests, compares its answers."""
 
 from __future__ import annotations
 
@@ -16,19 +16,25 @@ from plimsoll.errors import ArtifactError, ConfigError
 from plimsoll.formats.package import Package, open_package
 from plimsoll.infra_validate.requests import (
     TOLERANCE,
-    Question,
-    answered,
+    WarmupRequest,
     difference,
-    questions,
+    parse_answers,
+    warmup_requests,
 )
-from plimsoll.infra_validate.server_process import COMMAND, Server, ServerError, running, tail
+from plimsoll.infra_validate.server_process import (
+    COMMAND,
+    Server,
+    ServerError,
+    running_server,
+    tail,
+)
 from plimsoll.storage.files import write_json
 
 REASON_LINES = 5
 
 
 @dataclass(kw_only=True)
-class Try:
+class Attempt:
     """What one server did."""
 
     passed: bool = False
@@ -57,7 +63,7 @@ class Verdict:
     """If one of the tries passed."""
     reason: str
     """Why, with the server's last lines if it did not come up."""
-    tries: tuple[Try, ...]
+    tries: tuple[Attempt, ...]
     """Each server that was started, the last one last."""
 
 
@@ -68,7 +74,7 @@ def infra_validate(
     ready_seconds: float = 120,
     command: Sequence[str] = COMMAND,
 ) -> Verdict:
-    """Asks a package its warm-up requests in the server that the endpoint will use.
+    """Sends a package its warm-up requests in the server that the endpoint will use.
 
     Args:
         package_folder: The model package.
@@ -89,14 +95,14 @@ def infra_validate(
         )
     try:
         package = open_package(package_folder)
-        asked = questions(package)
+        requests = warmup_requests(package)
     except (ArtifactError, KeyError, TypeError, ValueError) as error:
         return Verdict(blessed=False, reason=f"the package does not hold: {error}", tries=())
     if not package.warmup()[0]:
         return Verdict(blessed=False, reason="the package has no warm-up requests", tries=())
-    done: list[Try] = []
+    done: list[Attempt] = []
     while len(done) < tries and not (done and done[-1].passed):
-        done.append(_tried(package, asked, ready_seconds, command))
+        done.append(_attempt(package, requests, ready_seconds, command))
     return Verdict(blessed=done[-1].passed, reason=_reason(done), tries=tuple(done))
 
 
@@ -117,18 +123,21 @@ def write_report(path: Path, verdict: Verdict) -> dict[str, Any]:
     return {"notes": _notes(verdict)}
 
 
-def _tried(
-    package: Package, asked: Sequence[Question], ready_seconds: float, command: Sequence[str]
-) -> Try:
-    result = Try()
+def _attempt(
+    package: Package,
+    requests: Sequence[WarmupRequest],
+    ready_seconds: float,
+    command: Sequence[str],
+) -> Attempt:
+    result = Attempt()
     with tempfile.TemporaryDirectory(prefix="plimsoll-") as folder:
         log = Path(folder) / "server.log"
         try:
-            with running(
+            with running_server(
                 package.folder, package.name, log, ready_seconds=ready_seconds, command=command
             ) as server:
                 result.start_seconds = round(server.start_seconds, 3)
-                result.reason = _first_fault(package, asked, server, result)
+                result.reason = _first_fault(package, requests, server, result)
         except ServerError as error:
             result.reason = f"{error.headline} ({error.cause})" if error.cause else error.headline
         result.passed = not result.reason
@@ -137,22 +146,24 @@ def _tried(
     return result
 
 
-def _first_fault(package: Package, asked: Sequence[Question], server: Server, result: Try) -> str:
-    """Asks every question until one is answered wrongly; returns what was wrong, or nothing."""
-    for question in asked:
+def _first_fault(
+    package: Package, requests: Sequence[WarmupRequest], server: Server, result: Attempt
+) -> str:
+    """Sends requests until one is answered wrongly; returns what was wrong, or nothing."""
+    for request in requests:
         began = time.perf_counter()
-        status, body = server.ask("POST", question.path, question.body)
+        status, body = server.send("POST", request.path, request.body)
         seconds = time.perf_counter() - began
         if status != 200:
-            return f"a {question.protocol} request got status {status}: {_error_text(body)}"
+            return f"a {request.protocol} request got status {status}: {_error_text(body)}"
         try:
-            given = answered(question.protocol, body, package)
+            given = parse_answers(request.protocol, body, package)
         except ValueError as error:
             return str(error)
-        apart, said = difference(given, question.expected)
-        result.largest_difference = max(result.largest_difference, apart)
-        if said:
-            return f"a {question.protocol} answer is not the recorded one: {said}"
+        largest, fault = difference(given, request.expected)
+        result.largest_difference = max(result.largest_difference, largest)
+        if fault:
+            return f"a {request.protocol} answer is not the recorded one: {fault}"
         result.requests += 1
         result.rows += len(given)
         if len(given) == 1:
@@ -167,7 +178,7 @@ def _error_text(body: bytes) -> str:
         return body[:200].decode("utf-8", "replace")
 
 
-def _reason(done: Sequence[Try]) -> str:
+def _reason(done: Sequence[Attempt]) -> str:
     last = done[-1]
     if last.passed:
         return f"{last.requests} requests over HTTP were answered as recorded"
@@ -189,5 +200,5 @@ def _notes(verdict: Verdict) -> list[str]:
     return notes
 
 
-def _p50(item: Try) -> float | None:
+def _p50(item: Attempt) -> float | None:
     return round(statistics.median(item.one_row_ms), 2) if item.one_row_ms else None

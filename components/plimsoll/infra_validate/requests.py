@@ -1,4 +1,4 @@
-"""The requests that a package is asked, and what its answers are held to."""
+"""The warm-up requests of a package, and how its answers are compared with those recorded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DATATYPES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class WarmupRequest:
     """One HTTP request, and the answers that were recorded for its rows."""
 
     protocol: str
@@ -37,16 +37,16 @@ class Question:
     """One recorded answer a row."""
 
 
-def questions(package: Package) -> list[Question]:
+def warmup_requests(package: Package) -> list[WarmupRequest]:
     """Returns all warm-up rows at once over v1 and over v2, then the first ones by themselves."""
     instances, answers = package.warmup()
-    asked = [_v1(package.name, instances, answers), _v2(package, instances, answers)]
+    requests = [_v1(package.name, instances, answers), _v2(package, instances, answers)]
     singles = list(zip(instances, answers, strict=True))[:SINGLE_ROWS]
-    asked += [_v1(package.name, [instance], [answer]) for instance, answer in singles]
-    return asked
+    requests += [_v1(package.name, [instance], [answer]) for instance, answer in singles]
+    return requests
 
 
-def answered(protocol: str, body: bytes, package: Package) -> list[dict[str, Any]]:
+def parse_answers(protocol: str, body: bytes, package: Package) -> list[dict[str, Any]]:
     """Returns the answers in a response, those of v2 in the form of v1's.
 
     Raises:
@@ -90,26 +90,26 @@ def difference(
     """
     if len(given) != len(expected):
         return math.inf, f"{len(given)} answers for {len(expected)} rows"
-    largest, said = 0.0, ""
-    for row, (ours, theirs) in enumerate(zip(given, expected, strict=True)):
-        if not ours:
+    largest, first = 0.0, ""
+    for row, (answer, recorded) in enumerate(zip(given, expected, strict=True)):
+        if not answer:
             return math.inf, f"row {row} has no answer"
-        for field, value in ours.items():
-            apart = _apart(value, theirs.get(field))
-            largest = max(largest, apart)
-            if apart > TOLERANCE and not said:
-                said = f"row {row}: {field} is {value!r}, recorded was {theirs.get(field)!r}"
-    return largest, said
+        for field, value in answer.items():
+            gap = _gap(value, recorded.get(field))
+            largest = max(largest, gap)
+            if gap > TOLERANCE and not first:
+                first = f"row {row}: {field} is {value!r}, recorded was {recorded.get(field)!r}"
+    return largest, first
 
 
-def _apart(ours: Any, theirs: Any) -> float:
+def _gap(ours: Any, theirs: Any) -> float:
     if isinstance(ours, dict) and isinstance(theirs, dict):
         if set(ours) != set(theirs):
             return math.inf
-        return max((_apart(ours[key], theirs[key]) for key in ours), default=0.0)
+        return max((_gap(ours[key], theirs[key]) for key in ours), default=0.0)
     if _is_number(ours) and _is_number(theirs):
-        apart = abs(ours - theirs) / max(1.0, abs(theirs))
-        return apart if math.isfinite(apart) else math.inf
+        gap = abs(ours - theirs) / max(1.0, abs(theirs))
+        return gap if math.isfinite(gap) else math.inf
     # v2 gives labels as text.
     return 0.0 if class_text(ours) == class_text(theirs) else math.inf
 
@@ -120,15 +120,15 @@ def _is_number(value: Any) -> bool:
 
 def _v1(
     name: str, instances: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]
-) -> Question:
+) -> WarmupRequest:
     body = json.dumps({"instances": list(instances)}).encode()
     path = f"/v1/models/{quote(name)}:predict"
-    return Question(protocol="v1", path=path, body=body, expected=answers)
+    return WarmupRequest(protocol="v1", path=path, body=body, expected=answers)
 
 
 def _v2(
     package: Package, instances: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]
-) -> Question:
+) -> WarmupRequest:
     inputs = [
         {
             "name": column["name"],
@@ -142,4 +142,4 @@ def _v2(
     ]
     path = f"/v2/models/{quote(package.name)}/infer"
     body = json.dumps({"inputs": inputs}).encode()
-    return Question(protocol="v2", path=path, body=body, expected=answers)
+    return WarmupRequest(protocol="v2", path=path, body=body, expected=answers)

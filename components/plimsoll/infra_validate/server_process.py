@@ -43,7 +43,7 @@ class Server:
     start_seconds: float
     """From starting the process to the model being ready."""
 
-    def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+    def send(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Sends one request on a connection of its own.
 
         Returns:
@@ -68,7 +68,7 @@ class Server:
 
 
 @contextmanager
-def running(
+def running_server(
     package: Path, name: str, log: Path, *, ready_seconds: float, command: Sequence[str] = COMMAND
 ) -> Iterator[Server]:
     """Starts a server, waits until its model is ready, and stops it when the block ends.
@@ -124,14 +124,14 @@ def _ready(process: subprocess.Popen[bytes], name: str, log: Path, until: float)
 
 
 def _port(log: Path) -> int:
-    found = _ADDRESS.search(log.read_text("utf-8", "replace"))
-    return int(found[1]) if found else 0
+    match = _ADDRESS.search(log.read_text("utf-8", "replace"))
+    return int(match[1]) if match else 0
 
 
 def _is_ready(port: int, name: str) -> bool:
     server = Server(port=port, start_seconds=0)
     try:
-        status, _ = server.ask("GET", f"/v2/models/{quote(name)}/ready")
+        status, _ = server.send("GET", f"/v2/models/{quote(name)}/ready")
     except ServerError:
         return False
     return status == 200

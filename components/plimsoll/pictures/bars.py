@@ -71,7 +71,10 @@ def bar_chart(
     )
     if horizontal is None:
         horizontal = sum(text_width(name) + 14 for name in names) > 440
-    colours = _colours(series, hollow)
+    colours = [
+        f"{series_class(index)} hollow" if name in hollow else series_class(index)
+        for index, name in enumerate(series)
+    ]
     if horizontal:
         marks, height, margins = _lying(names, values, scale, value_label, colours)
     else:
@@ -171,13 +174,6 @@ def buckets(values: Sequence[float], count: int = 30) -> list[Bucket]:
     return [(ends[index], ends[index + 1], float(counts[index])) for index in range(count)]
 
 
-def _colours(series: Mapping[str, object], hollow: Collection[str]) -> list[str]:
-    return [
-        f"{series_class(index)} hollow" if name in hollow else series_class(index)
-        for index, name in enumerate(series)
-    ]
-
-
 def _lying(
     names: Sequence[str],
     values: Mapping[str, Sequence[float | None]],
@@ -192,38 +188,40 @@ def _lying(
     limit = int((LONGEST_NAME - 12) / 6.6)
     parts: list[Html] = []
     texts = {series: column_texts(column) for series, column in values.items()}
-    for place, name in enumerate(names):
-        top = place * row + (row - thick * len(values)) / 2
-        said = element(
+    for row_index, name in enumerate(names):
+        top = row_index * row + (row - thick * len(values)) / 2
+        text = element(
             "text",
             joined([shortened(name, limit), element("title", name)]),
             x=-8,
-            y=f"{place * row + row / 2 + 4:.1f}",
+            y=f"{row_index * row + row / 2 + 4:.1f}",
             text_anchor="end",
             class_="name",
         )
-        parts.append(said)
+        parts.append(text)
         for index, (series, column) in enumerate(values.items()):
-            value = column[place]
+            value = column[row_index]
             if value is not None:
-                told = _told(name, series, value)
+                hover = _hover_text(name, series, value)
                 parts.append(
-                    _lying_bar(value, scale, (top + index * thick, thick), colours[index], told)
+                    _lying_bar(value, scale, (top + index * thick, thick), colours[index], hover)
                 )
                 parts.append(
-                    _at_end(texts[series][place], value, scale, top + index * thick, thick)
+                    _at_end(texts[series][row_index], value, scale, top + index * thick, thick)
                 )
     grid = axes(scale, None, height=height, x_label=label, y_label="", left=left, upright=True)
     margins = Margins(top=8, right=52, bottom=42 if label else 24, left=left)
     return joined([grid, *parts]), height, margins
 
 
-def _lying_bar(value: float, scale: Scale, lies: tuple[float, int], colour: str, told: str) -> Html:
+def _lying_bar(
+    value: float, scale: Scale, lies: tuple[float, int], colour: str, hover: str
+) -> Html:
     top, thick = lies
     zero, end = scale.share(0.0) * 100, scale.share(value) * 100
     return element(
         "rect",
-        element("title", told),
+        element("title", hover),
         x=f"{min(zero, end):.2f}%",
         width=f"{abs(end - zero):.2f}%",
         y=f"{top + 1:.1f}",
@@ -234,9 +232,9 @@ def _lying_bar(value: float, scale: Scale, lies: tuple[float, int], colour: str,
 
 
 def _at_end(text: str, value: float, scale: Scale, top: float, thick: int) -> Html:
-    place = max(scale.share(0.0), scale.share(value)) * 100
+    x = max(scale.share(0.0), scale.share(value)) * 100
     return element(
-        "text", text, x=f"{place:.2f}%", dx=6, y=f"{top + thick / 2 + 4:.1f}", class_="value"
+        "text", text, x=f"{x:.2f}%", dx=6, y=f"{top + thick / 2 + 4:.1f}", class_="value"
     )
 
 
@@ -251,17 +249,17 @@ def _standing(
     wide = band * (0.62 if len(values) == 1 else 0.76) / len(values)
     base = down(scale, 0.0, height)
     parts = []
-    for place, name in enumerate(names):
-        middle = band * (place + 0.5)
+    for position, name in enumerate(names):
+        middle = band * (position + 0.5)
         limit = max(int(540 / len(names) / 6.6), 3)
-        said = joined([shortened(name, limit), element("title", name)])
+        text = joined([shortened(name, limit), element("title", name)])
         parts.append(
             element(
-                "text", said, x=f"{middle:.2f}%", y=height + 18, text_anchor="middle", class_="name"
+                "text", text, x=f"{middle:.2f}%", y=height + 18, text_anchor="middle", class_="name"
             )
         )
         for index, (series, column) in enumerate(values.items()):
-            value = column[place]
+            value = column[position]
             if value is None:
                 continue
             top = down(scale, value, height)
@@ -269,7 +267,7 @@ def _standing(
             parts.append(
                 element(
                     "rect",
-                    element("title", _told(name, series, value)),
+                    element("title", _hover_text(name, series, value)),
                     x=f"{start:.2f}%",
                     width=f"{wide * 0.94:.2f}%",
                     y=min(top, base),
@@ -281,7 +279,7 @@ def _standing(
     return parts
 
 
-def _told(name: str, series: str, value: float) -> str:
+def _hover_text(name: str, series: str, value: float) -> str:
     return f"{', '.join(filter(None, [name, series]))}: {number_text(value)}"
 
 
@@ -301,10 +299,10 @@ def _filled(bucket: Bucket, x: Scale, y: Scale, height: int, colour: str, name: 
     low, high, count = bucket
     start, end = x.share(low) * 100, x.share(high) * 100
     top = down(y, count, height)
-    told = f"{number_text(low)} to {number_text(high)}"
+    span = f"{number_text(low)} to {number_text(high)}"
     return element(
         "rect",
-        element("title", _told(told, name, count)),
+        element("title", _hover_text(span, name, count)),
         x=f"{start:.2f}%",
         y=top,
         width=f"{max((end - start) * 0.94, 0.15):.2f}%",

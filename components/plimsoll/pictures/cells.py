@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from plimsoll.pictures.markup import Html, element, escaped, joined
 from plimsoll.pictures.scales import finite_number
+from plimsoll.pictures.tables import scrolled_table
 from plimsoll.pictures.theme import series_class
 
 WIDE, TALL = 180, 18
@@ -117,28 +118,18 @@ def share_table(
     heading = [element("th", "", class_="axis")]
     heading += [element("th", label, scope="col") for label in column_labels]
     body = []
-    for place, label in enumerate(row_labels):
+    for down, label in enumerate(row_labels):
         cells = [element("th", label, scope="row")]
-        for across, share in enumerate(shares[place]):
+        for across, share in enumerate(shares[down]):
             number = finite_number(share)
             if number is None:
                 cells.append(element("td", "–", class_="absent"))  # noqa: RUF001 - a dash
                 continue
-            hover = told[place][across] if told else None
+            hover = told[down][across] if told else None
             filled = f"--share:{min(max(number, 0.0), 1.0):.4f}" if number > 0 else None
-            cells.append(element("td", texts[place][across], style=filled, title=hover))
+            cells.append(element("td", texts[down][across], style=filled, title=hover))
         body.append(element("tr", joined(cells)))
-    inner = joined(
-        [element("thead", element("tr", joined(heading))), element("tbody", joined(body))]
-    )
-    return element(
-        "div",
-        element("table", inner, class_="shares"),
-        class_="scroll bare",
-        tabindex="0",
-        role="region",
-        aria_label="table",
-    )
+    return scrolled_table(heading, body, look="shares", kind="scroll bare")
 
 
 def _track() -> Html:

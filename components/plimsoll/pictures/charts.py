@@ -186,7 +186,7 @@ def scatter_chart(
     margins = margins_for(y.labels, x_label=x_label, y_label=y_label)
     kind = "dot cloud" if total > 60 else "dot"
     drawn = [
-        _dot(point, x, y, height, f"{kind} {series_class(index)}", _told(name, point))
+        _dot(point, x, y, height, f"{kind} {series_class(index)}", _hover_text(name, point))
         for index, (name, points) in enumerate(groups.items())
         for point in points[::stride]
     ]
@@ -277,13 +277,13 @@ def _reference_lines(
     parts = []
     for name, value in x_marks.items():
         if (number := finite_number(value)) is not None:
-            place, late = across(x, number), x.share(number) > 0.6
-            parts.append(element("line", x1=place, x2=place, y1=0, y2=height, class_="guide"))
+            x_at, late = across(x, number), x.share(number) > 0.6
+            parts.append(element("line", x1=x_at, x2=x_at, y1=0, y2=height, class_="guide"))
             parts.append(
                 element(
                     "text",
                     name,
-                    x=place,
+                    x=x_at,
                     y=10,
                     dx=-6 if late else 6,
                     text_anchor="end" if late else "start",
@@ -292,12 +292,10 @@ def _reference_lines(
             )
     for name, value in y_marks.items():
         if (number := finite_number(value)) is not None:
-            place_down = down(y, number, height)
+            y_at = down(y, number, height)
+            parts.append(element("line", x1=0, x2="100%", y1=y_at, y2=y_at, class_="guide"))
             parts.append(
-                element("line", x1=0, x2="100%", y1=place_down, y2=place_down, class_="guide")
-            )
-            parts.append(
-                element("text", name, x="100%", y=place_down - 5, text_anchor="end", class_="mark")
+                element("text", name, x="100%", y=y_at - 5, text_anchor="end", class_="mark")
             )
     return joined(parts)
 
@@ -308,22 +306,22 @@ def _dots(
     """Marks the points that no line would show: those alone between gaps; or all of them."""
     drawn = []
     for index, curve in enumerate(curves.values()):
-        for place, point in enumerate(curve):
-            beside = curve[max(place - 1, 0) : place] + curve[place + 1 : place + 2]
+        for position, point in enumerate(curve):
+            beside = curve[max(position - 1, 0) : position] + curve[position + 1 : position + 2]
             alone = all(other is None for other in beside)
             if point is not None and (alone or (always and len(curve) <= MOST_POINTS)):
                 drawn.append(_dot(point, x, y, height, f"dot {series_class(index)}"))
     return joined(drawn)
 
 
-def _told(name: str, point: Point) -> str:
+def _hover_text(name: str, point: Point) -> str:
     return ", ".join(filter(None, [name, f"{number_text(point[0])}: {number_text(point[1])}"]))
 
 
-def _dot(point: Point, x: Scale, y: Scale, height: int, kind: str, told: str = "") -> Html:
+def _dot(point: Point, x: Scale, y: Scale, height: int, kind: str, hover: str = "") -> Html:
     return element(
         "circle",
-        element("title", told) if told else "",
+        element("title", hover) if hover else "",
         cx=across(x, point[0]),
         cy=down(y, point[1], height),
         r=3 if "cloud" in kind else 4,
@@ -340,28 +338,28 @@ def _hovers(
         for point in curve:
             if point is not None:
                 columns.setdefault(point[0], []).append((index, name, point[1]))
-    places = sorted(columns)
-    places = places[:: -(-len(places) // MOST_HOVERS)]
-    shares = [x.share(place) * 100 for place in places]
+    xs = sorted(columns)
+    xs = xs[:: -(-len(xs) // MOST_HOVERS)]
+    shares = [x.share(at_x) * 100 for at_x in xs]
     bands = []
-    for number, place in enumerate(places):
+    for number, at_x in enumerate(xs):
         start = (shares[number - 1] + shares[number]) / 2 if number else 0.0
-        end = (shares[number] + shares[number + 1]) / 2 if number + 1 < len(places) else 100.0
-        told = [f"{x_label} {number_text(place)}".strip()]
-        told += [f"{name or 'value'}: {number_text(value)}" for _, name, value in columns[place]]
+        end = (shares[number] + shares[number + 1]) / 2 if number + 1 < len(xs) else 100.0
+        lines = [f"{x_label} {number_text(at_x)}".strip()]
+        lines += [f"{name or 'value'}: {number_text(value)}" for _, name, value in columns[at_x]]
         rect = element(
             "rect",
-            element("title", "\n".join(told)),
+            element("title", "\n".join(lines)),
             x=f"{start:.2f}%",
             width=f"{max(end - start, 0):.2f}%",
             y=0,
             height=height,
         )
-        at = across(x, place)
+        at = across(x, at_x)
         guide = element("line", x1=at, x2=at, y1=0, y2=height, class_="guide")
         dots = [
-            _dot((place, value), x, y, height, f"dot {series_class(index)}")
-            for index, _, value in columns[place]
+            _dot((at_x, value), x, y, height, f"dot {series_class(index)}")
+            for index, _, value in columns[at_x]
         ]
         bands.append(element("g", joined([guide, *dots, rect]), class_="hit"))
     return joined(bands)

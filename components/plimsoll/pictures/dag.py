@@ -27,7 +27,7 @@ class Node:
     detail: str = ""
     """A line below the name: role, seconds."""
     state: str = ""
-    """The state in a word or two, told to who cannot see the sign."""
+    """The state in a word or two, for who cannot see the sign."""
     tone: str = "dull"
     """Colour of the sign: good, bad, warn, info or dull."""
     sign: str = "·"
@@ -59,12 +59,20 @@ def dag(nodes: Sequence[Node]) -> tuple[Html, int]:
         for item in items
         for child in item.below
     ]
-    edges += [element("path", d=_through(item), class_="edge") for item in items if item.lane]
+    edges += [
+        element(
+            "path",
+            d=f"M{item.x + MARGIN:.1f} {_top(item.layer):.1f}v{NODE_HEIGHT:.1f}",
+            class_="edge",
+        )
+        for item in items
+        if item.lane
+    ]
     boxes = [_box(by_name[item.name], item) for item in items if not item.lane]
-    told = ", ".join(f"{node.name} {node.state}".strip() for node in nodes)
+    described = ", ".join(f"{node.name} {node.state}".strip() for node in nodes)
     kind = "dag snug" if width > ROOM else "dag"
     opening = (
-        f'<svg class="{kind}" role="group" aria-label="Graph of the steps: {escaped(told)}" '
+        f'<svg class="{kind}" role="group" aria-label="Graph of the steps: {escaped(described)}" '
         f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
     )
     return Html(f"{opening}{joined([*edges, *boxes])}</svg>"), width
@@ -94,10 +102,6 @@ def _edge(upper: Item, lower: Item) -> str:
     x2, y2 = lower.x + MARGIN, _top(lower.layer)
     middle = (y1 + y2) / 2
     return f"M{x1:.1f} {y1:.1f}C{x1:.1f} {middle:.1f} {x2:.1f} {middle:.1f} {x2:.1f} {y2:.1f}"
-
-
-def _through(lane: Item) -> str:
-    return f"M{lane.x + MARGIN:.1f} {_top(lane.layer):.1f}v{NODE_HEIGHT:.1f}"
 
 
 def _box(node: Node, item: Item) -> Html:

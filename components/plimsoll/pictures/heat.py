@@ -33,7 +33,7 @@ def correlation_map(
         names: Of the columns, in the order to draw.
         values: -1 to 1, a row for each name; None and NaN leave a cell empty.
         label: What a screen reader says.
-        also: A second matrix that hovering tells of.
+        also: A second matrix, shown on hover.
         also_name: What that one is called.
     """
     numbered = len(names) <= MOST_NUMBERED
@@ -44,13 +44,13 @@ def correlation_map(
         for column in range(row):
             value = finite_number(values[row][column])
             second = finite_number(also[row][column]) if also else None
-            told = f"{name}, {names[column]}: {_written(value)}"
+            hover = f"{name}, {names[column]}: {_written(value)}"
             if also_name:
-                told += f", {also_name} {_written(second)}"
-            parts.append(_square(value, (column * wide, row * tall, wide, tall), told, numbered))
+                hover += f", {also_name} {_written(second)}"
+            parts.append(_square(value, (column * wide, row * tall, wide, tall), hover, numbered))
         parts.append(_name(name, shown[row], row, (wide, tall)))
     across = max(
-        (place * wide + 6 + BOLD * text_width(name, 12.5) for place, name in enumerate(shown)),
+        (index * wide + 6 + BOLD * text_width(name, 12.5) for index, name in enumerate(shown)),
         default=0,
     )
     width, height = round(across + 8), len(names) * tall
@@ -73,7 +73,7 @@ def _name(name: str, shown: str, row: int, size: tuple[int, int]) -> Html:
 
 
 def _square(
-    value: float | None, lies: tuple[int, int, int, int], told: str, numbered: bool
+    value: float | None, lies: tuple[int, int, int, int], hover: str, numbered: bool
 ) -> Html:
     left, top, wide, tall = lies
     strength = min(abs(value), 1.0) if value is not None else 0.0
@@ -82,7 +82,7 @@ def _square(
     if strength > 0.55:
         kind += " strong"
     inside = [
-        element("title", told),
+        element("title", hover),
         element(
             "rect",
             x=left + 1,

@@ -67,11 +67,11 @@ def layered(after: Mapping[str, Sequence[str]], width: float, room: float) -> li
             neighbours if they would not, and it is passed only if the widest layer must.
     """
     order = ordered(after)
-    place = {name: index for index, name in enumerate(order)}
+    position = {name: index for index, name in enumerate(order)}
     parents = {
         name: sorted(
-            {p for p in after[name] if place.get(p, len(order)) < place[name]},
-            key=place.__getitem__,
+            {p for p in after[name] if position.get(p, len(order)) < position[name]},
+            key=position.__getitem__,
         )
         for name in order
     }
@@ -139,13 +139,13 @@ def _sort_rows(rows: list[list[Item]], *, downward: bool) -> None:
     """Sorts each row by the mean place of its neighbours in the row before."""
     sequence = rows if downward else rows[::-1]
     for before, row in itertools.pairwise(sequence):
-        places = {id(item): index / max(len(before), 1) for index, item in enumerate(before)}
+        positions = {id(item): index / max(len(before), 1) for index, item in enumerate(before)}
         own = {id(item): index / max(len(row), 1) for index, item in enumerate(row)}
 
         def mean(
-            item: Item, places: dict[int, float] = places, own: dict[int, float] = own
+            item: Item, positions: dict[int, float] = positions, own: dict[int, float] = own
         ) -> float:
-            near = [places[id(other)] for other in (item.above if downward else item.below)]
+            near = [positions[id(other)] for other in (item.above if downward else item.below)]
             return sum(near) / len(near) if near else own[id(item)]
 
         row.sort(key=mean)
@@ -163,14 +163,14 @@ def _spread(rows: list[list[Item]], pull: float) -> None:
     for sweep in range(SWEEPS):
         downward = sweep % 2 == 0
         for row in rows if downward else rows[::-1]:
-            _place(row, [_wanted(item, downward=downward) * pull for item in row])
+            _place(row, [_neighbours_middle(item, downward=downward) * pull for item in row])
     every = [item for row in rows for item in row]
     left = min((item.x - item.width / 2 for item in every), default=0.0)
     for item in every:
         item.x = round(item.x - left, 1)
 
 
-def _wanted(item: Item, *, downward: bool) -> float:
+def _neighbours_middle(item: Item, *, downward: bool) -> float:
     near = item.above if downward else item.below
     near = near or item.above or item.below
     straight = [other for other in near if not other.lane] or near

@@ -51,12 +51,12 @@ def column_texts(values: Sequence[object]) -> list[str]:
         for number in numbers
         if number is not None and not number.is_integer() and 1e-4 <= abs(number) < 1e9
     ]
-    places = max((_places_shown(number) for number in fractions), default=0)
+    decimals = max((_places_shown(number) for number in fractions), default=0)
     written = []
     for value, number in zip(values, numbers, strict=True):
         plain = number is not None and not isinstance(value, bool) and abs(number) < 1e9
-        if plain and number is not None and (number == 0 or abs(number) >= 0.5 * 10.0**-places):
-            written.append(f"{number:,.{places}f}")
+        if plain and number is not None and (number == 0 or abs(number) >= 0.5 * 10.0**-decimals):
+            written.append(f"{number:,.{decimals}f}")
         else:
             written.append(number_text(value))
     return written
@@ -64,8 +64,8 @@ def column_texts(values: Sequence[object]) -> list[str]:
 
 def _places_shown(number: float) -> int:
     """Returns how many decimals hold four significant digits, less the zeros at the end."""
-    places = min(max(3 - math.floor(math.log10(abs(number))), 1), 4)
-    return len(f"{number:.{places}f}".rstrip("0").partition(".")[2])
+    decimals = min(max(3 - math.floor(math.log10(abs(number))), 1), 4)
+    return len(f"{number:.{decimals}f}".rstrip("0").partition(".")[2])
 
 
 @dataclass(frozen=True, kw_only=True)

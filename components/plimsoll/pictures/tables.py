@@ -78,26 +78,19 @@ def table(
         caption: Above the table.
         tall: Whether a long table takes its full height rather than scroll.
     """
-    numeric = [_is_numeric(rows, place) for place in range(len(headers))]
+    numeric = [_is_numeric(rows, index) for index in range(len(headers))]
     heading = [
-        element("th", header, scope="col", class_="number" if numeric[place] else None)
-        for place, header in enumerate(headers)
+        element("th", header, scope="col", class_="number" if numeric[index] else None)
+        for index, header in enumerate(headers)
     ]
     columns = [
-        _column_cells([row[place] if place < len(row) else "" for row in rows[:MOST_ROWS]], right)
-        for place, right in enumerate(numeric)
+        _column_cells([row[index] if index < len(row) else "" for row in rows[:MOST_ROWS]], right)
+        for index, right in enumerate(numeric)
     ]
     body = [element("tr", joined(cells)) for cells in zip(*columns, strict=True)]
     if len(rows) > MOST_ROWS:
         caption = f"{caption} The first {MOST_ROWS:,} of {len(rows):,} rows.".strip()
-    inner = joined(
-        [
-            element("caption", caption) if caption else "",
-            element("thead", element("tr", joined(heading))),
-            element("tbody", joined(body)),
-        ]
-    )
-    return _scrolled(element("table", inner), kind="scroll tall" if tall else "scroll")
+    return scrolled_table(heading, body, caption, kind="scroll tall" if tall else "scroll")
 
 
 def heat_table(
@@ -118,7 +111,7 @@ def heat_table(
         values: A row of numbers for each row label.
         row_title: What the rows are ("actual").
         column_title: What the columns are ("predicted").
-        by_row: Whether each cell is shaded, and told, as its share of the row.
+        by_row: Whether each cell is shaded, and labelled, as its share of the row.
         caption: Above the table.
     """
     numbers = [[finite_number(value) for value in row] for row in values]
@@ -137,12 +130,7 @@ def heat_table(
         whole = sum(abs(value) for value in row if value is not None) if by_row else largest
         cells = [_heat_cell(next(texts), value, whole, by_row=by_row) for value in row]
         body.append(element("tr", joined([element("th", label, scope="row"), *cells])))
-    inner = [
-        element("caption", caption) if caption else "",
-        element("thead", element("tr", joined(heading))),
-        element("tbody", joined(body)),
-    ]
-    return _scrolled(element("table", joined(inner), class_="heat"), kind="scroll bare")
+    return scrolled_table(heading, body, caption, look="heat", kind="scroll bare")
 
 
 def sparkline(
@@ -168,14 +156,14 @@ def sparkline(
     largest = max(numbers, default=0.0)
     wide = width / max(len(numbers), 1)
     bars = []
-    for place, number in enumerate(numbers):
+    for index, number in enumerate(numbers):
         tall = max(number / largest * height, 1.0) if largest > 0 and number > 0 else 0.0
-        title = told[place] if place < len(told) else number_text(number)
+        title = told[index] if index < len(told) else number_text(number)
         bars.append(
             element(
                 "rect",
                 element("title", title),
-                x=f"{place * wide:.2f}",
+                x=f"{index * wide:.2f}",
                 y=f"{height - tall:.2f}",
                 width=f"{max(wide - (1 if wide > 3 else 0.2), 0.3):.2f}",
                 height=f"{tall:.2f}",
@@ -190,7 +178,29 @@ def sparkline(
     )
 
 
-def _scrolled(inner: Html, *, kind: str) -> Html:
+def scrolled_table(
+    heading: Sequence[Html],
+    body: Sequence[Html],
+    caption: str = "",
+    *,
+    look: str | None = None,
+    kind: str,
+) -> Html:
+    """Returns a table in a region that scrolls.
+
+    Args:
+        heading: Cells of the heading.
+        body: Rows.
+        caption: Above the table; empty: none.
+        look: Class of the table.
+        kind: Classes of the region.
+    """
+    parts = [
+        element("caption", caption) if caption else "",
+        element("thead", element("tr", joined(heading))),
+        element("tbody", joined(body)),
+    ]
+    inner = element("table", joined(parts), class_=look)
     return element("div", inner, class_=kind, tabindex="0", role="region", aria_label="table")
 
 
@@ -202,8 +212,8 @@ def _is_number(cell: object) -> bool:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
-def _is_numeric(rows: Sequence[Sequence[object]], place: int) -> bool:
-    cells = [row[place] for row in rows if place < len(row) and row[place] is not None]
+def _is_numeric(rows: Sequence[Sequence[object]], index: int) -> bool:
+    cells = [row[index] for row in rows if index < len(row) and row[index] is not None]
     return bool(cells) and all(_is_number(cell) for cell in cells)
 
 
@@ -226,8 +236,8 @@ def _cell(cell: object) -> Html:
     return element("td", _cell_text(cell), class_="short" if brief else None)
 
 
-def _heat_cell(told: str, value: float | None, whole: float, *, by_row: bool) -> Html:
+def _heat_cell(text_of: str, value: float | None, whole: float, *, by_row: bool) -> Html:
     share = abs(value) / whole if value is not None and whole > 0 else 0.0
-    text = joined([told, element("small", f"{share:.1%}") if by_row else ""])
+    text = joined([text_of, element("small", f"{share:.1%}") if by_row else ""])
     strong = "strong" if share > 0.6 else None
     return element("td", text, style=f"--share:{share * 0.86:.3f}", class_=strong)

@@ -38,13 +38,13 @@ class Gates:
     """If the data gate let the data pass."""
 
     def refusals(self) -> str:
-        """Returns which of them refused, in words; empty if none did."""
-        said = {
+        """Returns which of them refused, as text; empty if none did."""
+        verdicts = {
             "the data gate did not let the data pass": self.data_passed,
             "evaluation did not bless the model": self.blessed,
             "infra_validate did not bless the package": self.infra_blessed,
         }
-        return " and ".join(words for words, passed in said.items() if not passed)
+        return " and ".join(reason for reason, passed in verdicts.items() if not passed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class Pushed:
     """The version's folder; empty if it was not pushed."""
     notes: tuple[str, ...] = ()
     """Short sentences for the reader of the run."""
-    witnesses: tuple[dict[str, Any], ...] = ()
+    provenance: tuple[dict[str, Any], ...] = ()
     """What was left outside the run, as ``artifacts.witness`` observes it."""
 
 
@@ -97,7 +97,7 @@ def push(
             pushed=False, reason=f"not pushed: {missing}", version=package.version, path=""
         )
     try:
-        notes = _placed(package, root / package.name, template)
+        notes = _write_version(package, root / package.name, template)
     except OSError as error:
         raise DataError(
             f"the model cannot be written to {root}",
@@ -113,7 +113,7 @@ def push(
         version=package.version,
         path=str(folder),
         notes=notes,
-        witnesses=(witness.observe(str(folder)), witness.observe(str(folder.parent / CHAMPION))),
+        provenance=(witness.observe(str(folder)), witness.observe(str(folder.parent / CHAMPION))),
     )
 
 
@@ -121,16 +121,16 @@ def write_record(folder: Path, result: Pushed) -> dict[str, Any]:
     """Writes ``pushed.json``, and returns the artifact's metadata.
 
     Args:
-        folder: The output artifact's place.
+        folder: The output artifact's folder.
         result: What came of the push.
     """
-    said = {"pushed": result.pushed, "reason": result.reason, "version": result.version}
+    record = {"pushed": result.pushed, "reason": result.reason, "version": result.version}
     with folder_written_whole(folder) as aside:
-        write_json(aside / "pushed.json", {**said, "path": result.path})
+        write_json(aside / "pushed.json", {**record, "path": result.path})
     notes = result.notes or (result.reason,)
-    metadata: dict[str, Any] = {**said, "path": result.path, "notes": list(notes)}
-    if result.witnesses:
-        metadata[witness.METADATA_KEY] = list(result.witnesses)
+    metadata: dict[str, Any] = {**record, "path": result.path, "notes": list(notes)}
+    if result.provenance:
+        metadata[witness.METADATA_KEY] = list(result.provenance)
     return metadata
 
 
@@ -174,48 +174,51 @@ def _check_names(package: Package) -> None:
             )
 
 
-def _placed(package: Package, home: Path, template: Path | None) -> tuple[str, ...]:
-    text = service.rendered(template or shipped.folder("serving") / service.TEMPLATE, package)
+def _write_version(package: Package, home: Path, template: Path | None) -> tuple[str, ...]:
+    text = service.render(template or shipped.folder("serving") / service.TEMPLATE, package)
     home.mkdir(parents=True, exist_ok=True)
     with _alone(home):
         _sweep(home)
-        found = _current(home)
-        notes = [_copied(package, home / package.version)]
-        if not _says(home / service.TEMPLATE, text):
-            write_text(home / service.TEMPLATE, text)
-        if found.get("version") != package.version:
-            previous = str(found.get("version", ""))
+        champion = _champion(home)
+        notes = [_copy(package, home / package.version)]
+        manifest = home / service.TEMPLATE
+        if not manifest.is_file() or manifest.read_bytes() != text.encode():
+            write_text(manifest, text)
+        if champion.get("version") != package.version:
+            previous = str(champion.get("version", ""))
             write_json(home / CHAMPION, {"version": package.version, "previous": previous})
             notes.append(f"champion: {previous or 'none'} -> {package.version}")
     notes.append(f"storageUri {service.storage_uri(package)}: mount the destination as that claim")
     return tuple(notes)
 
 
-def _copied(package: Package, target: Path) -> str:
+def _copy(package: Package, target: Path) -> str:
     if target.exists():
         try:
             open_package(target)
         except ArtifactError as error:
-            said = f"replaced {package.version}, which was damaged ({error.cause or error})"
+            note = f"replaced {package.version}, which was damaged ({error.cause or error})"
         else:
             return f"{package.name} {package.version} was there already, whole"
     else:
-        said = f"{package.name} {package.version}: {len(package.files)} files"
+        note = f"{package.name} {package.version}: {len(package.files)} files"
     with folder_written_whole(target) as aside:
         for name in (*package.files, MANIFEST):
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(package.folder / name, aside / name)
         open_package(aside)
-    return said
+    return note
 
 
-def _current(home: Path) -> dict[str, Any]:
+def _champion(home: Path) -> dict[str, Any]:
     path = home / CHAMPION
     if not path.exists():
         return {}
     try:
-        found = read_json(path)
-        if not isinstance(found, dict) or not SAFE_VERSION.fullmatch(str(found.get("version"))):
+        champion = read_json(path)
+        if not isinstance(champion, dict) or not SAFE_VERSION.fullmatch(
+            str(champion.get("version"))
+        ):
             raise ArtifactError(f"{path} names no version")
     except ArtifactError as error:
         raise ArtifactError(
@@ -223,7 +226,7 @@ def _current(home: Path) -> dict[str, Any]:
             cause=f"{error.headline} {error.cause}".strip(),
             hint=f'write {{"version": "..."}} into it, a folder of {home}, or remove it',
         ) from error
-    return found
+    return champion
 
 
 @contextmanager
@@ -241,7 +244,3 @@ def _sweep(home: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         elif path.name.startswith((f".{CHAMPION}.", f".{service.TEMPLATE}.")):
             path.unlink(missing_ok=True)
-
-
-def _says(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_bytes() == text.encode()

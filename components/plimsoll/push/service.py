@@ -19,7 +19,7 @@ CLAIM = "plimsoll-models"
 LONGEST_NAME = 50
 
 
-def rendered(template: Path, package: Package) -> str:
+def render(template: Path, package: Package) -> str:
     """Returns the YAML of the InferenceService that serves a package.
 
     Only names, labels, annotations, image, arguments, storage, the probes' paths and the feature
@@ -51,11 +51,11 @@ def rendered(template: Path, package: Package) -> str:
             cause=f"{type(error).__name__}: {error}",
             hint="start again from the template that comes with plimsoll",
         ) from error
-    said = f"# {package.name} {package.version}, rendered by plimsoll push: apply with kubectl.\n"
+    header = f"# {package.name} {package.version}, rendered by plimsoll push: apply with kubectl.\n"
     if package.features is not None:
-        said += _about_features(package)
+        header += _features_comment(package)
     text: str = yaml.safe_dump(service, sort_keys=False, width=100)
-    return said + text
+    return header + text
 
 
 def service_name(model: str) -> str:
@@ -90,7 +90,10 @@ def _fill(service: dict[str, Any], package: Package) -> None:
     containers = service["spec"]["predictor"]["containers"]
     container = next(item for item in containers if item["name"] == CONTAINER)
     container["image"] = image("serve")
-    container["args"] = [_named(argument, package.name) for argument in container["args"]]
+    container["args"] = [
+        f"--name={package.name}" if argument.startswith("--name=") else argument
+        for argument in container["args"]
+    ]
     storage = next(item for item in container["env"] if item["name"] == STORAGE_VARIABLE)
     storage["value"] = storage_uri(package)
     if package.features is not None:
@@ -101,14 +104,14 @@ def _fill(service: dict[str, Any], package: Package) -> None:
 
 
 def _add_features(environment: list[dict[str, Any]], secret: str) -> None:
-    # A template that says it itself knows better.
+    # What the template sets itself stays.
     if any(item["name"] == FEATURES_VARIABLE for item in environment):
         return
     reference = {"name": secret, "key": FEATURES_KEY, "optional": True}
     environment.append({"name": FEATURES_VARIABLE, "valueFrom": {"secretKeyRef": reference}})
 
 
-def _about_features(package: Package) -> str:
+def _features_comment(package: Package) -> str:
     secret = features_secret(package)
     return (
         f"# Its features are looked up where the secret {secret} says: kubectl create secret\n"
@@ -119,9 +122,5 @@ def _about_features(package: Package) -> str:
 def dataset_id(package: Package) -> str:
     """Returns the id of the data set that a package was made from, or an empty string."""
     lineage = package.lineage()
-    found = lineage.get("dataset_id") or lineage.get("dataset") or ""
-    return str(found.get("id", "")) if isinstance(found, dict) else str(found)
-
-
-def _named(argument: str, name: str) -> str:
-    return f"--name={name}" if argument.startswith("--name=") else argument
+    dataset = lineage.get("dataset_id") or lineage.get("dataset") or ""
+    return str(dataset.get("id", "")) if isinstance(dataset, dict) else str(dataset)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 from plimsoll.errors import PlimsollError, UsageError
 from plimsoll.formats.package import Package, open_package
 from plimsoll.serving.config import ServerConfig
-from plimsoll.serving.features.features import ServedFeatures
+from plimsoll.serving.features.served_features import ServedFeatures
 from plimsoll.serving.model.location import package_folder
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def _run(
 ) -> None:
     import uvicorn
 
-    front = _front(model, config)
-    front.create_application()
-    server = uvicorn.Server(front.config)
-    with asyncio.Runner(loop_factory=front.config.get_loop_factory()) as runner:
+    rest = _http_server(model, config)
+    rest.create_application()
+    server = uvicorn.Server(rest.config)
+    with asyncio.Runner(loop_factory=rest.config.get_loop_factory()) as runner:
         runner.run(_until_stopped(server, listener, ready))
 
 
@@ -112,24 +112,24 @@ def _loaded(package: Package, config: ServerConfig, features: ServedFeatures) ->
     return PackageModel(predictor, config, features.lookup)
 
 
-def _front(model: PackageModel, config: ServerConfig):  # type: ignore[no-untyped-def]
+def _http_server(model: PackageModel, config: ServerConfig):  # type: ignore[no-untyped-def]
     import kserve
 
-    from plimsoll.serving.http.protocol import Front, OnePackage, Plane
+    from plimsoll.serving.http.protocol import FixedRepository, HttpServer, RequestDecoder
 
     _quiet()
     server = kserve.ModelServer(enable_grpc=False, enable_latency_logging=False, workers=1)
     server.register_model(model)
-    front = Front(
+    rest = HttpServer(
         "kserve.model_server:app",
-        Plane(server.registered_models),
-        OnePackage(server.registered_models),
+        RequestDecoder(server.registered_models),
+        FixedRepository(server.registered_models),
         config.port,
         grace_period=config.drain_seconds,
     )
-    front.max_bytes = config.max_bytes
-    front.config.access_log = False
-    return front
+    rest.max_bytes = config.max_bytes
+    rest.config.access_log = False
+    return rest
 
 
 def _quiet() -> None:
@@ -190,7 +190,7 @@ def _announce(package: Package, url: str, features: ServedFeatures) -> None:
         f"{package.name} {package.version} answers at {url}",
         example(package, url, features.columns),
     ]
-    sys.stdout.write("\n".join([*lines, *features.said()]) + "\n")
+    sys.stdout.write("\n".join([*lines, *features.startup_lines()]) + "\n")
     sys.stdout.flush()
 
 

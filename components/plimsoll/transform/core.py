@@ -38,8 +38,8 @@ class Done:
 
     def metadata(self) -> dict[str, Any]:
         """Returns what goes into the metadata of the transform."""
-        found: dict[str, Any] = {"notes": list(self.notes)}
-        return found | {METADATA_KEY: list(self.witnesses)} if self.witnesses else found
+        metadata: dict[str, Any] = {"notes": list(self.notes)}
+        return metadata | {METADATA_KEY: list(self.witnesses)} if self.witnesses else metadata
 
 
 def transform_dataset(
@@ -72,11 +72,11 @@ def transform_dataset(
     witnesses: tuple[dict[str, Any], ...] = ()
     order: tuple[Ranked, ...] = ()
     if config.start_from:
-        taken, seen = start.taken(config.start_from, source)
-        fit, witnesses = Fit(transform=taken), (seen,)
-        said = [f"taken as it is from {config.start_from}"]
+        taken, record = start.taken(config.start_from, source)
+        fit, witnesses = Fit(transform=taken), (record,)
+        lines = [f"taken as it is from {config.start_from}"]
     else:
-        fit, said = fit_all(source, config, declared_categorical(schema)), []
+        fit, lines = fit_all(source, config, declared_categorical(schema)), []
         order = _ranked(source, fit)
         fit = _pruned(source, fit, order, config)
     # What was measured is needed no more, and the processes that write begin as copies of this one.
@@ -84,8 +84,8 @@ def transform_dataset(
     write_transform(transform, fit.transform)
     write(source, fit, examples, config.processes)
     if report is not None:
-        write_text(report, report_html(fit.transform, order, said))
-    return Done(notes=(*said, *notes(fit.transform, order)), witnesses=witnesses)
+        write_text(report, report_html(fit.transform, order, lines))
+    return Done(notes=(*lines, *notes(fit.transform, order)), witnesses=witnesses)
 
 
 def notes(transform: Transform, order: Sequence[Ranked] = ()) -> list[str]:
@@ -94,14 +94,14 @@ def notes(transform: Transform, order: Sequence[Ranked] = ()) -> list[str]:
         len, (transform.inputs, transform.numeric, transform.categorical)
     )
     columns = "column" if used == 1 else "columns"
-    said = [f"{used} {columns} became {numeric} numeric and {categorical} categorical inputs"]
+    lines = [f"{used} {columns} became {numeric} numeric and {categorical} categorical inputs"]
     quantile = [
         column.name
         for column in transform.columns
         if any(getattr(part, "scale", "") == "quantile" for part in column.parts)
     ]
     if quantile:
-        said.append(f"by quantiles: {shortened(quantile)}")
+        lines.append(f"by quantiles: {shortened(quantile)}")
     for of, how in (("words", "word by word"), ("characters", "by runs of characters")):
         texts = [
             column.name
@@ -109,31 +109,31 @@ def notes(transform: Transform, order: Sequence[Ranked] = ()) -> list[str]:
             if any(isinstance(part, Ngrams) and part.of == of for part in column.parts)
         ]
         if texts:
-            said.append(f"read as texts, {how}: {shortened(texts)}")
-    said += _told(order)
+            lines.append(f"read as texts, {how}: {shortened(texts)}")
+    lines += _told(order)
     dropped = [column for column in transform.columns if not column.parts]
-    said += [f"{column.name} is left out: {column.why}" for column in dropped[:8]]
+    lines += [f"{column.name} is left out: {column.why}" for column in dropped[:8]]
     if len(dropped) > 8:
         others = [column.name for column in dropped[8:]]
-        said.append(f"{len(others)} more are left out: {shortened(others)}")
-    return said
+        lines.append(f"{len(others)} more are left out: {shortened(others)}")
+    return lines
 
 
 def _told(order: Sequence[Ranked]) -> list[str]:
     best = [f"{item.column} {item.information:.3f}" for item in order if item.tells][:TOLD]
     silent = [item.column for item in order if not item.tells]
-    said = [f"tell most of the label, each alone, in nats: {', '.join(best)}"] if best else []
+    lines = [f"tell most of the label, each alone, in nats: {', '.join(best)}"] if best else []
     if silent and best:
-        said.append(f"tell no more of it alone than chance: {shortened(silent)}")
-    return said
+        lines.append(f"tell no more of it alone than chance: {shortened(silent)}")
+    return lines
 
 
 def _ranked(dataset: Dataset, fit: Fit) -> tuple[Ranked, ...]:
-    seen = fit.measured
-    if seen is None or seen.sample is None:
+    measured = fit.measured
+    if measured is None or measured.sample is None:
         return ()
-    batch = seen.sample.to_batches()[0]
-    rows = transformed(fit, "train", batch, seen.sampled, dataset.problem.keys)
+    batch = measured.sample.to_batches()[0]
+    rows = transformed(fit, "train", batch, measured.sampled, dataset.problem.keys)
     features = Features(rows.numeric, rows.categorical)
     return ranked(fit.transform, features, rows.label.astype(np.float64))
 

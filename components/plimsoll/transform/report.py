@@ -14,15 +14,15 @@ from plimsoll.transform.fit.ranking import Ranked
 SHOWN = 40
 
 
-def report_html(transform: Transform, order: Sequence[Ranked], said: Sequence[str] = ()) -> str:
+def report_html(transform: Transform, order: Sequence[Ranked], lines: Sequence[str] = ()) -> str:
     """Returns the page.
 
     Args:
         transform: The transform.
         order: The columns, the most telling first; none: they were not ranked.
-        said: Sentences to begin with.
+        lines: Sentences to begin with.
     """
-    page = Page("Transform", "; ".join(said) or "How raw columns become numbers.")
+    page = Page("Transform", "; ".join(lines) or "How raw columns become numbers.")
     left_out = sum(not column.parts for column in transform.columns)
     page.add_bare(
         "",
@@ -50,10 +50,10 @@ def report_html(transform: Transform, order: Sequence[Ranked], said: Sequence[st
             f"Measured on rows of train. {_silent(order)} What columns only tell together is not "
             "seen here.",
         )
-    told = {item.column: item for item in order}
-    rows = [_row(column, told) for column in transform.columns]
+    ranked = {item.column: item for item in order}
+    rows = [_row(column, ranked) for column in transform.columns]
     rows += [
-        (cross.output, "", "cross", _information(told, cross.output), _made(cross), "")
+        (cross.output, "", "cross", _information(ranked, cross.output), _made(cross), "")
         for cross in transform.crosses
     ]
     page.add(
@@ -71,14 +71,14 @@ def _silent(order: Sequence[Ranked]) -> str:
     return f"{silent} of {len(order)} tell{'s' if silent == 1 else ''} no more than chance."
 
 
-def _row(column: SourceColumn, told: dict[str, Ranked]) -> tuple[object, ...]:
+def _row(column: SourceColumn, ranked: dict[str, Ranked]) -> tuple[object, ...]:
     made = ", ".join(_made(part) for part in column.parts)
     name = column.name
-    return name, column.type, column.kind, _information(told, name), made, column.why
+    return name, column.type, column.kind, _information(ranked, name), made, column.why
 
 
-def _information(told: dict[str, Ranked], name: str) -> float | None:
-    return round(told[name].information, 5) if name in told else None
+def _information(ranked: dict[str, Ranked], name: str) -> float | None:
+    return round(ranked[name].information, 5) if name in ranked else None
 
 
 def _made(part: Part) -> str:

@@ -126,8 +126,8 @@ def column_of(array: pa.Array) -> Column:
         # A dictionary of a whole row group: few of its texts are in these rows.
         array = array.dictionary_decode().dictionary_encode()
         texts, codes = array.dictionary, array.indices
-    places = pc.fill_null(pc.cast(codes, pa.int32()), -1).to_numpy(zero_copy_only=False)
-    return DictionaryColumn(np.asarray(places, np.int32), texts.to_pylist())
+    indices = pc.fill_null(pc.cast(codes, pa.int32()), -1).to_numpy(zero_copy_only=False)
+    return DictionaryColumn(np.asarray(indices, np.int32), texts.to_pylist())
 
 
 def _write_range(dataset: Dataset, fit: Fit, header: Header, folder: Path, block: Range) -> Range:

@@ -108,7 +108,7 @@ def shifted(shift, seed, rows=2000):
 
 
 @pytest.fixture(scope="module")
-def compare(tmp_path_factory):
+def compared(tmp_path_factory):
     """Runs the gate on data that lie apart from their baseline and from what is asked."""
     folder = tmp_path_factory.mktemp("compared")
     before = made(folder / "before", shifted(0, 1))
@@ -145,8 +145,8 @@ def wide(tmp_path_factory):
     return report_html(context, [check], "fail")
 
 
-def test_the_page_tells_the_verdict_first_and_then_in_order_of_weight(compare):
-    assert headings(compare.page) == [
+def test_the_page_tells_the_verdict_first_and_then_in_order_of_weight(compared):
+    assert headings(compared.page) == [
         "What was found",
         "Drift",
         "Missing values",
@@ -154,7 +154,7 @@ def test_the_page_tells_the_verdict_first_and_then_in_order_of_weight(compare):
         "Columns",
         "Checked",
     ]
-    assert compare.page.index("notice") < compare.page.index("What was found")
+    assert compared.page.index("notice") < compared.page.index("What was found")
 
 
 def test_without_findings_or_a_comparison_there_are_no_sections_of_them(tmp_path):
@@ -181,8 +181,8 @@ def test_the_page_stands_alone(which, request):
     assert "prefers-color-scheme:dark" in style
 
 
-def test_every_picture_is_named_for_who_cannot_see_it(compare):
-    for opening in re.findall(r"<svg[^>]*>", compare.page):
+def test_every_picture_is_named_for_who_cannot_see_it(compared):
+    for opening in re.findall(r"<svg[^>]*>", compared.page):
         assert "viewBox" in opening or 'role="img"' in opening
         if 'role="img"' in opening:
             assert re.search(r'aria-label="[^"]+"', opening), opening
@@ -205,8 +205,8 @@ def test_names_and_values_are_text_not_markup(tmp_path, place):
     assert "Drift" in headings(page)
 
 
-def test_five_columns_have_all_their_pictures(compare):
-    columns = section(compare.page, "Columns")
+def test_five_columns_have_all_their_pictures(compared):
+    columns = section(compared.page, "Columns")
     assert "<details" not in columns
     for name in ("speed", "town", "steps", "holed", "still", "y"):
         for source in ("train", "eval", "test", "baseline"):
@@ -255,8 +255,8 @@ def test_texts_that_occur_once_are_not_quoted(tmp_path):
     assert "160 distinct" in page
 
 
-def test_drift_is_ranked_and_drawn_against_what_it_is_compared_with(compare):
-    drift = section(compare.page, "Drift")
+def test_drift_is_ranked_and_drawn_against_what_it_is_compared_with(compared):
+    drift = section(compared.page, "Drift")
     against = drift.index("train against the baseline: 2 of 6 columns past the threshold")
     ranked = re.findall(r'class="column">(\w+)</strong>', drift[against:])
     assert set(ranked[:2]) == {"speed", "town"}
@@ -272,8 +272,8 @@ def test_drift_is_ranked_and_drawn_against_what_it_is_compared_with(compare):
     assert "→" in drift
 
 
-def test_a_comparison_without_drift_is_folded_and_says_how_near_it_came(compare):
-    drift = section(compare.page, "Drift")
+def test_a_comparison_without_drift_is_folded_and_says_how_near_it_came(compared):
+    drift = section(compared.page, "Drift")
     folded = re.findall(r"<summary>(.*?)</summary>", drift)
     assert [text for text in folded if re.match(r"eval against train: none of \d columns", text)]
     assert [text for text in folded if "of its threshold" in text]
@@ -294,8 +294,8 @@ def test_how_much_of_a_threshold_was_used():
     assert used(one("t_test", 0.0, 1e-3)) == float("inf")
 
 
-def test_missing_values_are_shown_for_the_columns_that_lack_any(compare):
-    missing = section(compare.page, "Missing values")
+def test_missing_values_are_shown_for_the_columns_that_lack_any(compared):
+    missing = section(compared.page, "Missing values")
     assert re.findall(r'class="column">(\w+)</strong>', missing) == ["holed"]
     for source in ("train", "eval", "test", "baseline", "serving"):
         assert f">{source}</th>" in missing
@@ -322,7 +322,7 @@ def test_data_without_holes_say_so_in_a_line(tmp_path):
     assert "<table" not in missing
 
 
-def test_correlations_rank_the_label_and_map_few_columns(compare, tmp_path):
+def test_correlations_rank_the_label_and_map_few_columns(compared, tmp_path):
     random = np.random.default_rng(0)
     base = random.normal(size=500)
     columns = {

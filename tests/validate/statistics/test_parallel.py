@@ -74,10 +74,10 @@ def assert_same(one, other):
     assert (one.rows, one.covered, one.notes) == (other.rows, other.covered, other.notes)
 
 
-SATURATED = {"weight": "w", "slices": ("kind", "yes"), "sample_rate": 0.7}
+EVERYTHING = {"weight": "w", "slices": ("kind", "yes"), "sample_rate": 0.7}
 
 
-@pytest.mark.parametrize("config", [{}, SATURATED], ids=["plain", "everything"])
+@pytest.mark.parametrize("config", [{}, EVERYTHING], ids=["plain", "everything"])
 def test_several_processes_give_the_bytes_of_one(dataset, config):
     one = measured(dataset, **config)
     assert one.rows == 8_000
@@ -85,7 +85,7 @@ def test_several_processes_give_the_bytes_of_one(dataset, config):
     assert_same(one, measured(dataset, processes=3, **config))
 
 
-@pytest.mark.parametrize("config", [{}, SATURATED], ids=["plain", "everything"])
+@pytest.mark.parametrize("config", [{}, EVERYTHING], ids=["plain", "everything"])
 def test_beam_gives_the_bytes_of_one_process(dataset, config):
     assert_same(
         measured(dataset, **config), measured(dataset, beam_runner="DirectRunner", **config)

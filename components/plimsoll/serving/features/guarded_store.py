@@ -14,9 +14,9 @@ from plimsoll.serving.online.store import (
     DAMAGED,
     PAUSED,
     TIMEOUT,
-    Asked,
+    EntityKeys,
+    FeatureRow,
     OnlineReader,
-    Stored,
     StoreError,
 )
 
@@ -28,7 +28,7 @@ _LOGGER = logging.getLogger("plimsoll.serving")
 
 
 class GuardedStore:
-    """Asks a reader within the time-out, and not at all for a while after a failure.
+    """Reads a store within the time-out, and not at all for a while after a failure.
 
     Args:
         reader: The store.
@@ -48,17 +48,17 @@ class GuardedStore:
         return self._breaker.wait_seconds
 
     def read(
-        self, asked: Mapping[int, Asked], views: Collection[int]
-    ) -> dict[int, list[Stored | None]]:
+        self, keys: Mapping[int, EntityKeys], views: Collection[int]
+    ) -> dict[int, list[FeatureRow | None]]:
         """Reads views for keys, as the reader does.
 
         Raises:
             StoreError: if the store did not answer, or failed a moment ago.
         """
         try:
-            return self._read(asked, views)
+            return self._read(keys, views)
         except StoreError as error:
-            self._metrics.failed(error.reason)
+            self._metrics.count_failure(error.reason)
             raise
 
     def close(self) -> None:
@@ -66,19 +66,19 @@ class GuardedStore:
         self._reader.close()
 
     def _read(
-        self, asked: Mapping[int, Asked], views: Collection[int]
-    ) -> dict[int, list[Stored | None]]:
+        self, keys: Mapping[int, EntityKeys], views: Collection[int]
+    ) -> dict[int, list[FeatureRow | None]]:
         if not self._breaker.admits():
             raise StoreError(PAUSED, "the feature store failed a moment ago")
-        parts = max(math.ceil(len(some.keys) / KEYS_A_TIMEOUT) for some in asked.values())
+        parts = max(math.ceil(len(batch.keys) / KEYS_A_TIMEOUT) for batch in keys.values())
         began = time.monotonic()
         try:
-            found = self._reader.read(asked, views, began + parts * self._config.timeout_ms / 1000)
+            rows = self._reader.read(keys, views, began + parts * self._config.timeout_ms / 1000)
         except StoreError as error:
             # Damaged bytes are one key's fault: the store did answer.
             if error.reason == DAMAGED:
                 self._answered()
-            elif error.reason == TIMEOUT and (parts > 1 or _long(asked)):
+            elif error.reason == TIMEOUT and (parts > 1 or _long(keys)):
                 # The request's size may be why, and others' requests must not pay for that.
                 _LOGGER.warning("%s for a request of many or very long keys", error)
             elif self._breaker.failed():
@@ -87,15 +87,15 @@ class GuardedStore:
                 )
             raise
         finally:
-            self._metrics.took(time.monotonic() - began)
+            self._metrics.observe(time.monotonic() - began)
         self._answered()
-        return found
+        return rows
 
     def _answered(self) -> None:
         if self._breaker.succeeded():
             _LOGGER.warning("the feature store answers again")
 
 
-def _long(asked: Mapping[int, Asked]) -> bool:
+def _long(keys: Mapping[int, EntityKeys]) -> bool:
     """Says if a request's keys hold more bytes than keys do."""
-    return sum(len(key) for some in asked.values() for key in some.keys) > USUAL_BYTES
+    return sum(len(key) for some in keys.values() for key in some.keys) > USUAL_BYTES

@@ -22,6 +22,7 @@ from typing import Any
 
 from plimsoll.errors import PlimsollError, RequestError
 from plimsoll.formats.feature_plan import FeaturePlan
+from plimsoll.serving.features.entity_keys import NO_KEY, entity_keys, row_times
 from plimsoll.serving.features.guarded_store import GuardedStore
 from plimsoll.serving.features.metrics import (
     AHEAD,
@@ -33,11 +34,16 @@ from plimsoll.serving.features.metrics import (
     LookupMetrics,
 )
 from plimsoll.serving.features.on_demand import OnDemandView
-from plimsoll.serving.features.request_columns import ListsRequest, Request, RowsRequest
-from plimsoll.serving.features.request_keys import NO_KEY, asked_keys, row_times
-from plimsoll.serving.features.request_patterns import Ask, Patterns
+from plimsoll.serving.features.request_patterns import Lookup, RequestPatterns
+from plimsoll.serving.features.requests import ListsRequest, Request, RowsRequest
 from plimsoll.serving.lookup_config import IMPUTE, LookupConfig
-from plimsoll.serving.online.store import Asked, OnlineReader, Stored, StoreError, wanted_of
+from plimsoll.serving.online.store import (
+    EntityKeys,
+    FeatureRow,
+    OnlineReader,
+    StoreError,
+    lookup_plan,
+)
 
 
 class FeaturesUnavailableError(PlimsollError):
@@ -67,14 +73,14 @@ class _Block:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What the store said, and how rows lead to it."""
+class _StoreAnswer:
+    """What the store answered, and how rows lead to it."""
 
     keys: Mapping[int, Sequence[int]]
-    """Entity -> by row, the place of its key."""
+    """Entity -> by row, the index of its key; ``NO_KEY``: none."""
     times: Sequence[int]
     """By row, microseconds since 1970."""
-    stored: Mapping[int, list[Stored | None]] | None
+    stored: Mapping[int, list[FeatureRow | None]] | None
     """View -> one a key; None: the store did not answer."""
 
 
@@ -88,7 +94,7 @@ class FeatureLookup:
         columns: The feature columns that the model reads; None: all of the plan's.
         types: The dataset's type of request columns, for on-demand views.
         config: Time-out, fallback and pause.
-        now: Tells the seconds since 1970, for rows that do not say their time.
+        now: Returns the seconds since 1970, for rows that do not say their time.
 
     Raises:
         ArtifactError: if the plan's keys or functions are of no use here.
@@ -109,23 +115,23 @@ class FeatureLookup:
         self.config = config or LookupConfig()
         self._now = now
         read = frozenset(plan.columns if columns is None else columns)
-        self._wanted = wanted_of(plan, read)
-        self._patterns = Patterns(self._wanted, read)
+        selected = lookup_plan(plan, read)
+        self._views, self._entities = selected.views, selected.entities
+        self._patterns = RequestPatterns(selected, read)
         known = {item.column: item.column_type for item in plan.features()}
         known |= {plan.time: "timestamp", **(types or {})}
         self._on_demand = [
-            OnDemandView(part, Path(folder or "."), known) for part in self._wanted.on_demand
+            OnDemandView(part, Path(folder or "."), known) for part in selected.on_demand
         ]
-        self._names = [view.view.name for view in self._wanted.views]
-        self._nothing = [(None,) * len(view.features) for view in self._wanted.views]
+        self._nothing = [(None,) * len(view.features) for view in selected.views]
         self._parts = [
-            *((view.name, view.columns) for view in self._wanted.views),
+            *((view.name, view.columns) for view in selected.views),
             *((part.name, part.columns) for part in self._on_demand),
         ]
         self._metrics = LookupMetrics(name for name, _ in self._parts)
         self._store: GuardedStore | None = None
         if reader is not None:
-            reader.prepare(self._wanted)
+            reader.prepare(selected)
             self._store = GuardedStore(reader, self.config, self._metrics)
 
     @property
@@ -165,10 +171,12 @@ class FeatureLookup:
             RequestError: as ``rows``, and if the lengths differ.
             FeaturesUnavailableError: if the store does not answer and the fallback is ``refuse``.
         """
-        found: dict[str, Sequence[Any]] = {}
+        features: dict[str, Sequence[Any]] = {}
         for block in self._blocks(ListsRequest(lists)):
-            found.update(zip(block.columns, map(list, zip(*block.rows, strict=True)), strict=True))
-        return {**found, **lists}
+            features.update(
+                zip(block.columns, map(list, zip(*block.rows, strict=True)), strict=True)
+            )
+        return {**features, **lists}
 
     def close(self) -> None:
         """Lets go of the store's connections."""
@@ -178,96 +186,98 @@ class FeatureLookup:
     def _blocks(self, request: Request) -> list[_Block]:
         if not request.size:
             return []
-        ask = self._patterns.ask(request)
-        self._count_given(ask)
+        pending = self._patterns.lookup(request)
+        self._count_given(pending)
         try:
-            blocks = self._looked_up(ask)
-            for place, part in enumerate(self._on_demand):
-                rows = ask.rows_to_compute(place)
+            blocks = self._look_up(pending)
+            for index, part in enumerate(self._on_demand):
+                rows = pending.rows_to_compute(index)
                 if rows:
-                    blocks.append(_computed(part, ask, rows, blocks))
+                    blocks.append(_compute(part, pending, rows, blocks))
         finally:
-            self._metrics.count(ask.tally)
+            self._metrics.count(pending.tally)
         return blocks
 
-    def _count_given(self, ask: Ask) -> None:
-        each = ask.request.size if len(ask.patterns) == 1 else 1
-        for pattern in ask.patterns:
+    def _count_given(self, pending: Lookup) -> None:
+        each = pending.request.size if len(pending.patterns) == 1 else 1
+        for pattern in pending.patterns:
             if pattern.given:
                 for name, columns in self._parts:
-                    ask.tally[name, GIVEN] += len(pattern.given.intersection(columns)) * each
+                    pending.tally[name, GIVEN] += len(pattern.given.intersection(columns)) * each
 
-    def _looked_up(self, ask: Ask) -> list[_Block]:
+    def _look_up(self, pending: Lookup) -> list[_Block]:
         rows_of = {
-            place: rows for place in range(len(self._names)) if (rows := ask.rows_to_look_up(place))
+            view: rows
+            for view in range(len(self._views))
+            if (rows := pending.rows_to_look_up(view))
         }
         if not rows_of:
             return []
-        found = self._found(ask, rows_of)
+        answer = self._read_store(pending, rows_of)
         return [
-            _Block(self._wanted.views[place].columns, self._chosen(place, ask, rows, found))
-            for place, rows in rows_of.items()
+            _Block(self._views[view].columns, self._view_rows(view, pending, rows, answer))
+            for view, rows in rows_of.items()
         ]
 
-    def _found(self, ask: Ask, rows_of: Mapping[int, Sequence[int]]) -> _Found:
+    def _read_store(self, pending: Lookup, rows_of: Mapping[int, Sequence[int]]) -> _StoreAnswer:
         if self._store is None:
-            raise self._nowhere(ask, rows_of)
+            raise self._no_store(pending, rows_of)
         rows_of_entity: dict[int, Sequence[int]] = {}
-        for place, rows in rows_of.items():
-            entity = self._wanted.views[place].entity
+        for view, rows in rows_of.items():
+            entity = self._views[view].entity
             before = rows_of_entity.setdefault(entity, rows)
             if before != rows:
                 rows_of_entity[entity] = sorted({*before, *rows})
         keys: dict[int, Sequence[int]] = {}
-        asked: dict[int, Asked] = {}
+        keys_of: dict[int, EntityKeys] = {}
         for entity, rows in rows_of_entity.items():
-            keys[entity], some = asked_keys(self._wanted.entities[entity], ask.request, rows)
+            keys[entity], some = entity_keys(self._entities[entity], pending.request, rows)
             if some.keys:
-                asked[entity] = some
-        times = row_times(ask.request, self.plan.time, self._now)
-        views = [place for place in rows_of if self._wanted.views[place].entity in asked]
+                keys_of[entity] = some
+        times = row_times(pending.request, self.plan.time, self._now)
+        views = [view for view in rows_of if self._views[view].entity in keys_of]
         try:
-            stored = self._store.read(asked, views) if views else {}
+            stored = self._store.read(keys_of, views) if views else {}
         except StoreError as error:
             if self.config.fallback == IMPUTE:
-                return _Found(keys, times, None)
-            for place, rows in rows_of.items():
-                number = sum(len(ask.pattern(row).free[place]) for row in rows)
-                ask.tally[self._names[place], UNAVAILABLE] += number
+                return _StoreAnswer(keys, times, None)
+            for view, rows in rows_of.items():
+                number = sum(len(pending.pattern(row).free[view]) for row in rows)
+                pending.tally[self._views[view].name, UNAVAILABLE] += number
             raise FeaturesUnavailableError(error, self._store.wait_seconds) from error
-        return _Found(keys, times, stored)
+        return _StoreAnswer(keys, times, stored)
 
-    def _chosen(
-        self, place: int, ask: Ask, rows: Sequence[int], found: _Found
+    def _view_rows(
+        self, index: int, pending: Lookup, rows: Sequence[int], answer: _StoreAnswer
     ) -> list[tuple[Any, ...]]:
         """Returns what each row gets of a view, and counts it."""
-        view, name, tally = self._wanted.views[place].view, self._names[place], ask.tally
-        keys = found.keys[self._wanted.views[place].entity]
-        stored = [] if found.stored is None else found.stored.get(place, [])
-        absent = UNAVAILABLE if found.stored is None else MISSING
-        chosen: list[tuple[Any, ...]] = [self._nothing[place]] * ask.request.size
+        view, tally = self._views[index].view, pending.tally
+        keys = answer.keys[self._views[index].entity]
+        stored = [] if answer.stored is None else answer.stored.get(index, [])
+        absent = UNAVAILABLE if answer.stored is None else MISSING
+        chosen: list[tuple[Any, ...]] = [self._nothing[index]] * pending.request.size
         for row in rows:
-            free = ask.pattern(row).free[place]
+            free = pending.pattern(row).free[index]
             kept = stored[keys[row]] if stored and keys[row] != NO_KEY else None
             if kept is None:
-                tally[name, absent] += len(free)
+                tally[view.name, absent] += len(free)
                 continue
-            age = found.times[row] - kept.event_us
+            age = answer.times[row] - kept.event_us
             if view.ttl_us and age > view.ttl_us:
-                tally[name, STALE] += len(free)
+                tally[view.name, STALE] += len(free)
                 continue
             values = chosen[row] = kept.values
             empty = values.count(None)
             if empty and len(free) < len(values):
                 empty = [values[item] for item in free].count(None)
-            tally[name, AHEAD if age < 0 else PRESENT] += len(free) - empty
-            tally[name, MISSING] += empty
+            tally[view.name, AHEAD if age < 0 else PRESENT] += len(free) - empty
+            tally[view.name, MISSING] += empty
         return chosen
 
-    def _nowhere(self, ask: Ask, rows_of: Mapping[int, Sequence[int]]) -> RequestError:
-        row, place = min((rows[0], place) for place, rows in rows_of.items())
-        view, free = self._wanted.views[place], ask.pattern(row).free[place]
-        where = f"instances[{row}]: " if isinstance(ask.request, RowsRequest) else ""
+    def _no_store(self, pending: Lookup, rows_of: Mapping[int, Sequence[int]]) -> RequestError:
+        row, index = min((rows[0], index) for index, rows in rows_of.items())
+        view, free = self._views[index], pending.pattern(row).free[index]
+        where = f"instances[{row}]: " if isinstance(pending.request, RowsRequest) else ""
         return RequestError(
             f"{where}the column {view.columns[free[0]]!r} is missing",
             cause=f"it is a feature of the view {view.name!r}, and this server has no feature "
@@ -276,30 +286,30 @@ class FeatureLookup:
         )
 
 
-def _computed(
-    part: OnDemandView, ask: Ask, rows: Sequence[int], blocks: Sequence[_Block]
+def _compute(
+    part: OnDemandView, pending: Lookup, rows: Sequence[int], blocks: Sequence[_Block]
 ) -> _Block:
     """Returns the features of an on-demand view for some rows, and counts them."""
-    inputs = {name: _input(name, ask, rows, blocks) for name in part.view.inputs}
+    inputs = {name: _input(name, pending, rows, blocks) for name in part.view.inputs}
     computed = part.computed(inputs, len(rows))
-    values: list[tuple[Any, ...]] = [(None,) * len(part.columns)] * ask.request.size
+    values: list[tuple[Any, ...]] = [(None,) * len(part.columns)] * pending.request.size
     for row, made in zip(rows, zip(*computed, strict=True), strict=True):
         values[row] = made
-        given = ask.pattern(row).given
+        given = pending.pattern(row).given
         for name, value in zip(part.columns, made, strict=True):
             if name not in given:
-                ask.tally[part.name, MISSING if value is None else PRESENT] += 1
+                pending.tally[part.name, MISSING if value is None else PRESENT] += 1
     return _Block(part.columns, values)
 
 
-def _input(name: str, ask: Ask, rows: Sequence[int], blocks: Sequence[_Block]) -> list[Any]:
-    """Returns an input of an on-demand view: what the request gives, else what was found."""
+def _input(name: str, pending: Lookup, rows: Sequence[int], blocks: Sequence[_Block]) -> list[Any]:
+    """Returns an input of an on-demand view: what the request gives, else what was looked up."""
     block = next((block for block in blocks if name in block.columns), None)
     if block is None:
-        return ask.request.values(name, rows)
-    place = block.columns.index(name)
-    found = [block.rows[row][place] for row in rows]
+        return pending.request.values(name, rows)
+    position = block.columns.index(name)
+    values = [block.rows[row][position] for row in rows]
     for index, row in enumerate(rows):
-        if name in ask.pattern(row).given:
-            found[index] = ask.request.values(name, [row])[0]
-    return found
+        if name in pending.pattern(row).given:
+            values[index] = pending.request.values(name, [row])[0]
+    return values

@@ -1,4 +1,4 @@
-"""What Prometheus is told of look-ups, on the server's ``/metrics``."""
+"""Prometheus metrics of look-ups, on the server's ``/metrics``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _FAILURES = Counter(
 
 
 class LookupMetrics:
-    """Counts what look-ups find; every series is there from the start, at zero.
+    """Counts what became of features; every series is there from the start, at zero.
 
     Args:
         views: Names of the feature views and on-demand views.
@@ -58,14 +58,14 @@ class LookupMetrics:
 
     def count(self, tally: Tally) -> None:
         """Adds what became of a request's values."""
-        for place, number in tally.items():
+        for labels, number in tally.items():
             if number:
-                self._values[place].inc(number)
+                self._values[labels].inc(number)
 
-    def took(self, seconds: float) -> None:
-        """Notes how long the store took."""
+    def observe(self, seconds: float) -> None:
+        """Records how long the store took."""
         _SECONDS.observe(seconds)
 
-    def failed(self, reason: str) -> None:
+    def count_failure(self, reason: str) -> None:
         """Counts a failure by its reason."""
         self._failures[reason].inc()

@@ -1,4 +1,4 @@
-"""What a request leaves to be found, by which feature columns it gives itself."""
+"""What a request leaves to be looked up, by which feature columns it gives itself."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from plimsoll.serving.features.metrics import Tally
-from plimsoll.serving.features.request_columns import Request
-from plimsoll.serving.online.store import Wanted
+from plimsoll.serving.features.requests import Request
+from plimsoll.serving.online.store import LookupPlan
 
 MOST_PATTERNS = 1024
 """Patterns that are remembered; the requests of one client give the same columns each time."""
@@ -16,21 +16,21 @@ MOST_PATTERNS = 1024
 
 @dataclass(frozen=True)
 class Pattern:
-    """What a set of given columns leaves to be found."""
+    """What a set of given columns leaves to be looked up or computed."""
 
     given: frozenset[str]
     """The feature columns that are given."""
     views: frozenset[int]
-    """Places of the views that are looked up."""
+    """Indices of the views that are looked up."""
     on_demand: frozenset[int]
-    """Places of the on-demand views that are computed."""
+    """Indices of the on-demand views that are computed."""
     free: tuple[tuple[int, ...], ...]
-    """View by view: the places of the features that are not given."""
+    """View by view: the indices of the features that are not given."""
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One request, what it leaves to be found, and what became of it so far."""
+class Lookup:
+    """One request, what it leaves to be looked up, and what became of it so far."""
 
     request: Request
     patterns: Sequence[Pattern]
@@ -55,51 +55,51 @@ class Ask:
         return [row for row, pattern in enumerate(self.patterns) if wants(pattern)]
 
 
-class Patterns:
-    """Tells what is left to be found.
+class RequestPatterns:
+    """Knows what a request leaves to be looked up.
 
     Args:
-        wanted: All that may be.
+        plan: All that may be.
         read: The feature columns that the model reads.
     """
 
-    def __init__(self, wanted: Wanted, read: frozenset[str]) -> None:
-        self._wanted = wanted
+    def __init__(self, plan: LookupPlan, read: frozenset[str]) -> None:
+        self._plan = plan
         self._known: dict[frozenset[str], Pattern] = {}
-        looked_up = (feature for view in wanted.views for feature in view.features)
-        computed = (feature for part in wanted.on_demand for feature in part.features)
+        looked_up = (feature for view in plan.views for feature in view.features)
+        computed = (feature for part in plan.on_demand for feature in part.features)
         self.columns = frozenset(item.column for item in chain(looked_up, computed))
         """All columns that may be left out."""
         self._read = read & self.columns
 
-    def ask(self, request: Request) -> Ask:
-        """Returns what a request leaves to be found."""
+    def lookup(self, request: Request) -> Lookup:
+        """Returns what a request leaves to be looked up."""
         given = request.given(self.columns)
-        return Ask(request, [self._pattern(names) for names in given], Tally())
+        return Lookup(request, [self._pattern(names) for names in given], Tally())
 
     def _pattern(self, given: frozenset[str]) -> Pattern:
-        found = self._known.get(given)
-        if found is None:
-            found = self._made(given)
+        pattern = self._known.get(given)
+        if pattern is None:
+            pattern = self._match(given)
             if len(self._known) < MOST_PATTERNS:
-                self._known[given] = found
-        return found
+                self._known[given] = pattern
+        return pattern
 
-    def _made(self, given: frozenset[str]) -> Pattern:
+    def _match(self, given: frozenset[str]) -> Pattern:
         left = self._read - given
         on_demand = set()
-        for place in reversed(range(len(self._wanted.on_demand))):
-            part = self._wanted.on_demand[place]
+        for index in reversed(range(len(self._plan.on_demand))):
+            part = self._plan.on_demand[index]
             if any(feature.column in left for feature in part.features):
-                on_demand.add(place)
+                on_demand.add(index)
                 left |= self.columns.intersection(part.inputs) - given
         free = tuple(
-            tuple(place for place, name in enumerate(view.columns) if name not in given)
-            for view in self._wanted.views
+            tuple(index for index, name in enumerate(view.columns) if name not in given)
+            for view in self._plan.views
         )
         views = frozenset(
-            place
-            for place, view in enumerate(self._wanted.views)
+            index
+            for index, view in enumerate(self._plan.views)
             if not left.isdisjoint(view.columns)
         )
         return Pattern(given, views, frozenset(on_demand), free)

@@ -1,1 +1,1 @@
-"""KServe's HTTP front, and the v2 protocol's tensors."""
+"""KServe's HTTP server, and the v2 protocol's tensors."""

@@ -32,7 +32,7 @@ class TooLong(HTTPException):
 class Guard:
     """Refuses bodies past a limit, and answers what nobody else did with a bare 500.
 
-    The log gets the error's type and the places in the code, not its text, which may hold
+    The log gets the error's type and the lines of code, not its text, which may hold
     values of a request.
 
     Args:
@@ -58,8 +58,8 @@ class Guard:
         except ClientDisconnect:
             return
         except Exception as error:
-            places = "".join(traceback.format_tb(error.__traceback__))
-            _LOGGER.error("%s while answering\n%s", type(error).__name__, places)
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            _LOGGER.error("%s while answering\n%s", type(error).__name__, frames)
             if not exchange.started:
                 await failed()(scope, receive, send)
 
@@ -92,18 +92,18 @@ def refusal(status: int, error: Exception) -> JSONResponse:
 
 def too_long() -> JSONResponse:
     """Returns the answer to a body past the limit."""
-    said = RequestError(
+    error = RequestError(
         "the request's body is longer than this server takes", hint="send fewer rows in a request"
     )
-    return refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said)
+    return refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error)
 
 
 def failed() -> JSONResponse:
     """Returns the answer where the fault is the server's."""
-    said = PlimsollError(
+    error = PlimsollError(
         "the server failed to answer", cause="its log says where", hint="report it"
     )
-    return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, said)
+    return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, error)
 
 
 def _announced_length(scope: Message) -> int:

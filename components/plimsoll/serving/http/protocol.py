@@ -1,4 +1,4 @@
-"""KServe's HTTP front, with errors that a client can act on."""
+"""KServe's HTTP server, its v1 and v2 protocols, with errors that a client can act on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BINARY_HEADER = "inference-header-content-length"
 _HINT = "GET /v2/models/<name> lists inputs and outputs; v1 takes instances of raw columns"
 
 
-class Front(RESTServer):  # type: ignore[misc,unused-ignore]
+class HttpServer(RESTServer):  # type: ignore[misc,unused-ignore]
     """KServe's HTTP server without its timing log, with our errors and a limit on bodies."""
 
     max_bytes: int = 64 << 20
@@ -45,7 +45,7 @@ class Front(RESTServer):  # type: ignore[misc,unused-ignore]
             app.exception_handlers.pop(kind, None)
 
 
-class Plane(DataPlane):  # type: ignore[misc,unused-ignore]
+class RequestDecoder(DataPlane):  # type: ignore[misc,unused-ignore]
     """KServe's decoding, where whatever a body makes it raise is the client's mistake."""
 
     def decode(
@@ -72,7 +72,7 @@ class Plane(DataPlane):  # type: ignore[misc,unused-ignore]
             raise _not_read(type(error).__name__) from error
 
 
-class OnePackage(ModelRepositoryExtension):  # type: ignore[misc,unused-ignore]
+class FixedRepository(ModelRepositoryExtension):  # type: ignore[misc,unused-ignore]
     """Keeps clients from loading and unloading models: this server holds one package."""
 
     async def load(self, model_name: str) -> None:
@@ -111,8 +111,8 @@ async def _not_the_protocol(_request: Any, error: RequestValidationError) -> JSO
 
 
 async def _not_found(_request: Any, error: Exception) -> JSONResponse:
-    said = RequestError(str(error), hint="GET /v1/models lists the models served here")
-    return refusal(HTTPStatus.NOT_FOUND, said)
+    hint = "GET /v1/models lists the models served here"
+    return refusal(HTTPStatus.NOT_FOUND, RequestError(str(error), hint=hint))
 
 
 async def _http_error(_request: Any, error: HTTPException) -> JSONResponse:
@@ -129,9 +129,11 @@ def _not_read(cause: str) -> RequestError:
 
 def _against_v2(problems: Any) -> RequestError:
     # Where and what is wrong, without the values that pydantic would repeat.
-    said = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in problems]
+    messages = [
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in problems
+    ]
     return RequestError(
         "the request does not follow the v2 protocol",
-        cause="\n".join(list(dict.fromkeys(said))[:5]),
+        cause="\n".join(list(dict.fromkeys(messages))[:5]),
         hint=_HINT,
     )

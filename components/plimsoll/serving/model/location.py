@@ -26,9 +26,9 @@ def package_folder(model_dir: Path) -> Path:
             f"the model folder {model_dir} {what}",
             hint="give the folder that push wrote, or a model package",
         )
-    found = _model_in(model_dir)
-    if found is not None:
-        return found
+    package = _model_in(model_dir)
+    if package is not None:
+        return package
     inside = sorted(
         path for path in model_dir.iterdir() if path.is_dir() and not path.name.startswith(".")
     )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from plimsoll.errors import RequestError, nearest
 from plimsoll.serving.config import ServerConfig
 from plimsoll.serving.features.lookup import FeatureLookup
-from plimsoll.serving.http import tensors
+from plimsoll.serving.http import v2_tensors as tensors
 from plimsoll.serving.model.predictor import Predictor
 
 _V1_HINT = 'send {"instances": [{"<column>": <value>, ...}, ...]}'
@@ -49,12 +49,12 @@ class PackageModel(kserve.Model):  # type: ignore[misc,unused-ignore]
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Returns the v2 metadata of the inputs."""
-        return tensors.input_types(self._predictor.package.inputs)
+        return tensors.input_metadata(self._predictor.package.inputs)
 
     def get_output_types(self) -> list[dict[str, Any]]:
         """Returns the v2 metadata of the outputs."""
         package = self._predictor.package
-        return tensors.output_types(package.task, len(package.classes))
+        return tensors.output_metadata(package.task, len(package.classes))
 
     def validate(self, payload: Any) -> Any:
         """Leaves the checking of a request to ``predict``, which says what to do about it."""
@@ -92,7 +92,7 @@ class PackageModel(kserve.Model):  # type: ignore[misc,unused-ignore]
 
     def _lists(self, request: InferRequest) -> Mapping[str, Sequence[Any]]:
         wanted = request.request_outputs or []
-        tensors.check_requested([item.name for item in wanted], self._predictor.package.task)
+        tensors.check_output_names([item.name for item in wanted], self._predictor.package.task)
         lists = tensors.lists_of(request.inputs, self._types)
         self._check_size(max(map(len, lists.values())))
         if self._lookup is None:

@@ -80,4 +80,4 @@ class Predictor:
         given = predictions.predicted_classes(
             package.task, package.classes, package.positive, array
         )
-        return [predictions.class_text(package.classes[place]) for place in given]
+        return [predictions.class_text(package.classes[index]) for index in given]

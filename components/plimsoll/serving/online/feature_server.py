@@ -24,14 +24,15 @@ from plimsoll.serving.online.store import (
     DAMAGED,
     REFUSED,
     UNREACHABLE,
-    Asked,
     Entity,
-    Stored,
+    EntityKeys,
+    FeatureRow,
+    LookupPlan,
+    LookupView,
     StoreError,
-    Wanted,
-    WantedView,
+    damaged,
     seconds_left,
-    too_late,
+    timed_out,
 )
 from plimsoll.serving.online.values import DamagedValueError, settled
 
@@ -56,31 +57,35 @@ class HttpReader:
         self._host, self._port = parts.hostname or "", parts.port
         self._path = parts.path.rstrip("/") + ROUTE
         self._headers = {"Content-Type": "application/json", **_authorization(parts)}
-        self._wanted = Wanted(project="", entities=(), views=())
+        self._plan = LookupPlan(project="", entities=(), views=())
         self._local = threading.local()
         self._opened: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
 
-    def prepare(self, wanted: Wanted) -> None:
-        """Takes what will be asked, once, before the first read; touches no store."""
-        self._wanted = wanted
+    def prepare(self, plan: LookupPlan) -> None:
+        """Takes what will be read, once, before the first read; touches no store."""
+        self._plan = plan
 
     def read(
-        self, asked: Mapping[int, Asked], views: Collection[int], deadline: float
-    ) -> dict[int, list[Stored | None]]:
+        self, keys: Mapping[int, EntityKeys], views: Collection[int], deadline: float
+    ) -> dict[int, list[FeatureRow | None]]:
         """Reads views for keys, in as few requests as their join keys allow; see ``OnlineReader``.
 
         Raises:
             StoreError: if the server does not answer as it should, or not in time.
         """
-        found: dict[int, list[Stored | None]] = {}
-        for entities in _side_by_side({place: self._wanted.entities[place] for place in asked}):
-            together = [place for place in views if self._wanted.views[place].entity in entities]
-            columns, rows = self._columns(entities, asked)
+        rows_of: dict[int, list[FeatureRow | None]] = {}
+        for entities in _side_by_side({entity: self._plan.entities[entity] for entity in keys}):
+            together = {
+                index: view
+                for index in views
+                if (view := self._plan.views[index]).entity in entities
+            }
+            columns, rows = self._columns(entities, keys)
             body = {
                 "features": [
                     f"{view.name}:{feature.name}"
-                    for view in (self._wanted.views[place] for place in together)
+                    for view in together.values()
                     for feature in view.features
                 ],
                 "entities": columns,
@@ -89,15 +94,11 @@ class HttpReader:
             answer = self._posted(json.dumps(body).encode(), deadline)
             try:
                 results = _results(answer, rows)
-                for place in together:
-                    view = self._wanted.views[place]
-                    found[place] = _stored(view, results, len(asked[view.entity].keys))
+                for index, view in together.items():
+                    rows_of[index] = _stored(view, results, len(keys[view.entity].keys))
             except (LookupError, AttributeError, TypeError, ValueError, OverflowError) as error:
-                cause = str(error) if isinstance(error, DamagedValueError) else type(error).__name__
-                raise StoreError(
-                    DAMAGED, "the feature server's answer is not one", cause=cause
-                ) from error
-        return found
+                raise damaged(error, "the feature server's answer is not one") from error
+        return rows_of
 
     def close(self) -> None:
         """Lets go of all threads' connections."""
@@ -108,23 +109,23 @@ class HttpReader:
         self._local = threading.local()
 
     def _columns(
-        self, entities: Sequence[int], asked: Mapping[int, Asked]
+        self, entities: Sequence[int], keys_of: Mapping[int, EntityKeys]
     ) -> tuple[dict[str, list[Any]], int]:
-        rows = max(len(asked[entity].values) for entity in entities)
+        rows = max(len(keys_of[entity].values) for entity in entities)
         columns: dict[str, list[Any]] = {}
         for entity in entities:
-            keys = [*asked[entity].values]
-            # Columns are of one length; what is asked again is not looked at.
+            keys = [*keys_of[entity].values]
+            # Columns are of one length; what is sent again is not looked at.
             keys += keys[:1] * (rows - len(keys))
-            for place, key in enumerate(self._wanted.entities[entity].keys):
-                columns[key.join_key] = [values[place] for values in keys]
+            for index, key in enumerate(self._plan.entities[entity].keys):
+                columns[key.join_key] = [values[index] for values in keys]
         return columns, rows
 
     def _posted(self, body: bytes, deadline: float) -> Any:
         try:
             data = self._exchanged(body, deadline)
         except TimeoutError as error:
-            raise too_late() from error
+            raise timed_out() from error
         except OSError as error:
             raise StoreError(
                 UNREACHABLE, "the feature server cannot be reached", cause=type(error).__name__
@@ -167,10 +168,10 @@ class HttpReader:
             raise
 
     def _connection(self, deadline: float) -> http.client.HTTPConnection:
-        found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if found is not None and found.sock is not None:
-            found.sock.settimeout(seconds_left(deadline))
-            return found
+        kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if kept is not None and kept.sock is not None:
+            kept.sock.settimeout(seconds_left(deadline))
+            return kept
         left = seconds_left(deadline)
         made = (
             http.client.HTTPConnection(self._host, self._port, timeout=left)
@@ -250,15 +251,15 @@ def _content(response: http.client.HTTPResponse) -> bytes:
 def _side_by_side(entities: Mapping[int, Entity]) -> list[list[int]]:
     """Returns groups of entities, no two of a group with a join key in common."""
     groups: list[tuple[set[str], list[int]]] = []
-    for place, entity in entities.items():
+    for index, entity in entities.items():
         names = {key.join_key for key in entity.keys}
         group = next((group for group in groups if not group[0] & names), None)
         if group is None:
-            groups.append((names, [place]))
+            groups.append((names, [index]))
         else:
             group[0].update(names)
-            group[1].append(place)
-    return [places for _, places in groups]
+            group[1].append(index)
+    return [indices for _, indices in groups]
 
 
 def _results(answer: Any, rows: int) -> dict[str, Mapping[str, Any]]:
@@ -272,17 +273,17 @@ def _results(answer: Any, rows: int) -> dict[str, Mapping[str, Any]]:
 
 
 def _stored(
-    view: WantedView, results: Mapping[str, Mapping[str, Any]], keys: int
-) -> list[Stored | None]:
+    view: LookupView, results: Mapping[str, Mapping[str, Any]], keys: int
+) -> list[FeatureRow | None]:
     vectors = [results[f"{view.name}__{feature.name}"] for feature in view.features]
     types = [feature.type for feature in view.features]
-    found: list[Stored | None] = []
+    rows: list[FeatureRow | None] = []
     for row in range(keys):
         statuses = [vector["statuses"][row] for vector in vectors]
         if not set(statuses).issubset(STATUSES):
             raise DamagedValueError("a feature has a status that is not known")
         if all(status == NOT_FOUND for status in statuses):
-            found.append(None)
+            rows.append(None)
             continue
         values = tuple(
             None if status == NOT_FOUND else settled(kind, vector["values"][row])
@@ -293,5 +294,5 @@ def _stored(
             for status, vector in zip(statuses, vectors, strict=True)
             if status != NOT_FOUND
         )
-        found.append(Stored(min(times), values))
-    return found
+        rows.append(FeatureRow(min(times), values))
+    return rows

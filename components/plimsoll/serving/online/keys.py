@@ -67,9 +67,9 @@ class KeyWriter:
     """
 
     def __init__(self, keys: Sequence[Key]) -> None:
-        order = sorted(range(len(keys)), key=lambda place: keys[place].join_key)
-        self._prefix = key_prefix([keys[place].join_key for place in order])
-        self._parts = [(place, part_type(keys[place].type)) for place in order]
+        order = sorted(range(len(keys)), key=lambda index: keys[index].join_key)
+        self._prefix = key_prefix([keys[index].join_key for index in order])
+        self._parts = [(index, part_type(keys[index].type)) for index in order]
 
     def write(self, values: Sequence[Any]) -> bytes:
         """Returns a key's bytes.
@@ -80,7 +80,7 @@ class KeyWriter:
         Raises:
             WrongKeyError: if a value is not of its part's type.
         """
-        return self._prefix + b"".join([part(values[place]) for place, part in self._parts])
+        return self._prefix + b"".join([part(values[index]) for index, part in self._parts])
 
 
 def key_prefix(join_keys: Sequence[str]) -> bytes:
@@ -181,11 +181,11 @@ def _seconds(value: Any) -> int:
     if not isinstance(value, str):
         raise WrongKeyError
     try:
-        found = microseconds(value)
+        us = microseconds(value)
     except (ValueError, OverflowError) as error:
         raise WrongKeyError(str(error)) from None
     # Toward zero, as Feast's int() of a datetime's timestamp.
-    return found // 1_000_000 if found >= 0 else -(-found // 1_000_000)
+    return us // 1_000_000 if us >= 0 else -(-us // 1_000_000)
 
 
 _NORMAL: Mapping[str, Callable[[Any], Any]] = {

@@ -16,12 +16,13 @@ from plimsoll.serving.online.store import (
     DAMAGED,
     REFUSED,
     UNREACHABLE,
-    Asked,
-    Stored,
+    EntityKeys,
+    FeatureRow,
+    LookupPlan,
     StoreError,
-    Wanted,
+    damaged,
     seconds_left,
-    too_late,
+    timed_out,
 )
 from plimsoll.serving.online.values import (
     DamagedValueError,
@@ -49,7 +50,7 @@ class _Slice:
 
     @property
     def time(self) -> int:
-        """Place of the event timestamp, behind the values."""
+        """Index of the event timestamp, behind the values."""
         return self.first + len(self.decoders)
 
 
@@ -91,66 +92,63 @@ class RedisReader:
         # The pool itself looks at the options only when it connects.
         self._pool.connection_class(**self._pool.connection_kwargs)
         self._errors = redis.exceptions
-        self._wanted = Wanted(project="", entities=(), views=())
+        self._plan = LookupPlan(project="", entities=(), views=())
         self._project = b""
         self._commands: dict[tuple[int, frozenset[int]], _Command] = {}
 
-    def prepare(self, wanted: Wanted) -> None:
-        """Takes what will be asked, once, before the first read; touches no store."""
-        self._wanted = wanted
-        self._project = wanted.project.encode()
+    def prepare(self, plan: LookupPlan) -> None:
+        """Takes what will be read, once, before the first read; touches no store."""
+        self._plan = plan
+        self._project = plan.project.encode()
         self._commands = {}
 
     def read(
-        self, asked: Mapping[int, Asked], views: Collection[int], deadline: float
-    ) -> dict[int, list[Stored | None]]:
+        self, keys: Mapping[int, EntityKeys], views: Collection[int], deadline: float
+    ) -> dict[int, list[FeatureRow | None]]:
         """Reads views for keys, a thousand at a time; see ``OnlineReader``.
 
         Raises:
             StoreError: if the store does not answer as it should, or not in time.
         """
         chosen = frozenset(views)
-        commands = {entity: self._command(entity, chosen) for entity in asked}
+        commands = {entity: self._command(entity, chosen) for entity in keys}
         packed = [
             b"%b$%d\r\n%b%b\r\n%b"
             % (command.head, len(key) + len(self._project), key, self._project, command.tail)
             for entity, command in commands.items()
-            for key in asked[entity].keys
+            for key in keys[entity].keys
         ]
         answers = iter(self._answers(packed, deadline))
-        found: dict[int, list[Stored | None]] = {}
+        rows_of: dict[int, list[FeatureRow | None]] = {}
         try:
             for entity, command in commands.items():
-                rows = [next(answers) for _ in asked[entity].keys]
+                rows = [next(answers) for _ in keys[entity].keys]
                 for part in command.slices:
-                    found[part.view] = _stored(part, rows)
+                    rows_of[part.view] = _stored(part, rows)
         except (DamagedValueError, TypeError, IndexError) as error:
-            cause = str(error) if isinstance(error, DamagedValueError) else type(error).__name__
-            raise StoreError(
-                DAMAGED, "the feature store holds a damaged value", cause=cause
-            ) from error
-        return found
+            raise damaged(error) from error
+        return rows_of
 
     def close(self) -> None:
         """Lets go of connections."""
         self._pool.disconnect()
 
     def _command(self, entity: int, views: frozenset[int]) -> _Command:
-        made = self._commands.get((entity, views))
-        if made is None:
-            made = self._commands[entity, views] = self._made_command(entity, views)
-        return made
+        command = self._commands.get((entity, views))
+        if command is None:
+            command = self._commands[entity, views] = self._packed_command(entity, views)
+        return command
 
-    def _made_command(self, entity: int, views: frozenset[int]) -> _Command:
+    def _packed_command(self, entity: int, views: frozenset[int]) -> _Command:
         fields: list[bytes] = []
         slices = []
-        for place, wanted in enumerate(self._wanted.views):
-            if wanted.entity != entity or place not in views:
+        for index, view in enumerate(self._plan.views):
+            if view.entity != entity or index not in views:
                 continue
-            decoders = tuple(decoder(item.type) for item in wanted.features)
-            slices.append(_Slice(view=place, first=len(fields), decoders=decoders))
-            fields += [hash_field(wanted.view.name, item.name) for item in wanted.features]
-            fields.append(time_field(wanted.view.name))
+            decoders = tuple(decoder(item.type) for item in view.features)
+            slices.append(_Slice(view=index, first=len(fields), decoders=decoders))
+            fields += [hash_field(view.view.name, item.name) for item in view.features]
+            fields.append(time_field(view.view.name))
         return _Command(
             head=b"*%d\r\n$5\r\nHMGET\r\n" % (len(fields) + 2),
             tail=b"".join(b"$%d\r\n%b\r\n" % (len(field), field) for field in fields),
@@ -162,7 +160,7 @@ class RedisReader:
         try:
             return self._exchanged(packed, deadline)
         except errors.TimeoutError as error:
-            raise too_late() from error
+            raise timed_out() from error
         except errors.ResponseError as error:
             if str(error).startswith(_WRONG_TYPE):
                 raise StoreError(
@@ -191,7 +189,7 @@ class RedisReader:
                 connection.send_packed_command([b"".join(part)], check_health=False)
                 for _ in part:
                     if not connection.can_read(timeout=seconds_left(deadline)):
-                        raise too_late()
+                        raise timed_out()
                     answers.append(connection.read_response())
         except BaseException:
             # What is still under way on it would be taken for the answer to the next request.
@@ -202,17 +200,17 @@ class RedisReader:
         return answers
 
 
-def _stored(part: _Slice, rows: Sequence[Sequence[bytes | None]]) -> list[Stored | None]:
+def _stored(part: _Slice, rows: Sequence[Sequence[bytes | None]]) -> list[FeatureRow | None]:
     first, last, decoders = part.first, part.time, part.decoders
-    found: list[Stored | None] = []
+    result: list[FeatureRow | None] = []
     for row in rows:
         stamp = row[last]
         values = row[first:last]
         if stamp is None:
             if any(value is not None for value in values):
                 raise DamagedValueError("a key's values have no event timestamp")
-            found.append(None)
+            result.append(None)
             continue
         taken = [decode(value) for decode, value in zip(decoders, values, strict=True)]
-        found.append(Stored(event_microseconds(stamp), tuple(taken)))
-    return found
+        result.append(FeatureRow(event_microseconds(stamp), tuple(taken)))
+    return result

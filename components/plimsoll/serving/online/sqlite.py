@@ -21,13 +21,14 @@ from plimsoll.serving.online.store import (
     DAMAGED,
     REFUSED,
     UNREACHABLE,
-    Asked,
-    Stored,
+    EntityKeys,
+    FeatureRow,
+    LookupPlan,
+    LookupView,
     StoreError,
-    Wanted,
-    WantedView,
+    damaged,
     seconds_left,
-    too_late,
+    timed_out,
 )
 from plimsoll.serving.online.values import DamagedValueError, Decoder, decoder
 
@@ -50,7 +51,7 @@ class _Connection:
     file: tuple[int, int]
     """Device and inode of the file that was opened."""
     statements: dict[int, str] = field(default_factory=dict)
-    """Place of a view -> its statement up to the keys."""
+    """Index of a view -> its statement up to the keys."""
     deadline: float = 0.0
 
 
@@ -63,23 +64,23 @@ class SqliteReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._wanted = Wanted(project="", entities=(), views=())
+        self._plan = LookupPlan(project="", entities=(), views=())
         self._features: list[dict[str, tuple[int, Decoder]]] = []
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
 
-    def prepare(self, wanted: Wanted) -> None:
-        """Takes what will be asked, once, before the first read; touches no store."""
-        self._wanted = wanted
+    def prepare(self, plan: LookupPlan) -> None:
+        """Takes what will be read, once, before the first read; touches no store."""
+        self._plan = plan
         self._features = [
-            {item.name: (place, decoder(item.type)) for place, item in enumerate(view.features)}
-            for view in wanted.views
+            {item.name: (index, decoder(item.type)) for index, item in enumerate(view.features)}
+            for view in plan.views
         ]
 
     def read(
-        self, asked: Mapping[int, Asked], views: Collection[int], deadline: float
-    ) -> dict[int, list[Stored | None]]:
+        self, keys: Mapping[int, EntityKeys], views: Collection[int], deadline: float
+    ) -> dict[int, list[FeatureRow | None]]:
         """Reads views for keys, one query a view; see ``OnlineReader``.
 
         Raises:
@@ -89,8 +90,8 @@ class SqliteReader:
             connection = self._connection()
             connection.deadline = deadline
             return {
-                place: self._view(connection, place, asked[self._wanted.views[place].entity].keys)
-                for place in views
+                index: self._view(connection, index, keys[self._plan.views[index].entity].keys)
+                for index in views
             }
         except sqlite3.Error as error:
             self._forget()
@@ -98,13 +99,12 @@ class SqliteReader:
         except OSError as error:
             self._forget()
             raise StoreError(
-                UNREACHABLE, "the feature store's SQLite file cannot be read", cause=_said(error)
+                UNREACHABLE,
+                "the feature store's SQLite file cannot be read",
+                cause=_os_error_text(error),
             ) from error
         except (DamagedValueError, TypeError, ValueError) as error:
-            cause = str(error) if isinstance(error, DamagedValueError) else type(error).__name__
-            raise StoreError(
-                DAMAGED, "the feature store holds a damaged value", cause=cause
-            ) from error
+            raise damaged(error) from error
 
     def close(self) -> None:
         """Lets go of all threads' connections."""
@@ -115,12 +115,12 @@ class SqliteReader:
         self._local = threading.local()
 
     def _connection(self) -> _Connection:
-        found: _Connection | None = getattr(self._local, "connection", None)
+        kept: _Connection | None = getattr(self._local, "connection", None)
         status = self._path.stat()
         file = (status.st_dev, status.st_ino)
-        if found is not None:
-            if found.file == file:
-                return found
+        if kept is not None:
+            if kept.file == file:
+                return kept
             # Another file took its place: the old one would go on answering, unseen.
             self._forget()
         uri = f"{self._path.absolute().as_uri()}?mode=ro"
@@ -136,36 +136,36 @@ class SqliteReader:
         return made
 
     def _forget(self) -> None:
-        found: _Connection | None = getattr(self._local, "connection", None)
-        if found is None:
+        connection: _Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
             return
         self._local.connection = None
         with self._lock:
-            if found.handle in self._opened:
-                self._opened.remove(found.handle)
-        found.handle.close()
+            if connection.handle in self._opened:
+                self._opened.remove(connection.handle)
+        connection.handle.close()
 
     def _view(
-        self, connection: _Connection, place: int, keys: Sequence[bytes]
-    ) -> list[Stored | None]:
-        statement = connection.statements.get(place)
+        self, connection: _Connection, index: int, keys: Sequence[bytes]
+    ) -> list[FeatureRow | None]:
+        statement = connection.statements.get(index)
         if statement is None:
-            statement = self._statement(connection, self._wanted.views[place])
-            connection.statements[place] = statement
+            statement = self._statement(connection, self._plan.views[index])
+            connection.statements[index] = statement
         rows: list[tuple[Any, ...]] = []
         for start in range(0, len(keys), KEYS_AT_ONCE):
             part = keys[start : start + KEYS_AT_ONCE]
             rows += _run(connection, f"{statement} ({','.join('?' * len(part))})", part)
-        return self._gathered(place, keys, rows)
+        return self._gathered(index, keys, rows)
 
-    def _statement(self, connection: _Connection, view: WantedView) -> str:
-        table = _quoted(f"{self._wanted.project}_{view.view.name}")
+    def _statement(self, connection: _Connection, view: LookupView) -> str:
+        table = _quoted(f"{self._plan.project}_{view.view.name}")
         columns = {row[1] for row in _run(connection, f"PRAGMA table_info({table})", ())}
         if not columns:
             raise StoreError(
                 REFUSED,
                 f"the feature store has no table of the view {view.view.name!r}",
-                cause=f"project {self._wanted.project!r}",
+                cause=f"project {self._plan.project!r}",
             )
         exact = _EXACT if _EXACT in columns else "NULL"
         return (
@@ -174,9 +174,9 @@ class SqliteReader:
         )
 
     def _gathered(
-        self, place: int, keys: Sequence[bytes], rows: Sequence[tuple[Any, ...]]
-    ) -> list[Stored | None]:
-        features = self._features[place]
+        self, index: int, keys: Sequence[bytes], rows: Sequence[tuple[Any, ...]]
+    ) -> list[FeatureRow | None]:
+        features = self._features[index]
         values: dict[bytes, list[Any]] = {}
         times: dict[bytes, int] = {}
         known: dict[Any, int] = {}
@@ -196,7 +196,9 @@ class SqliteReader:
             # A key's features are written together; where they were not, the oldest counts.
             if at < times.setdefault(key, at):
                 times[key] = at
-        return [Stored(times[key], tuple(values[key])) if key in values else None for key in keys]
+        return [
+            FeatureRow(times[key], tuple(values[key])) if key in values else None for key in keys
+        ]
 
 
 def _run(connection: _Connection, statement: str, values: Sequence[bytes]) -> list[tuple[Any, ...]]:
@@ -224,7 +226,7 @@ def _event_us(stored: Any) -> int:
 def _store_error(error: sqlite3.Error) -> StoreError:
     code = _code(error)
     if code == _INTERRUPTED:
-        return too_late()
+        return timed_out()
     if code is None:
         # Not SQLite's but Python's: text that is not UTF-8, which its own words would show.
         return StoreError(DAMAGED, "the feature store holds a damaged value")
@@ -237,7 +239,7 @@ def _code(error: sqlite3.Error) -> int | None:
     return None if code is None else code & 0xFF
 
 
-def _said(error: OSError) -> str:
+def _os_error_text(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else type(error).__name__
 
 

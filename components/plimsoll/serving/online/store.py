@@ -1,4 +1,4 @@
-"""What a look-up asks of an online store, whichever it is, and how a store says no."""
+"""What a look-up reads from an online store, whichever it is, and how a store fails."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from plimsoll.errors import ArtifactError, PlimsollError
 from plimsoll.formats.feature_plan import Feature, FeaturePlan, Key, OnDemand, View
 from plimsoll.serving.online.keys import KEY_VERSION, KeyWriter
+from plimsoll.serving.online.values import DamagedValueError
 
 TIMEOUT = "timeout"
 UNREACHABLE = "unreachable"
@@ -36,13 +37,13 @@ class StoreError(PlimsollError):
         self.reason = reason
 
 
-class Stored(NamedTuple):
+class FeatureRow(NamedTuple):
     """What a store keeps of one view for one key."""
 
     event_us: int
     """Event timestamp, microseconds since 1970, UTC."""
     values: tuple[Any, ...]
-    """One a wanted feature, in the order of ``WantedView.features``; None for none."""
+    """One a feature, in the order of ``WantedView.features``; None for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +62,12 @@ class Entity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WantedView:
+class LookupView:
     """A view, and those of its features that are looked up."""
 
     view: View
     entity: int
-    """Place of its key among ``Wanted.entities``."""
+    """Index of its key among ``LookupPlan.entities``."""
     features: tuple[Feature, ...]
     """At least one."""
 
@@ -82,21 +83,21 @@ class WantedView:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What of a plan is looked up."""
+class LookupPlan:
+    """What of a feature plan is looked up."""
 
     project: str
     """The store's project."""
     entities: tuple[Entity, ...]
     """Each key once."""
-    views: tuple[WantedView, ...]
-    """The views that have wanted features."""
+    views: tuple[LookupView, ...]
+    """The views that have features to look up."""
     on_demand: tuple[OnDemand, ...] = ()
-    """The on-demand views that have wanted features."""
+    """The on-demand views that have features to compute."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class EntityKeys:
     """The distinct keys of one entity in a request."""
 
     keys: Sequence[bytes]
@@ -108,21 +109,21 @@ class Asked:
 class OnlineReader(Protocol):
     """Reads features from an online store; safe to use from several threads."""
 
-    def prepare(self, wanted: Wanted) -> None:
+    def prepare(self, plan: LookupPlan) -> None:
         """Takes what will be asked, once, before the first read; touches no store."""
 
     def read(
-        self, asked: Mapping[int, Asked], views: Collection[int], deadline: float
-    ) -> dict[int, list[Stored | None]]:
+        self, keys: Mapping[int, EntityKeys], views: Collection[int], deadline: float
+    ) -> dict[int, list[FeatureRow | None]]:
         """Reads views for keys, in one go.
 
         Args:
-            asked: Place of an entity -> its keys.
-            views: Places of the views that are wanted; their entities are all asked.
+            keys: Index of an entity -> its keys.
+            views: Indices of the views to read; ``keys`` has all of their entities.
             deadline: When it must have ended, on ``time.monotonic``'s clock.
 
         Returns:
-            Place of each view -> one a key: what is stored, or None.
+            Index of each view -> one a key: what is stored, or None.
 
         Raises:
             StoreError: if the store does not answer as it should, or not in time.
@@ -132,12 +133,12 @@ class OnlineReader(Protocol):
         """Lets go of connections."""
 
 
-def wanted_of(plan: FeaturePlan, columns: Collection[str] | None = None) -> Wanted:
+def lookup_plan(plan: FeaturePlan, columns: Collection[str] | None = None) -> LookupPlan:
     """Returns what has to be looked up.
 
     Args:
         plan: The plan.
-        columns: The feature columns that somebody reads; None: all of the plan's. What their
+        columns: The feature columns that are read; None: all of the plan's. What their
             on-demand views need is added.
 
     Raises:
@@ -155,15 +156,15 @@ def wanted_of(plan: FeaturePlan, columns: Collection[str] | None = None) -> Want
         if any(feature.column in names for feature in part.features):
             names.update(part.inputs)
             on_demand.insert(0, part)
-    places: dict[tuple[Key, ...], int] = {}
+    indices: dict[tuple[Key, ...], int] = {}
     views = []
     for view in plan.views:
         features = tuple(item for item in view.features if item.column in names)
         if features:
-            entity = places.setdefault(view.keys, len(places))
-            views.append(WantedView(view=view, entity=entity, features=features))
-    entities = tuple(Entity(keys=keys, writer=KeyWriter(keys)) for keys in places)
-    return Wanted(
+            entity = indices.setdefault(view.keys, len(indices))
+            views.append(LookupView(view=view, entity=entity, features=features))
+    entities = tuple(Entity(keys=keys, writer=KeyWriter(keys)) for keys in indices)
+    return LookupPlan(
         project=plan.project,
         entities=entities,
         views=tuple(views),
@@ -179,10 +180,18 @@ def seconds_left(deadline: float) -> float:
     """
     left = deadline - time.monotonic()
     if left <= 0:
-        raise too_late()
+        raise timed_out()
     return left
 
 
-def too_late() -> StoreError:
+def damaged(
+    error: Exception, headline: str = "the feature store holds a damaged value"
+) -> StoreError:
+    """Returns the error of an answer that cannot be decoded, without the values in it."""
+    cause = str(error) if isinstance(error, DamagedValueError) else type(error).__name__
+    return StoreError(DAMAGED, headline, cause=cause)
+
+
+def timed_out() -> StoreError:
     """Returns the error of a store that takes too long."""
     return StoreError(TIMEOUT, "the feature store did not answer in time")

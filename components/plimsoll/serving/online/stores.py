@@ -80,10 +80,10 @@ def shown(where: str) -> str:
     """
     scheme, mark, rest = where.partition("://")
     if mark:
-        place, *options = _OPTIONS.split(rest, maxsplit=1)
+        address, *options = _OPTIONS.split(rest, maxsplit=1)
         # It may as well be a password with these signs as an option with that one.
         unclear = any("@" in text for text in options)
-        return f"{scheme}{mark}{'...' if unclear else place.rpartition('@')[2]}"
+        return f"{scheme}{mark}{'...' if unclear else address.rpartition('@')[2]}"
     kind = where.partition(":")[0].lower()
     if kind in (*_REDIS_SCHEMES, *_HTTP_SCHEMES):
         return f"{kind}:..."
@@ -226,12 +226,12 @@ def _url_options(url: str) -> dict[str, Any]:
 
 def _set(file: Path, text: Any) -> str:
     """Returns a setting, if the environment gave all of its variables."""
-    found = _UNSET.search(str(text))
-    if found:
+    match = _UNSET.search(str(text))
+    if match:
         raise ConfigError(
             f"{file} names an environment variable that is not set",
-            cause=found.group(1),
-            hint=f"set {found.group(1)} where the server is started",
+            cause=match.group(1),
+            hint=f"set {match.group(1)} where the server is started",
         )
     return str(text)
 

@@ -35,15 +35,15 @@ from plimsoll.models.transform import (
     output_names,
 )
 from plimsoll.models.transform_parts import CategoricalPart, width
-from plimsoll.transform.apply.instances import (
+from plimsoll.transform.apply.lookups import bucket_of, cross_step, index_of, target_mean
+from plimsoll.transform.apply.numbers import Placed, numbers_step, rows_at_once
+from plimsoll.transform.apply.request_columns import (
     check_lists,
     check_rows,
     columns_from_lists,
     columns_from_rows,
     wrong_value,
 )
-from plimsoll.transform.apply.lookups import bucket_of, cross_step, index_of, target_mean
-from plimsoll.transform.apply.numbers import Placed, numbers_step, rows_at_once
 from plimsoll.transform.apply.steps import Encode, Features, Step, absent, encoded_step, taken
 from plimsoll.transform.apply.texts import ngrams, tokens
 from plimsoll.transform.apply.times import TimesPart, times_step
@@ -110,15 +110,15 @@ def apply_out_of_fold(
         DataError: if the columns' lengths differ.
     """
     features = apply(transform, columns)
-    place = 0
+    index = 0
     for (source, *_), part in transform.parts():
         if isinstance(part, TargetMean) and part.output in tables:
             find = taken(index_of(part.values, source.type), columns[source.name])
             indices = find(slice(None))
-            found = tables[part.output][folds, indices]
-            features.numeric[:, place : place + found.shape[1]] = found
+            encoded = tables[part.output][folds, indices]
+            features.numeric[:, index : index + encoded.shape[1]] = encoded
         if not isinstance(part, CategoricalPart):
-            place += len(output_names(part))
+            index += len(output_names(part))
     return features
 
 
@@ -140,11 +140,11 @@ def encode_labels(transform: Transform, values: NDArray[Any]) -> NDArray[Any]:
         return _label_values(label, np.asarray(values))
     if isinstance(values, DictionaryColumn):
         listed = [*values.values, None]
-        found = _class_places(label, np.array(listed, object)).take(values.codes, mode="wrap")
+        indices = _class_places(label, np.array(listed, object)).take(values.codes, mode="wrap")
     else:
-        found = _class_places(label, values)
-    if len(found) and found.min() < 0:
-        row = int(found.argmin())
+        indices = _class_places(label, values)
+    if len(indices) and indices.min() < 0:
+        row = int(indices.argmin())
         value = (
             listed[values.codes[row]]
             if isinstance(values, DictionaryColumn)
@@ -156,19 +156,19 @@ def encode_labels(transform: Transform, values: NDArray[Any]) -> NDArray[Any]:
             choices=[str(value) for value in label.classes],
             hint="split otherwise, or leave out the rows of such rare classes",
         )
-    return found
+    return indices
 
 
 def _class_places(label: Label, values: NDArray[Any]) -> NDArray[np.int64]:
     """Returns the place of each value among the classes, -1 for none."""
     if values.dtype == object:
-        places = {value: place for place, value in enumerate(label.classes)}
-        return np.array([places.get(value, -1) for value in values.tolist()], np.int64)
+        indices = {value: index for index, value in enumerate(label.classes)}
+        return np.array([indices.get(value, -1) for value in values.tolist()], np.int64)
     classes = np.array(label.classes, np.float64)
     order = classes.argsort(kind="stable")
     where = classes.searchsorted(values, sorter=order)
-    found = order[np.minimum(where, len(classes) - 1)]
-    return np.where(classes[found] == values, found, -1)
+    nearest_class = order[np.minimum(where, len(classes) - 1)]
+    return np.where(classes[nearest_class] == values, nearest_class, -1)
 
 
 def _label_values(label: Label, values: NDArray[Any]) -> NDArray[np.float32]:
@@ -200,24 +200,24 @@ class _Plan:
 def _plan(transform: Transform) -> _Plan:
     placed, numeric, categorical = _placed(transform)
     numbers = [
-        Placed(column.name, column.type == "timestamp", part, place)
-        for (column, *_), part, place in placed
+        Placed(column.name, column.type == "timestamp", part, index)
+        for (column, *_), part, index in placed
         if isinstance(part, Number | Bins)
     ]
     counted = {item.column for item in numbers if not item.timed}
     missing: list[tuple[str, int]] = []
     times: dict[str, list[tuple[TimesPart, int]]] = {}
     steps: list[Step] = []
-    for columns, part, place in placed:
+    for columns, part, index in placed:
         column = columns[0]
         if isinstance(part, Missing) and column.name in counted:
-            missing.append((column.name, place))
+            missing.append((column.name, index))
         elif column.type == "timestamp" and isinstance(part, Missing | Cycle | Calendar):
-            times.setdefault(column.name, []).append((part, place))
+            times.setdefault(column.name, []).append((part, index))
         elif isinstance(part, Cross):
-            steps.append(cross_step(part, [column.type for column in columns], place))
+            steps.append(cross_step(part, [column.type for column in columns], index))
         elif not isinstance(part, Number | Bins):
-            steps.append(_encoded(column, part, place))
+            steps.append(_encoded(column, part, index))
     steps += [times_step(name, parts) for name, parts in times.items()]
     if numbers:
         steps.append(numbers_step(numbers, missing))
@@ -246,12 +246,12 @@ def _placed(
     return placed, numeric, categorical
 
 
-def _encoded(column: SourceColumn, part: Part, place: int) -> Step:
+def _encoded(column: SourceColumn, part: Part, index: int) -> Step:
     """Returns the step of a part that is made of a column value by value."""
     numeric = isinstance(part, Missing | TargetMean)
     count = width(part) if isinstance(part, CategoricalPart) else len(output_names(part))
     encode = _encoder(column.type, part)
-    return encoded_step(column.name, encode, slice(place, place + count), numeric=numeric)
+    return encoded_step(column.name, encode, slice(index, index + count), numeric=numeric)
 
 
 def _encoder(kind: str, part: Part) -> Encode:

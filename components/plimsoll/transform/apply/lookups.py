@@ -60,7 +60,7 @@ def bucket_of(buckets: int) -> Encode:
     return lambda values: _bucket(hashes(values), buckets)
 
 
-def cross_step(part: Cross, kinds: Sequence[str], place: int) -> Step:
+def cross_step(part: Cross, kinds: Sequence[str], index: int) -> Step:
     """Returns the step that looks up what values several columns have together."""
     encoders, join = (
         ([hashes for _ in kinds], _joined_hashes(part.buckets))
@@ -75,7 +75,7 @@ def cross_step(part: Cross, kinds: Sequence[str], place: int) -> Step:
         ]
 
         def fill(rows: slice, out: Features) -> None:
-            out.categorical[:, place] = join([take(rows) for take in takes])
+            out.categorical[:, index] = join([take(rows) for take in takes])
 
         return fill
 
@@ -90,15 +90,15 @@ def hashes(values: Any) -> NDArray[np.uint64]:
     """
     if isinstance(values, Sequence):
         sums = [None if text is None else text_sum(text) for text in values]
-        gone = np.array([found is None for found in sums], np.bool_)
-        whole = np.array([found or 0 for found in sums], np.uint64)
+        gone = np.array([hashed is None for hashed in sums], np.bool_)
+        whole = np.array([hashed or 0 for hashed in sums], np.uint64)
     else:
         gone = ~np.isfinite(values)
         # Zero is added so that a negative zero is zero.
         whole = (values + 0.0).view(np.uint64)
-    found = _mixed(whole) | _ODD
-    found[gone] = 0
-    return found
+    hashed = _mixed(whole) | _ODD
+    hashed[gone] = 0
+    return hashed
 
 
 def text_sum(text: str) -> int:
@@ -132,9 +132,9 @@ def _index_of_numbers(values: Sequence[Value]) -> Encode:
 
     def encode(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
         if len(numbers) > FEW:
-            found = find_many(numbers)
-            found[~np.isfinite(numbers)] = MISSING
-            return found
+            encoded = find_many(numbers)
+            encoded[~np.isfinite(numbers)] = MISSING
+            return encoded
         listed = numbers.tolist()
         return np.array(
             [find(value, UNKNOWN) if isfinite(value) else MISSING for value in listed], np.int32
@@ -161,10 +161,10 @@ def _dense(indices: dict[float, int]) -> Encode:
 
     def encode(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
         shifted = numbers - low
-        places = np.where((shifted >= 0) & (shifted <= span), shifted, outside).astype(np.intp)
-        found = table.take(places)
-        found[(places != shifted) & (places != outside)] = UNKNOWN
-        return found
+        offsets = np.where((shifted >= 0) & (shifted <= span), shifted, outside).astype(np.intp)
+        encoded = table.take(offsets)
+        encoded[(offsets != shifted) & (offsets != outside)] = UNKNOWN
+        return encoded
 
     return encode
 
@@ -176,9 +176,9 @@ def _sorted(indices: dict[float, int]) -> Encode:
     def encode(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
         if not len(known):
             return np.full(len(numbers), UNKNOWN, np.int32)
-        places = known.searchsorted(numbers)
-        np.minimum(places, len(known) - 1, out=places)
-        return np.where(known[places] == numbers, order[places], np.int32(UNKNOWN))
+        positions = known.searchsorted(numbers)
+        np.minimum(positions, len(known) - 1, out=positions)
+        return np.where(known[positions] == numbers, order[positions], np.int32(UNKNOWN))
 
     return encode
 
@@ -190,16 +190,16 @@ def _mixed(whole: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return np.asarray(whole ^ (whole >> _SHIFTS[2]))
 
 
-def _bucket(found: NDArray[np.uint64], buckets: int) -> NDArray[np.int32]:
-    places = ((found >> _HALF) * np.uint64(buckets)) >> _HALF
-    indices = places.astype(np.int32) + np.int32(FIRST_KNOWN)
-    indices[found == 0] = MISSING
+def _bucket(hashed: NDArray[np.uint64], buckets: int) -> NDArray[np.int32]:
+    positions = ((hashed >> _HALF) * np.uint64(buckets)) >> _HALF
+    indices = positions.astype(np.int32) + np.int32(FIRST_KNOWN)
+    indices[hashed == 0] = MISSING
     return indices
 
 
 def _joined_hashes(buckets: int) -> Encode:
-    def join(found: Sequence[NDArray[np.uint64]]) -> NDArray[np.int32]:
-        whole, *others = found
+    def join(hashed: Sequence[NDArray[np.uint64]]) -> NDArray[np.int32]:
+        whole, *others = hashed
         gone = whole == 0
         for other in others:
             gone |= other == 0
@@ -248,9 +248,9 @@ def _of_tuples(known: Mapping[int, int], bound: int) -> Encode:
         return take
 
     def encode(numbers: NDArray[np.int64]) -> NDArray[np.int32]:
-        places = ordered.searchsorted(numbers)
-        np.minimum(places, len(ordered) - 1, out=places)
-        return np.where(ordered[places] == numbers, order[places], np.int32(UNKNOWN))
+        positions = ordered.searchsorted(numbers)
+        np.minimum(positions, len(ordered) - 1, out=positions)
+        return np.where(ordered[positions] == numbers, order[positions], np.int32(UNKNOWN))
 
     return encode
 

@@ -79,7 +79,7 @@ def numbers_step(numbers: Sequence[Placed], missing: Sequence[tuple[str, int]]) 
     fills = _upright(item.part.fill for item in sources)
     count = len(scaled)
     absent_rows = np.array([names.index(name) for name, _ in missing], np.intp)
-    absent_places = np.array([place for _, place in missing], np.intp)
+    absent_outputs = np.array([index for _, index in missing], np.intp)
     inputs = [(item.column, item.timed) for item in sources]
 
     at_once = rows_at_once(numbers)
@@ -98,8 +98,8 @@ def numbers_step(numbers: Sequence[Placed], missing: Sequence[tuple[str, int]]) 
             raw = flat.reshape(len(raws), size)
             absent = ~np.isfinite(raw)
             np.copyto(raw, fills, where=absent)
-            if len(absent_places):
-                _store(out.numeric, absent_places, absent[absent_rows])
+            if len(absent_outputs):
+                _store(out.numeric, absent_outputs, absent[absent_rows])
             if count:
                 _store(out.numeric, scales.places, _scaled(scales, raw[:count]))
             if len(bin_room):
@@ -170,10 +170,10 @@ def _scales(items: Sequence[Placed]) -> _Scales:
 def _bins(items: Sequence[Placed]) -> _Bins:
     edges = [np.array(item.part.edges) for item in items if isinstance(item.part, Bins)]
     counts = [len(some) - 1 for some in edges]
-    places = [np.arange(item.place, item.place + n) for item, n in zip(items, counts, strict=True)]
+    outputs = [np.arange(item.place, item.place + n) for item, n in zip(items, counts, strict=True)]
     left, right = (_joined([some[part] for some in edges]) for part in (_ALL_BUT_LAST, _REST))
     return _Bins(
-        places=np.concatenate([np.empty(0, np.intp), *places]),
+        places=np.concatenate([np.empty(0, np.intp), *outputs]),
         source=np.repeat(np.arange(len(items)), counts),
         left=left,
         right=right,
@@ -210,12 +210,12 @@ def _shares(
     return values
 
 
-def _store(out: NDArray[np.float32], places: NDArray[np.intp], values: NDArray[Any]) -> None:
+def _store(out: NDArray[np.float32], outputs: NDArray[np.intp], values: NDArray[Any]) -> None:
     if len(out) <= FEW:
-        out[:, places] = values.T
+        out[:, outputs] = values.T
         return
-    for place, row in zip(places.tolist(), values, strict=True):
-        out[:, place] = row
+    for output, row in zip(outputs.tolist(), values, strict=True):
+        out[:, output] = row
 
 
 def _upright(values: Iterable[float]) -> NDArray[np.float64]:

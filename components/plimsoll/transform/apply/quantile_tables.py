@@ -38,32 +38,32 @@ class QuantileTable:
         """Returns the scores of values that lie within the knots."""
         if len(values) <= FEW:
             return self._scores_of_few(values)
-        places = self._intervals(values)
-        share = (values - self._start.take(places)) / self._width.take(places)
-        return np.asarray(self._score.take(places) + share * self._rise.take(places))
+        intervals = self._intervals(values)
+        share = (values - self._start.take(intervals)) / self._width.take(intervals)
+        return np.asarray(self._score.take(intervals) + share * self._rise.take(intervals))
 
     def _scores_of_few(self, values: NDArray[np.float64]) -> list[float]:
         """Does the same arithmetic with Python's own floats."""
         start, width, score, rise = self._listed
-        found = []
+        scores = []
         for value in values.tolist():
-            place = bisect_right(start, value) - 1
-            found.append(score[place] + (value - start[place]) / width[place] * rise[place])
-        return found
+            index = bisect_right(start, value) - 1
+            scores.append(score[index] + (value - start[index]) / width[index] * rise[index])
+        return scores
 
     def _intervals(self, values: NDArray[np.float64]) -> NDArray[np.intp]:
         cells = self._cells
         if cells is None:
             return self._start.searchsorted(values, side="right") - 1
         where = cells.of(values)
-        places = cells.before.take(where)
+        intervals = cells.before.take(where)
         # A cell has one knot at most: it is below the value, or above.
-        places += values >= cells.following.take(places)
+        intervals += values >= cells.following.take(intervals)
         crowded = cells.crowded.take(where)
         if crowded.any():
-            places[crowded] = self._start.searchsorted(values[crowded], side="right")
-        places -= 1
-        return places
+            intervals[crowded] = self._start.searchsorted(values[crowded], side="right")
+        intervals -= 1
+        return intervals
 
 
 class _Cells(NamedTuple):
@@ -84,11 +84,11 @@ class _Cells(NamedTuple):
     """The knots, and infinity."""
 
     def of(self, values: NDArray[np.float64]) -> NDArray[np.intp]:
-        found = np.maximum(values, self.low)
-        np.minimum(found, self.high, out=found)
-        found -= self.low
-        found *= self.scale
-        return found.astype(np.intp)
+        cells = np.maximum(values, self.low)
+        np.minimum(cells, self.high, out=cells)
+        cells -= self.low
+        cells *= self.scale
+        return cells.astype(np.intp)
 
 
 def _cells(knots: NDArray[np.float64]) -> _Cells | None:

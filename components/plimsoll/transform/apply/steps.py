@@ -44,13 +44,13 @@ def taken(encode: Encode, column: Column) -> Take:
     return lambda rows: encode(column[rows])
 
 
-def encoded_step(name: str, encode: Encode, places: slice, *, numeric: bool) -> Step:
+def encoded_step(name: str, encode: Encode, outputs: slice, *, numeric: bool) -> Step:
     """Returns the step that encodes a column value by value.
 
     Args:
         name: The column.
         encode: Makes the outputs, shape (values,) or (values, outputs).
-        places: Where the outputs stand.
+        outputs: Where the outputs stand.
         numeric: Whether among the numeric outputs or the categorical ones.
     """
     which = 0 if numeric else 1
@@ -59,10 +59,10 @@ def encoded_step(name: str, encode: Encode, places: slice, *, numeric: bool) -> 
         take = taken(encode, columns[name])
 
         def fill(rows: slice, out: Features) -> None:
-            found = take(rows)
+            encoded = take(rows)
             # What is made one by one is one number long, also where a list has room for one.
-            where: Any = places if found.ndim > 1 else places.start
-            out[which][:, where] = found
+            where: Any = outputs if encoded.ndim > 1 else outputs.start
+            out[which][:, where] = encoded
 
         return fill
 

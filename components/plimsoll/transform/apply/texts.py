@@ -35,12 +35,12 @@ def tokens(part: Tokens) -> Encode:
     indices = {text: index for index, text in enumerate(part.values, FIRST_KNOWN)}
 
     def indices_of(text: str) -> list[int]:
-        found = (indices.get(piece, UNKNOWN) for piece in split_texts(text, part.separator))
-        return list(islice(dict.fromkeys(found), part.most))
+        listed = (indices.get(piece, UNKNOWN) for piece in split_texts(text, part.separator))
+        return list(islice(dict.fromkeys(listed), part.most))
 
     def encode(texts: Sequence[str | None]) -> NDArray[np.int32]:
-        found = [[] if text is None else indices_of(text) for text in texts]
-        return _laid_out(found, np.array([*chain(*found)], np.int32), part.most)
+        listed = [[] if text is None else indices_of(text) for text in texts]
+        return _laid_out(listed, np.array([*chain(*listed)], np.int32), part.most)
 
     return encode
 
@@ -50,18 +50,18 @@ def ngrams(part: Ngrams) -> Encode:
     runs = _runs_of_words if part.of == "words" else _runs_of_characters
 
     def runs_of(text: str) -> list[str]:
-        found = runs(text[:LONGEST_TEXT].casefold(), part.sizes)
+        listed = runs(text[:LONGEST_TEXT].casefold(), part.sizes)
         distinct: dict[str, None] = {}
-        for run in found:
+        for run in listed:
             distinct[run] = None
             if len(distinct) == part.most:
                 break
         return list(distinct)
 
     def encode(texts: Sequence[str | None]) -> NDArray[np.int32]:
-        found = [[] if text is None else runs_of(text) for text in texts]
-        sums = [text_sum(run) for run in chain(*found)]
-        return _laid_out(found, buckets_of_sums(sums, part.buckets), part.most)
+        listed = [[] if text is None else runs_of(text) for text in texts]
+        sums = [text_sum(run) for run in chain(*listed)]
+        return _laid_out(listed, buckets_of_sums(sums, part.buckets), part.most)
 
     return encode
 
@@ -84,10 +84,10 @@ def _runs_of_characters(text: str, sizes: Sequence[int]) -> Iterator[str]:
 
 
 def _laid_out(
-    found: Sequence[Sequence[object]], indices: NDArray[np.int32], most: int
+    listed: Sequence[Sequence[object]], indices: NDArray[np.int32], most: int
 ) -> NDArray[np.int32]:
     """Puts indices, a text's behind another's, into a row a text, and 0 behind them."""
-    table = np.full((len(found), most), MISSING, np.int32)
-    counts = np.array([len(some) for some in found], np.intp)
+    table = np.full((len(listed), most), MISSING, np.int32)
+    counts = np.array([len(some) for some in listed], np.intp)
     table[np.arange(most) < counts[:, None]] = indices
     return table

@@ -54,29 +54,29 @@ def times_step(name: str, parts: Sequence[tuple[TimesPart, int]]) -> Step:
         name: The column.
         parts: Each part, and where its outputs begin.
     """
-    gone = [place for part, place in parts if isinstance(part, Missing)]
-    made = [_made(part, place) for part, place in parts if not isinstance(part, Missing)]
+    gone = [output for part, output in parts if isinstance(part, Missing)]
+    made = [_made(part, output) for part, output in parts if not isinstance(part, Missing)]
 
     def step(columns: Columns) -> Fill:
         times = np.asarray(columns[name])
         days = _days(times) if made else None
         first = 0 if days is None else int(days[0])
         instead = max(first * _MICROSECONDS_A_DAY, _FIRST_TICK)
-        told = made if days is None else [_by_day(item, days) for item in made]
+        tabulated = made if days is None else [_by_day(item, days) for item in made]
 
         def fill(rows: slice, out: Features) -> None:
             some = times[rows]
             absent = np.isnat(some)
-            for place in gone:
-                out.numeric[:, place] = absent
-            if not told:
+            for output in gone:
+                out.numeric[:, output] = absent
+            if not tabulated:
                 return
             ticks = np.where(absent, instead, some.view(np.int64))
             clock = _Clock(ticks, None if days is None else first)
             missing = bool(absent.any())
-            for of, tables, numeric, place in told:
+            for of, tables, numeric, output in tabulated:
                 index = clock.read(of)
-                for column, table in enumerate(tables, place):
+                for column, table in enumerate(tables, output):
                     values = table.take(index)
                     if missing:
                         values[absent] = MISSING
@@ -120,16 +120,16 @@ def _days(times: NDArray[Any]) -> NDArray[np.int64] | None:
 def _by_day(made: _Made, days: NDArray[np.int64]) -> _Made:
     if made.of not in _OF_DAY:
         return made
-    places = _OF_DAY[made.of](days)
-    return made._replace(tables=tuple(table.take(places) for table in made.tables))
+    indices = _OF_DAY[made.of](days)
+    return made._replace(tables=tuple(table.take(indices) for table in made.tables))
 
 
-def _made(part: Cycle | Calendar, place: int) -> _Made:
+def _made(part: Cycle | Calendar, output: int) -> _Made:
     if isinstance(part, Calendar):
-        told = np.arange(FIRST_KNOWN, FIRST_KNOWN + CALENDARS[part.of], dtype=np.int32)
-        return _Made(part.of, (told,), False, place)
+        indices = np.arange(FIRST_KNOWN, FIRST_KNOWN + CALENDARS[part.of], dtype=np.int32)
+        return _Made(part.of, (indices,), False, output)
     circle = _circle(MINUTES_A_DAY if part.of == "time_of_day" else DAYS_A_YEAR)
-    return _Made(part.of, circle, True, place)
+    return _Made(part.of, circle, True, output)
 
 
 def _day_of_week(days: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -90,17 +90,13 @@ def named(context: Context, name: str, level: str = PASS) -> Html:
     if role != "feature":
         parts.append(badge(role, "info" if role == "label" else "dull"))
     if level != PASS:
-        parts.append(badge("anomaly" if level == ERROR else "warning", _tone(level)))
+        parts.append(badge("anomaly", "bad") if level == ERROR else badge("warning", "warn"))
     return joined(parts, " ")
 
 
 def plain(name: str) -> Html:
     """Returns a column's name, which breaks where it is too long for a cell."""
     return element("strong", name, class_="column")
-
-
-def _tone(level: str) -> str:
-    return "bad" if level == ERROR else "warn"
 
 
 def _ordered(context: Context, levels: Mapping[str, str]) -> list[str]:

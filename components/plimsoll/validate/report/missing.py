@@ -61,13 +61,12 @@ def _table(
         [named(context, name) for name in names],
         sources,
         [[shares[name][source] for source in sources] for name in names],
-        [[_written(shares[name][source]) for source in sources] for name in names],
+        [
+            [share_text(share) if (share := shares[name][source]) else "none" for source in sources]
+            for name in names
+        ],
         told=[[_counts_text(context, name, source) for source in sources] for name in names],
     )
-
-
-def _written(share: float | None) -> str:
-    return "none" if not share else share_text(share)
 
 
 def _counts_text(context: Context, name: str, source: str) -> str:

@@ -57,11 +57,16 @@ def relations_note(context: Context) -> str:
 def _with_label(strengths: Sequence[Association], left: Sequence[str]) -> Html:
     if not strengths:
         return element("p", "No column can be compared with the label.", class_="note")
+    nearly = [badge("nearly the label", "warn")]
     scale = max(LEAST_SCALE, *(abs(item.value) for item in strengths))
     rows = [
         [
-            joined([plain(item.column), *_label_badge(item.value)], " "),
-            signed_bar(item.value, label=_label(item), scale=scale),
+            joined([plain(item.column), *(nearly if abs(item.value) >= NEARLY else [])], " "),
+            signed_bar(
+                item.value,
+                label=f"{item.column}: {item.measure} {_written(item.value)}",
+                scale=scale,
+            ),
             _written(item.value),
             _written(item.spearman),
             item.measure,
@@ -83,14 +88,6 @@ def _with_label(strengths: Sequence[Association], left: Sequence[str]) -> Html:
         text = f"Not compared, because they do not vary or have too many names: {listed}{more}."
         parts.append(element("p", text, class_="note"))
     return joined(parts)
-
-
-def _label(item: Association) -> str:
-    return f"{item.column}: {item.measure} {_written(item.value)}"
-
-
-def _label_badge(value: float) -> list[Html]:
-    return [badge("nearly the label", "warn")] if abs(value) >= NEARLY else []
 
 
 def _among(pairs: Correlations) -> Html:

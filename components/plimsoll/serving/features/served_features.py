@@ -1,4 +1,4 @@
-"""The features of a served package: their plan, their store, and what a user is told of both."""
+"""The features of a served package: their plan, their store, and what a user reads of both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from plimsoll.formats.package import Package
 from plimsoll.serving.config import ServerConfig
 from plimsoll.serving.features.lookup import FeatureLookup
 from plimsoll.serving.online.keys import DUMMY_VALUE
-from plimsoll.serving.online.store import Asked, Entity, OnlineReader, StoreError, Wanted, wanted_of
+from plimsoll.serving.online.store import (
+    Entity,
+    EntityKeys,
+    LookupPlan,
+    OnlineReader,
+    StoreError,
+    lookup_plan,
+)
 from plimsoll.serving.online.stores import open_reader, shown
 
 FIRST_SECONDS = 5.0
@@ -49,15 +56,15 @@ class ServedFeatures:
             plan, reader, folder=package.features, columns=read, types=types, config=config.lookup
         )
         if reader is not None:
-            _warn_if_it_does_not_answer(reader, wanted_of(plan, read), self._where)
+            _probe(reader, lookup_plan(plan, read), self._where)
 
     @property
     def columns(self) -> frozenset[str]:
         """The columns that a request may leave out."""
         return self.lookup.columns if self.lookup and self._where else frozenset()
 
-    def said(self) -> list[str]:
-        """Returns what a user is told once the server answers: a line, or none."""
+    def startup_lines(self) -> list[str]:
+        """Returns what is printed once the server answers: a line, or none."""
         if self.lookup is None:
             return []
         if self._where:
@@ -71,16 +78,16 @@ class ServedFeatures:
             self.lookup.close()
 
 
-def _warn_if_it_does_not_answer(reader: OnlineReader, wanted: Wanted, where: str) -> None:
-    """Asks for a key that nobody has, so that a wrong store is told of before the first request."""
-    asked = {place: _nobody(entity) for place, entity in enumerate(wanted.entities)}
+def _probe(reader: OnlineReader, plan: LookupPlan, where: str) -> None:
+    """Reads a key that nobody has, so that a wrong store is reported before the first request."""
+    keys = {index: _unused_key(entity) for index, entity in enumerate(plan.entities)}
     try:
-        if wanted.views:
-            reader.read(asked, range(len(wanted.views)), time.monotonic() + FIRST_SECONDS)
+        if plan.views:
+            reader.read(keys, range(len(plan.views)), time.monotonic() + FIRST_SECONDS)
     except StoreError as error:
         _LOGGER.warning("the feature store %s does not answer yet: %s", where, error)
 
 
-def _nobody(entity: Entity) -> Asked:
+def _unused_key(entity: Entity) -> EntityKeys:
     values = tuple(DUMMY_VALUE if key.type == "STRING" else 0 for key in entity.keys)
-    return Asked(keys=[entity.writer.write(values)], values=[values])
+    return EntityKeys(keys=[entity.writer.write(values)], values=[values])

@@ -1,4 +1,4 @@
-"""One request, by rows or by columns, as the look-up asks it."""
+"""The requests of a look-up: instances of v1, or columns of v2."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Request(Protocol):
     def optional(self, name: str) -> list[Any] | None:
         """Returns a column, None where a row lacks it; None if no row has it."""
 
-    def values(self, name: str, places: Sequence[int]) -> list[Any]:
-        """Returns a column of some rows.
+    def values(self, name: str, rows: Sequence[int]) -> list[Any]:
+        """Returns a column of some rows, given by their indices.
 
         Raises:
             RequestError: if one of the rows lacks it.
@@ -43,10 +43,10 @@ class RowsRequest:
 
     def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self.rows = rows
-        for place, row in enumerate(rows):
+        for index, row in enumerate(rows):
             if not isinstance(row, Mapping):
                 raise RequestError(
-                    f"instances[{place}] must be an object of raw column values",
+                    f"instances[{index}] must be an object of raw column values",
                     cause=f"it is a {type(row).__name__}",
                 )
 
@@ -57,25 +57,25 @@ class RowsRequest:
 
     def given(self, names: frozenset[str]) -> list[frozenset[str]]:
         """Returns, row by row, which of some columns are given; one for all if it holds for all."""
-        found = [names.intersection(row) for row in self.rows]
-        return found[:1] if len(set(found)) == 1 else found
+        given = [names.intersection(row) for row in self.rows]
+        return given[:1] if len(set(given)) == 1 else given
 
     def optional(self, name: str) -> list[Any] | None:
         """Returns a column, None where a row lacks it; None if no row has it."""
         values = [row.get(name) for row in self.rows]
         return None if values.count(None) == len(values) else values
 
-    def values(self, name: str, places: Sequence[int]) -> list[Any]:
-        """Returns a column of some rows.
+    def values(self, name: str, rows: Sequence[int]) -> list[Any]:
+        """Returns a column of some rows, given by their indices.
 
         Raises:
             RequestError: if one of the rows lacks it.
         """
         try:
-            return [self.rows[place][name] for place in places]
+            return [self.rows[row][name] for row in rows]
         except KeyError:
-            place = next(place for place in places if name not in self.rows[place])
-            raise _lacking(f"instances[{place}]: ", name, self.rows[place]) from None
+            row = next(row for row in rows if name not in self.rows[row])
+            raise _lacking(f"instances[{row}]: ", name, self.rows[row]) from None
 
 
 class ListsRequest:
@@ -112,8 +112,8 @@ class ListsRequest:
         values = self.lists.get(name)
         return None if values is None else list(values)
 
-    def values(self, name: str, places: Sequence[int]) -> list[Any]:
-        """Returns a column of some rows.
+    def values(self, name: str, rows: Sequence[int]) -> list[Any]:
+        """Returns a column of some rows, given by their indices.
 
         Raises:
             RequestError: if the request lacks it.
@@ -122,7 +122,7 @@ class ListsRequest:
             values = self.lists[name]
         except KeyError:
             raise _lacking("", name, self.lists) from None
-        return [values[place] for place in places]
+        return [values[row] for row in rows]
 
 
 def _lacking(where: str, name: str, given: Mapping[str, Any]) -> RequestError:

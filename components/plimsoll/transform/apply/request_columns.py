@@ -35,8 +35,8 @@ _LONGEST_REASON = 100
 class _RefusedError(Exception):
     """A value that its column's type does not take."""
 
-    def __init__(self, place: int, because: str = "") -> None:
-        self.place = place
+    def __init__(self, row: int, because: str = "") -> None:
+        self.place = row
         self.because = because
 
 
@@ -104,14 +104,14 @@ def check_rows(transform: Transform, rows: Sequence[Mapping[str, Any]]) -> None:
         RequestError: if one is not.
     """
     _, known = _expected(transform)
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise RequestError(
-                f"instances[{place}] must be an object of raw column values",
+                f"instances[{index}] must be an object of raw column values",
                 cause=f"it is {_shown(row)}",
             )
         if not known.issuperset(row):
-            raise _unknown(place, row, known)
+            raise _unknown(index, row, known)
 
 
 def check_lists(transform: Transform, lists: Mapping[str, Sequence[Any]]) -> None:
@@ -175,11 +175,11 @@ def _column(name: str, kind: str, values: Sequence[Any], separator: str) -> NDAr
         ) from None
 
 
-def wrong_value(place: int, name: str, kind: str, value: Any, because: str = "") -> RequestError:
+def wrong_value(row: int, name: str, kind: str, value: Any, because: str = "") -> RequestError:
     """Returns the error of a value that its column's type does not take.
 
     Args:
-        place: The instance, counted from 0.
+        row: The instance, counted from 0.
         name: The column.
         kind: Its type: int, float, bool, string or timestamp.
         value: What was given.
@@ -188,7 +188,7 @@ def wrong_value(place: int, name: str, kind: str, value: Any, because: str = "")
     cause = f"it must be {_WANTED[kind]}; it is {_shown(value)}"
     because = because if len(because) <= _LONGEST_REASON else f"{because[:_LONGEST_REASON]}..."
     return RequestError(
-        f"instances[{place}]: the column {name!r} has a wrong value",
+        f"instances[{row}]: the column {name!r} has a wrong value",
         cause=f"{cause} ({because})" if because else cause,
         hint=_hint(kind, value),
     )
@@ -196,12 +196,12 @@ def wrong_value(place: int, name: str, kind: str, value: Any, because: str = "")
 
 def _floats(values: Sequence[Any]) -> NDArray[Any]:
     if not _NUMBERS.issuperset(map(type, values)):
-        values = [_number(place, value) for place, value in enumerate(values)]
+        values = [_number(row, value) for row, value in enumerate(values)]
     try:
         return np.array(values, np.float64)
     except OverflowError:
-        place = next(place for place, value in enumerate(values) if _too_large(value))
-        raise _RefusedError(place, "too large") from None
+        row = next(row for row, value in enumerate(values) if _too_large(value))
+        raise _RefusedError(row, "too large") from None
 
 
 def _too_large(value: Any) -> bool:
@@ -222,19 +222,19 @@ def _ints(values: Sequence[Any]) -> NDArray[Any]:
     return numbers
 
 
-def _number(place: int, value: Any) -> float | int | None:
+def _number(row: int, value: Any) -> float | int | None:
     """Takes what the fast check does not know: numbers of numpy and the like."""
     if value is None:
         return None
     if isinstance(value, bool | np.bool_ | str | bytes) or not hasattr(value, "__float__"):
-        raise _RefusedError(place)
+        raise _RefusedError(row)
     return value if isinstance(value, int) else float(value)
 
 
 def _bools(values: Sequence[Any]) -> NDArray[Any]:
     if not _BOOLS.issuperset(map(type, values)):
         raise _RefusedError(
-            next(place for place, value in enumerate(values) if type(value) not in _BOOLS)
+            next(row for row, value in enumerate(values) if type(value) not in _BOOLS)
         )
     return np.array(values, np.float64)
 
@@ -242,7 +242,7 @@ def _bools(values: Sequence[Any]) -> NDArray[Any]:
 def _texts(values: Sequence[Any]) -> NDArray[Any]:
     if not _TEXTS.issuperset(map(type, values)):
         raise _RefusedError(
-            next(place for place, value in enumerate(values) if type(value) not in _TEXTS)
+            next(row for row, value in enumerate(values) if type(value) not in _TEXTS)
         )
     column = np.empty(len(values), object)
     column[:] = values
@@ -251,31 +251,31 @@ def _texts(values: Sequence[Any]) -> NDArray[Any]:
 
 def _joined(values: Sequence[Any], separator: str) -> list[Any]:
     joined = []
-    for place, value in enumerate(values):
+    for row, value in enumerate(values):
         if isinstance(value, list | tuple):
             if not {str}.issuperset(map(type, value)):
-                raise _RefusedError(place)
+                raise _RefusedError(row)
             value = separator.join(value)
         joined.append(value)
     return joined
 
 
 def _times(values: Sequence[Any]) -> NDArray[Any]:
-    ticks = [_NAT if value is None else _tick(place, value) for place, value in enumerate(values)]
+    ticks = [_NAT if value is None else _tick(row, value) for row, value in enumerate(values)]
     return np.array(ticks, np.int64).view("datetime64[us]")
 
 
-def _tick(place: int, value: Any) -> int:
+def _tick(row: int, value: Any) -> int:
     """Returns microseconds since 1970."""
     if type(value) is not str:
-        raise _RefusedError(place)
+        raise _RefusedError(row)
     try:
-        moment = datetime.datetime.fromisoformat(value.strip())
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
+        timestamp = datetime.datetime.fromisoformat(value.strip())
+        if timestamp.tzinfo is not None:
+            timestamp = timestamp.astimezone(datetime.UTC).replace(tzinfo=None)
     except (ValueError, OverflowError) as error:
-        raise _RefusedError(place, str(error)) from None
-    return (moment - EPOCH) // MICROSECOND
+        raise _RefusedError(row, str(error)) from None
+    return (timestamp - EPOCH) // MICROSECOND
 
 
 _CONVERTERS: Mapping[str, Callable[[Sequence[Any]], NDArray[Any]]] = {
@@ -287,20 +287,20 @@ _CONVERTERS: Mapping[str, Callable[[Sequence[Any]], NDArray[Any]]] = {
 }
 
 
-def _unknown(place: int, row: Mapping[str, Any], known: frozenset[str]) -> RequestError:
+def _unknown(index: int, row: Mapping[str, Any], known: frozenset[str]) -> RequestError:
     odd = next(name for name in row if name not in known)
     return RequestError(
-        f"instances[{place}]: there is no column {odd!r}",
+        f"instances[{index}]: there is no column {odd!r}",
         cause=nearest(str(odd), known),
         choices=sorted(known),
     )
 
 
 def _lacking(name: str, rows: Sequence[Mapping[str, Any]]) -> RequestError:
-    place = next(place for place, row in enumerate(rows) if name not in row)
+    index = next(index for index, row in enumerate(rows) if name not in row)
     return RequestError(
-        f"instances[{place}]: the column {name!r} is missing",
-        cause=f"it has {', '.join(map(str, rows[place])) or 'no columns'}",
+        f"instances[{index}]: the column {name!r} is missing",
+        cause=f"it has {', '.join(map(str, rows[index])) or 'no columns'}",
         hint="give null for a value that is not known",
     )
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from plimsoll.formats.feature_plan import Key
-from plimsoll.serving.features.request_columns import Request
+from plimsoll.serving.features.requests import Request
 from plimsoll.serving.online.keys import DUMMY_VALUE, WrongKeyError, microseconds, normal
-from plimsoll.serving.online.store import Asked, Entity
+from plimsoll.serving.online.store import Entity, EntityKeys
 from plimsoll.transform.apply.apply import wrong_value
 
 NO_KEY = -1
@@ -16,7 +16,9 @@ _AS_THEY_ARE = {"STRING": {str, type(None)}}
 """Value type -> Python types of values that need no look each."""
 
 
-def asked_keys(entity: Entity, request: Request, rows: Sequence[int]) -> tuple[list[int], Asked]:
+def entity_keys(
+    entity: Entity, request: Request, rows: Sequence[int]
+) -> tuple[list[int], EntityKeys]:
     """Returns the keys of some rows, each distinct one once.
 
     Args:
@@ -25,20 +27,20 @@ def asked_keys(entity: Entity, request: Request, rows: Sequence[int]) -> tuple[l
         rows: The rows that need it.
 
     Returns:
-        Row -> place among the keys, ``NO_KEY`` where a part is null or the row needs none; and
+        Row -> index among the keys, ``NO_KEY`` where a part is null or the row needs none; and
         the keys.
 
     Raises:
         RequestError: if a row lacks a part, or has one of a wrong type.
     """
     parts = [_part(key, request, rows) for key in entity.keys]
-    places: list[int] = [NO_KEY] * request.size
+    indices: list[int] = [NO_KEY] * request.size
     distinct: dict[tuple[Any, ...], int] = {}
     for row, values in zip(rows, zip(*parts, strict=True), strict=True):
         if None not in values:
-            places[row] = distinct.setdefault(values, len(distinct))
+            indices[row] = distinct.setdefault(values, len(distinct))
     write = entity.writer.write
-    return places, Asked(keys=[write(values) for values in distinct], values=list(distinct))
+    return indices, EntityKeys(keys=[write(values) for values in distinct], values=list(distinct))
 
 
 def row_times(request: Request, column: str, now: Callable[[], float]) -> list[int]:
@@ -53,8 +55,8 @@ def row_times(request: Request, column: str, now: Callable[[], float]) -> list[i
         return [current] * request.size
     known: dict[str, int] = {}
     return [
-        current if value is None else _time(column, place, value, known)
-        for place, value in enumerate(values)
+        current if value is None else _time(column, row, value, known)
+        for row, value in enumerate(values)
     ]
 
 
@@ -83,13 +85,13 @@ def _plain(texts: Sequence[str | None]) -> bool:
     return all(text is None or text.isascii() for text in texts)
 
 
-def _time(column: str, place: int, value: Any, known: dict[str, int]) -> int:
+def _time(column: str, row: int, value: Any, known: dict[str, int]) -> int:
     if type(value) is not str:
-        raise wrong_value(place, column, "timestamp", value)
-    found = known.get(value)
-    if found is None:
+        raise wrong_value(row, column, "timestamp", value)
+    us = known.get(value)
+    if us is None:
         try:
-            found = known[value] = microseconds(value)
+            us = known[value] = microseconds(value)
         except (ValueError, OverflowError) as error:
-            raise wrong_value(place, column, "timestamp", value, str(error)) from None
-    return found
+            raise wrong_value(row, column, "timestamp", value, str(error)) from None
+    return us

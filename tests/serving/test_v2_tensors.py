@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plimsoll.errors import RequestError
-from plimsoll.serving.http.tensors import DATATYPES, lists_of
+from plimsoll.serving.http.v2_tensors import DATATYPES, lists_of
 
 
 @dataclass

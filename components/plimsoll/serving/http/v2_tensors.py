@@ -59,7 +59,7 @@ def lists_of(tensors: Sequence[Tensor], types: Mapping[str, str]) -> dict[str, l
     return columns
 
 
-def input_types(inputs: Sequence[Any]) -> list[dict[str, Any]]:
+def input_metadata(inputs: Sequence[Any]) -> list[dict[str, Any]]:
     """Returns the v2 metadata of a package's inputs, ``{"name", "type"}`` each."""
     return [
         {"name": item["name"], "datatype": DATATYPES[item["type"]][0], "shape": [-1]}
@@ -67,7 +67,7 @@ def input_types(inputs: Sequence[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def output_types(task: str, classes: int) -> list[dict[str, Any]]:
+def output_metadata(task: str, classes: int) -> list[dict[str, Any]]:
     """Returns the v2 metadata of the outputs of a task."""
     if task == "regression":
         return [{"name": "value", "datatype": "FP64", "shape": [-1]}]
@@ -77,13 +77,13 @@ def output_types(task: str, classes: int) -> list[dict[str, Any]]:
     ]
 
 
-def check_requested(names: Sequence[str], task: str) -> None:
-    """Checks the outputs that a request asks for by name.
+def check_output_names(names: Sequence[str], task: str) -> None:
+    """Checks the outputs that a request names.
 
     Raises:
         RequestError: if there is no such output.
     """
-    known = [item["name"] for item in output_types(task, 0)]
+    known = [item["name"] for item in output_metadata(task, 0)]
     for name in names:
         if name not in known:
             raise RequestError(
