@@ -23,8 +23,8 @@ from plimsoll.transform.kinds.declared import declared_categorical
 from plimsoll.transform.report import report_html
 from plimsoll.transform.writing import transformed, write
 
-TOLD = 5
-"""So many columns are named as those that tell most."""
+MOST_NAMED = 5
+"""So many columns are named as the most informative."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +33,13 @@ class Done:
 
     notes: tuple[str, ...]
     """What was made and what was left out, one sentence each."""
-    witnesses: tuple[dict[str, Any], ...] = ()
-    """By which a later run can tell if a transform that was taken is still the same."""
+    provenance: tuple[dict[str, Any], ...] = ()
+    """Of a transform that was taken: by it a later run knows if that is still the same."""
 
     def metadata(self) -> dict[str, Any]:
         """Returns what goes into the metadata of the transform."""
         metadata: dict[str, Any] = {"notes": list(self.notes)}
-        return metadata | {METADATA_KEY: list(self.witnesses)} if self.witnesses else metadata
+        return metadata | {METADATA_KEY: list(self.provenance)} if self.provenance else metadata
 
 
 def transform_dataset(
@@ -49,7 +49,7 @@ def transform_dataset(
     examples: Path,
     config: TransformConfig,
     report: Path | None = None,
-) -> Done:
+) -> Result:
     """Fits a transform, or takes one, and writes it, and all rows transformed.
 
     Args:
@@ -57,7 +57,7 @@ def transform_dataset(
         schema: The schema artifact; what it declares categorical is.
         transform: Where the transform comes to be.
         examples: Where the examples come to be.
-        config: The knobs.
+        config: How columns are treated.
         report: Where the page comes to be; None: there is none.
 
     Raises:
@@ -69,27 +69,27 @@ def transform_dataset(
     """
     source = open_dataset(dataset)
     _check_features(source)
-    witnesses: tuple[dict[str, Any], ...] = ()
-    order: tuple[Ranked, ...] = ()
+    provenance: tuple[dict[str, Any], ...] = ()
+    ranking: tuple[Ranked, ...] = ()
     if config.start_from:
         taken, record = start.taken(config.start_from, source)
-        fit, witnesses = Fit(transform=taken), (record,)
+        fit, provenance = Fit(transform=taken), (record,)
         lines = [f"taken as it is from {config.start_from}"]
     else:
         fit, lines = fit_all(source, config, declared_categorical(schema)), []
-        order = _ranked(source, fit)
-        fit = _pruned(source, fit, order, config)
+        ranking = _ranked(source, fit)
+        fit = _pruned(source, fit, ranking, config)
     # What was measured is needed no more, and the processes that write begin as copies of this one.
     fit = replace(fit, measured=None)
     write_transform(transform, fit.transform)
     write(source, fit, examples, config.processes)
     if report is not None:
-        write_text(report, report_html(fit.transform, order, lines))
-    return Done(notes=(*lines, *notes(fit.transform, order)), witnesses=witnesses)
+        write_text(report, report_html(fit.transform, ranking, lines))
+    return Result(notes=(*lines, *notes(fit.transform, ranking)), provenance=provenance)
 
 
-def notes(transform: Transform, order: Sequence[Ranked] = ()) -> list[str]:
-    """Says in short sentences what a transform makes, what it leaves out, and what tells most."""
+def notes(transform: Transform, ranking: Sequence[Ranked] = ()) -> list[str]:
+    """Says in short sentences what a transform makes, what it leaves out, and what is most informative."""
     used, numeric, categorical = map(
         len, (transform.inputs, transform.numeric, transform.categorical)
     )
@@ -110,7 +110,7 @@ def notes(transform: Transform, order: Sequence[Ranked] = ()) -> list[str]:
         ]
         if texts:
             lines.append(f"read as texts, {how}: {shortened(texts)}")
-    lines += _told(order)
+    lines += _ranking_notes(ranking)
     dropped = [column for column in transform.columns if not column.parts]
     lines += [f"{column.name} is left out: {column.why}" for column in dropped[:8]]
     if len(dropped) > 8:
@@ -119,9 +119,9 @@ def notes(transform: Transform, order: Sequence[Ranked] = ()) -> list[str]:
     return lines
 
 
-def _told(order: Sequence[Ranked]) -> list[str]:
-    best = [f"{item.column} {item.information:.3f}" for item in order if item.tells][:TOLD]
-    silent = [item.column for item in order if not item.tells]
+def _ranking_notes(ranking: Sequence[Ranked]) -> list[str]:
+    best = [f"{item.column} {item.information:.3f}" for item in ranking if item.tells][:MOST_NAMED]
+    silent = [item.column for item in ranking if not item.tells]
     lines = [f"tell most of the label, each alone, in nats: {', '.join(best)}"] if best else []
     if silent and best:
         lines.append(f"tell no more of it alone than chance: {shortened(silent)}")
@@ -138,19 +138,19 @@ def _ranked(dataset: Dataset, fit: Fit) -> tuple[Ranked, ...]:
     return ranked(fit.transform, features, rows.label.astype(np.float64))
 
 
-def _pruned(dataset: Dataset, fit: Fit, order: Sequence[Ranked], config: TransformConfig) -> Fit:
+def _pruned(dataset: Dataset, fit: Fit, ranking: Sequence[Ranked], config: TransformConfig) -> Fit:
     if not config.prune:
         return fit
     named = {*dataset.problem.columns, *config.columns}
     named |= {cross.output for cross in fit.transform.crosses}
-    stay = kept(order, config.prune, named)
+    stay = kept(ranking, config.prune, named)
     if not stay:
         raise DataError(
             "no column is left to learn from",
             cause="none tells more of the label than chance does",
             hint="leave prune out of the config, or ask for the best: prune: 10",
         )
-    left = pruned(fit.transform, stay, order)
+    left = pruned(fit.transform, stay, ranking)
     outputs = set(left.numeric)
     tables = {
         name: table

@@ -1,4 +1,4 @@
-"""The page of the transform: what became of each column, and what each tells of the label."""
+"""The page of the transform: what became of each column, and how informative each is."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from plimsoll.transform.fit.ranking import Ranked
 SHOWN = 40
 
 
-def report_html(transform: Transform, order: Sequence[Ranked], lines: Sequence[str] = ()) -> str:
+def report_html(transform: Transform, ranking: Sequence[Ranked], lines: Sequence[str] = ()) -> str:
     """Returns the page.
 
     Args:
         transform: The transform.
-        order: The columns, the most telling first; none: they were not ranked.
+        ranking: The columns, the most informative first; none: they were not ranked.
         lines: Sentences to begin with.
     """
     page = Page("Transform", "; ".join(lines) or "How raw columns become numbers.")
@@ -34,23 +34,23 @@ def report_html(transform: Transform, order: Sequence[Ranked], lines: Sequence[s
             ]
         ),
     )
-    if order:
+    if ranking:
         page.add(
             "What each column tells of the label, alone",
             bar_chart(
-                [item.column for item in order[:SHOWN]],
+                [item.column for item in ranking[:SHOWN]],
                 {
-                    "mutual information": [item.information for item in order[:SHOWN]],
-                    "chance stays below": [item.noise for item in order[:SHOWN]],
+                    "mutual information": [item.information for item in ranking[:SHOWN]],
+                    "chance stays below": [item.noise for item in ranking[:SHOWN]],
                 },
                 value_label="nats",
                 horizontal=True,
                 hollow=("chance stays below",),
             ),
-            f"Measured on rows of train. {_silent(order)} What columns only tell together is not "
+            f"Measured on rows of train. {_silent(ranking)} What columns only tell together is not "
             "seen here.",
         )
-    ranked = {item.column: item for item in order}
+    ranked = {item.column: item for item in ranking}
     rows = [_row(column, ranked) for column in transform.columns]
     rows += [
         (cross.output, "", "cross", _information(ranked, cross.output), _made(cross), "")
@@ -64,11 +64,11 @@ def report_html(transform: Transform, order: Sequence[Ranked], lines: Sequence[s
     return page.html()
 
 
-def _silent(order: Sequence[Ranked]) -> str:
-    silent = sum(not item.tells for item in order)
+def _silent(ranking: Sequence[Ranked]) -> str:
+    silent = sum(not item.tells for item in ranking)
     if not silent:
         return "All tell more than chance."
-    return f"{silent} of {len(order)} tell{'s' if silent == 1 else ''} no more than chance."
+    return f"{silent} of {len(ranking)} tell{'s' if silent == 1 else ''} no more than chance."
 
 
 def _row(column: SourceColumn, ranked: dict[str, Ranked]) -> tuple[object, ...]:

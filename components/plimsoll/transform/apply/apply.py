@@ -36,7 +36,7 @@ from plimsoll.models.transform import (
 )
 from plimsoll.models.transform_parts import CategoricalPart, width
 from plimsoll.transform.apply.lookups import bucket_of, cross_step, index_of, target_mean
-from plimsoll.transform.apply.numbers import Placed, numbers_step, rows_at_once
+from plimsoll.transform.apply.numbers import PlacedPart, numbers_step, rows_at_once
 from plimsoll.transform.apply.request_columns import (
     check_lists,
     check_rows,
@@ -44,7 +44,7 @@ from plimsoll.transform.apply.request_columns import (
     columns_from_rows,
     wrong_value,
 )
-from plimsoll.transform.apply.steps import Encode, Features, Step, absent, encoded_step, taken
+from plimsoll.transform.apply.steps import Encode, Features, Step, absent, encoded_step, row_encoder
 from plimsoll.transform.apply.texts import ngrams, tokens
 from plimsoll.transform.apply.times import TimesPart, times_step
 
@@ -76,7 +76,7 @@ def apply(transform: Transform, columns: Columns) -> Features:
     """
     plan = _plan(transform)
     values = _checked(plan, columns)
-    rows = len(next(iter(values.values()))) if values else _rows(columns)
+    rows = len(next(iter((values or columns).values()), ()))
     features = Features(
         np.empty((rows, plan.numeric), np.float32), np.empty((rows, plan.categorical), np.int32)
     )
@@ -113,7 +113,7 @@ def apply_out_of_fold(
     index = 0
     for (source, *_), part in transform.parts():
         if isinstance(part, TargetMean) and part.output in tables:
-            find = taken(index_of(part.values, source.type), columns[source.name])
+            find = row_encoder(index_of(part.values, source.type), columns[source.name])
             indices = find(slice(None))
             encoded = tables[part.output][folds, indices]
             features.numeric[:, index : index + encoded.shape[1]] = encoded
@@ -140,9 +140,9 @@ def encode_labels(transform: Transform, values: NDArray[Any]) -> NDArray[Any]:
         return _label_values(label, np.asarray(values))
     if isinstance(values, DictionaryColumn):
         listed = [*values.values, None]
-        indices = _class_places(label, np.array(listed, object)).take(values.codes, mode="wrap")
+        indices = _class_indices(label, np.array(listed, object)).take(values.codes, mode="wrap")
     else:
-        indices = _class_places(label, values)
+        indices = _class_indices(label, values)
     if len(indices) and indices.min() < 0:
         row = int(indices.argmin())
         value = (
@@ -159,8 +159,8 @@ def encode_labels(transform: Transform, values: NDArray[Any]) -> NDArray[Any]:
     return indices
 
 
-def _class_places(label: Label, values: NDArray[Any]) -> NDArray[np.int64]:
-    """Returns the place of each value among the classes, -1 for none."""
+def _class_indices(label: Label, values: NDArray[Any]) -> NDArray[np.int64]:
+    """Returns the index of each value among the classes, -1 for none."""
     if values.dtype == object:
         indices = {value: index for index, value in enumerate(label.classes)}
         return np.array([indices.get(value, -1) for value in values.tolist()], np.int64)
@@ -200,7 +200,7 @@ class _Plan:
 def _plan(transform: Transform) -> _Plan:
     placed, numeric, categorical = _placed(transform)
     numbers = [
-        Placed(column.name, column.type == "timestamp", part, index)
+        PlacedPart(column.name, column.type == "timestamp", part, index)
         for (column, *_), part, index in placed
         if isinstance(part, Number | Bins)
     ]
@@ -269,22 +269,18 @@ def _encoder(kind: str, part: Part) -> Encode:
 
 
 def _checked(plan: _Plan, columns: Columns) -> dict[str, Column]:
-    found: dict[str, Column] = {}
+    checked: dict[str, Column] = {}
     for name, kind in plan.inputs:
         if name not in columns:
             raise RequestError(f"the column {name!r} is missing", cause=nearest(name, columns))
         values = columns[name]
         if kind == "timestamp":
             values = np.ascontiguousarray(values, "datetime64[us]")
-        found[name] = values
-    lengths = {len(values) for values in found.values()}
+        checked[name] = values
+    lengths = {len(values) for values in checked.values()}
     if len(lengths) > 1:
         raise DataError(
             "the columns are of different lengths",
-            cause=", ".join(f"{name}: {len(values)}" for name, values in found.items()),
+            cause=", ".join(f"{name}: {len(values)}" for name, values in checked.items()),
         )
-    return found
-
-
-def _rows(columns: Columns) -> int:
-    return len(next(iter(columns.values()))) if columns else 0
+    return checked

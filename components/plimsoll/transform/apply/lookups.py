@@ -20,10 +20,10 @@ from plimsoll.models.transform_parts import (
     TargetMean,
     Value,
 )
-from plimsoll.transform.apply.steps import FEW, Encode, Features, Fill, Step, taken
+from plimsoll.transform.apply.steps import FEW, Encode, Features, Fill, Step, row_encoder
 
 DENSE = 1 << 16
-"""Whole numbers within so many of each other are looked up by place."""
+"""Whole numbers within so many of each other are looked up by offset."""
 MOST_CELLS = 1 << 20
 """A cross of no more possible tuples has a table of all of them."""
 _EXACT = 1 << 53
@@ -35,7 +35,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def index_of(values: Sequence[Value], kind: str) -> Encode:
-    """Returns what finds values: 0 missing, 1 unknown, i + 2 the value at place i.
+    """Returns what finds values: 0 missing, 1 unknown, i + 2 the value at index i.
 
     Args:
         values: Those known.
@@ -70,7 +70,7 @@ def cross_step(part: Cross, kinds: Sequence[str], index: int) -> Step:
 
     def step(columns: Columns) -> Fill:
         takes = [
-            taken(encode, columns[name])
+            row_encoder(encode, columns[name])
             for encode, name in zip(encoders, part.columns, strict=True)
         ]
 
@@ -144,7 +144,7 @@ def _index_of_numbers(values: Sequence[Value]) -> Encode:
 
 
 def _close(indices: dict[float, int]) -> bool:
-    """Finds out if numbers may be looked up by place."""
+    """Says if numbers may be looked up by their offset from the least."""
     if not indices:
         return False
     low, high = min(indices), max(indices)
@@ -173,12 +173,18 @@ def _sorted(indices: dict[float, int]) -> Encode:
     known = np.array(sorted(indices), np.float64)
     order = np.array([indices[value] for value in known.tolist()], np.int32)
 
-    def encode(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
-        if not len(known):
-            return np.full(len(numbers), UNKNOWN, np.int32)
+    if not len(known):
+        return lambda numbers: np.full(len(numbers), UNKNOWN, np.int32)
+    return _bisected(known, order)
+
+
+def _bisected(known: NDArray[Any], indices: NDArray[np.int32]) -> Encode:
+    """Returns what finds numbers among ascending known ones, which have an index each."""
+
+    def encode(numbers: NDArray[Any]) -> NDArray[np.int32]:
         positions = known.searchsorted(numbers)
         np.minimum(positions, len(known) - 1, out=positions)
-        return np.where(known[positions] == numbers, order[positions], np.int32(UNKNOWN))
+        return np.where(known[positions] == numbers, indices[positions], np.int32(UNKNOWN))
 
     return encode
 
@@ -228,9 +234,9 @@ def _known_crosses(part: Cross, kinds: Sequence[str]) -> tuple[list[Encode], Enc
         known.setdefault(number, index)
     find = _of_tuples(known, prod(sizes))
 
-    def join(found: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
-        joined = find(_numbers(found, sizes))
-        for digit in found:
+    def join(encoded: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+        joined = find(_numbers(encoded, sizes))
+        for digit in encoded:
             joined[digit == MISSING] = MISSING
         return joined
 
@@ -246,13 +252,7 @@ def _of_tuples(known: Mapping[int, int], bound: int) -> Encode:
         table[ordered] = order
         take: Encode = table.take
         return take
-
-    def encode(numbers: NDArray[np.int64]) -> NDArray[np.int32]:
-        positions = ordered.searchsorted(numbers)
-        np.minimum(positions, len(ordered) - 1, out=positions)
-        return np.where(ordered[positions] == numbers, order[positions], np.int32(UNKNOWN))
-
-    return encode
+    return _bisected(ordered, order)
 
 
 def _numbers(digits: Sequence[NDArray[np.int32]], sizes: Sequence[int]) -> NDArray[np.int64]:

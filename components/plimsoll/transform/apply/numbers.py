@@ -25,14 +25,14 @@ _ATANH = tuple(2.0 / power for power in range(17, 0, -2))
 """Factors of f**17, f**15, .. f in 2 atanh(f)."""
 
 
-class Placed(NamedTuple):
+class PlacedPart(NamedTuple):
     """A numeric part and where its outputs begin."""
 
     column: str
     timed: bool
     """Whether the column holds times."""
     part: Number | Bins
-    place: int
+    first_output: int
 
 
 def signed_log(values: NDArray[np.float64], unit: Any) -> NDArray[np.float64]:
@@ -56,18 +56,18 @@ def signed_log(values: NDArray[np.float64], unit: Any) -> NDArray[np.float64]:
     return np.copysign((power - low) * _LN2 + total * f, values)
 
 
-def rows_at_once(numbers: Sequence[Placed]) -> int:
+def rows_at_once(numbers: Sequence[PlacedPart]) -> int:
     """Returns how many rows are best transformed together."""
     width = sum(len(item.part.edges) if isinstance(item.part, Bins) else 1 for item in numbers)
     return min(MOST_ROWS, max(LEAST_ROWS, VALUES_AT_ONCE // max(1, width)))
 
 
-def numbers_step(numbers: Sequence[Placed], missing: Sequence[tuple[str, int]]) -> Step:
+def numbers_step(numbers: Sequence[PlacedPart], missing: Sequence[tuple[str, int]]) -> Step:
     """Returns the step that makes all numbers and bins.
 
     Args:
         numbers: The parts.
-        missing: Column and place of the outputs that are 1 where a number is missing; each
+        missing: Column and index of the outputs that are 1 where a number is missing; each
             column is one of those of the parts.
     """
     scaled = [item for item in numbers if isinstance(item.part, Number)]
@@ -89,7 +89,7 @@ def numbers_step(numbers: Sequence[Placed], missing: Sequence[tuple[str, int]]) 
         # Taken once for all rows: new memory costs more than the arithmetic.
         longest = min(at_once, len(raws[0]))
         raw_room = np.empty(len(raws) * longest)
-        bin_room = np.empty(len(bins.places) * longest)
+        bin_room = np.empty(len(bins.outputs) * longest)
 
         def fill(rows: slice, out: Features) -> None:
             size = len(out.numeric)
@@ -101,10 +101,10 @@ def numbers_step(numbers: Sequence[Placed], missing: Sequence[tuple[str, int]]) 
             if len(absent_outputs):
                 _store(out.numeric, absent_outputs, absent[absent_rows])
             if count:
-                _store(out.numeric, scales.places, _scaled(scales, raw[:count]))
+                _store(out.numeric, scales.outputs, _scaled(scales, raw[:count]))
             if len(bin_room):
-                room = bin_room[: len(bins.places) * size].reshape(-1, size)
-                _store(out.numeric, bins.places, _shares(bins, raw[count:], room))
+                room = bin_room[: len(bins.outputs) * size].reshape(-1, size)
+                _store(out.numeric, bins.outputs, _shares(bins, raw[count:], room))
 
         return fill
 
@@ -115,7 +115,7 @@ def numbers_step(numbers: Sequence[Placed], missing: Sequence[tuple[str, int]]) 
 class _Scales:
     """How numbers are scaled: those by a center and a spread first, logarithms, then tables."""
 
-    places: NDArray[np.intp]
+    outputs: NDArray[np.intp]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     center: NDArray[np.float64]
@@ -130,7 +130,7 @@ class _Scales:
 class _Bins:
     """All bins of all columns, one behind another."""
 
-    places: NDArray[np.intp]
+    outputs: NDArray[np.intp]
     source: NDArray[np.intp]
     left: NDArray[np.float64]
     right: NDArray[np.float64]
@@ -140,7 +140,7 @@ class _Bins:
 _ORDER = {"log": 1, "quantile": 2}
 
 
-def _scale(item: Placed) -> str:
+def _scale(item: PlacedPart) -> str:
     return item.part.scale if isinstance(item.part, Number) else ""
 
 
@@ -149,12 +149,12 @@ def _raw(column: Column, timed: bool) -> NDArray[np.float64]:
     return elapsed_days(values) if timed else values.astype(np.float64, copy=False)
 
 
-def _scales(items: Sequence[Placed]) -> _Scales:
+def _scales(items: Sequence[PlacedPart]) -> _Scales:
     parts = [item.part for item in items if isinstance(item.part, Number)]
     orders = [_ORDER.get(part.scale, 0) for part in parts]
     first_log, first_table = (sum(order < bound for order in orders) for bound in (1, 2))
     return _Scales(
-        places=np.array([item.place for item in items], np.intp),
+        outputs=np.array([item.first_output for item in items], np.intp),
         low=_upright(part.low for part in parts),
         high=_upright(part.high for part in parts),
         # x - (-0) turns a negative zero, which maximum may or may not leave, into zero.
@@ -167,13 +167,16 @@ def _scales(items: Sequence[Placed]) -> _Scales:
     )
 
 
-def _bins(items: Sequence[Placed]) -> _Bins:
+def _bins(items: Sequence[PlacedPart]) -> _Bins:
     edges = [np.array(item.part.edges) for item in items if isinstance(item.part, Bins)]
     counts = [len(some) - 1 for some in edges]
-    outputs = [np.arange(item.place, item.place + n) for item, n in zip(items, counts, strict=True)]
+    outputs = [
+        np.arange(item.first_output, item.first_output + n)
+        for item, n in zip(items, counts, strict=True)
+    ]
     left, right = (_joined([some[part] for some in edges]) for part in (_ALL_BUT_LAST, _REST))
     return _Bins(
-        places=np.concatenate([np.empty(0, np.intp), *outputs]),
+        outputs=np.concatenate([np.empty(0, np.intp), *outputs]),
         source=np.repeat(np.arange(len(items)), counts),
         left=left,
         right=right,

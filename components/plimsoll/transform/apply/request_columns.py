@@ -35,9 +35,9 @@ _LONGEST_REASON = 100
 class _RefusedError(Exception):
     """A value that its column's type does not take."""
 
-    def __init__(self, row: int, because: str = "") -> None:
-        self.place = row
-        self.because = because
+    def __init__(self, row: int, reason: str = "") -> None:
+        self.row = row
+        self.reason = reason
 
 
 def columns_from_rows(
@@ -170,9 +170,7 @@ def _column(name: str, kind: str, values: Sequence[Any], separator: str) -> NDAr
             return _texts(_joined(values, separator))
         return _CONVERTERS[kind](values)
     except _RefusedError as refused:
-        raise wrong_value(
-            refused.place, name, kind, values[refused.place], refused.because
-        ) from None
+        raise wrong_value(refused.row, name, kind, values[refused.row], refused.reason) from None
 
 
 def wrong_value(row: int, name: str, kind: str, value: Any, because: str = "") -> RequestError:

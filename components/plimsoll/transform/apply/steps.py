@@ -29,11 +29,11 @@ Step = Callable[[Columns], Fill]
 """Gets ready for columns: what is done once, however many rows there are."""
 Encode = Callable[[Any], NDArray[Any]]
 """Makes outputs of raw values: a list of texts and None, or a float64 array."""
-Take = Callable[[slice], NDArray[Any]]
-"""Gives what was made of some rows' values."""
+RowEncoder = Callable[[slice], NDArray[Any]]
+"""Returns the encoded values of some rows."""
 
 
-def taken(encode: Encode, column: Column) -> Take:
+def row_encoder(encode: Encode, column: Column) -> RowEncoder:
     """Gets ready to encode a column's rows; a coded column's texts are encoded here and now."""
     if isinstance(column, DictionaryColumn):
         # Code -1, missing, takes the last one.
@@ -56,7 +56,7 @@ def encoded_step(name: str, encode: Encode, outputs: slice, *, numeric: bool) ->
     which = 0 if numeric else 1
 
     def step(columns: Columns) -> Fill:
-        take = taken(encode, columns[name])
+        take = row_encoder(encode, columns[name])
 
         def fill(rows: slice, out: Features) -> None:
             encoded = take(rows)

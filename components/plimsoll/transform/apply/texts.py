@@ -35,8 +35,8 @@ def tokens(part: Tokens) -> Encode:
     indices = {text: index for index, text in enumerate(part.values, FIRST_KNOWN)}
 
     def indices_of(text: str) -> list[int]:
-        listed = (indices.get(piece, UNKNOWN) for piece in split_texts(text, part.separator))
-        return list(islice(dict.fromkeys(listed), part.most))
+        known = (indices.get(piece, UNKNOWN) for piece in split_texts(text, part.separator))
+        return list(islice(dict.fromkeys(known), part.most))
 
     def encode(texts: Sequence[str | None]) -> NDArray[np.int32]:
         listed = [[] if text is None else indices_of(text) for text in texts]
@@ -50,9 +50,8 @@ def ngrams(part: Ngrams) -> Encode:
     runs = _runs_of_words if part.of == "words" else _runs_of_characters
 
     def runs_of(text: str) -> list[str]:
-        listed = runs(text[:LONGEST_TEXT].casefold(), part.sizes)
         distinct: dict[str, None] = {}
-        for run in listed:
+        for run in runs(text[:LONGEST_TEXT].casefold(), part.sizes):
             distinct[run] = None
             if len(distinct) == part.most:
                 break

@@ -38,13 +38,13 @@ def elapsed_days(times: NDArray[Any]) -> NDArray[np.float64]:
     return np.where(np.isnat(times), np.nan, times.view(np.int64) / _MICROSECONDS_A_DAY)
 
 
-class _Made(NamedTuple):
+class _PartTables(NamedTuple):
     """The outputs of a part: what a table each says of an hour, a day or the like."""
 
     of: str
     tables: tuple[NDArray[Any], ...]
     numeric: bool
-    place: int
+    first_output: int
 
 
 def times_step(name: str, parts: Sequence[tuple[TimesPart, int]]) -> Step:
@@ -55,7 +55,7 @@ def times_step(name: str, parts: Sequence[tuple[TimesPart, int]]) -> Step:
         parts: Each part, and where its outputs begin.
     """
     gone = [output for part, output in parts if isinstance(part, Missing)]
-    made = [_made(part, output) for part, output in parts if not isinstance(part, Missing)]
+    made = [_part_tables(part, output) for part, output in parts if not isinstance(part, Missing)]
 
     def step(columns: Columns) -> Fill:
         times = np.asarray(columns[name])
@@ -88,7 +88,7 @@ def times_step(name: str, parts: Sequence[tuple[TimesPart, int]]) -> Step:
 
 
 class _Clock:
-    """Tells the hour, the day and so on of times, given in microseconds since 1970."""
+    """The hour, the day and so on of times, given in microseconds since 1970."""
 
     def __init__(self, ticks: NDArray[np.int64], first: int | None) -> None:
         self._ticks = ticks
@@ -117,36 +117,24 @@ def _days(times: NDArray[Any]) -> NDArray[np.int64] | None:
     return np.arange(low, high + 1) if high - low < min(len(times), MOST_DAYS) else None
 
 
-def _by_day(made: _Made, days: NDArray[np.int64]) -> _Made:
+def _by_day(made: _PartTables, days: NDArray[np.int64]) -> _PartTables:
     if made.of not in _OF_DAY:
         return made
     indices = _OF_DAY[made.of](days)
     return made._replace(tables=tuple(table.take(indices) for table in made.tables))
 
 
-def _made(part: Cycle | Calendar, output: int) -> _Made:
+def _part_tables(part: Cycle | Calendar, output: int) -> _PartTables:
     if isinstance(part, Calendar):
         indices = np.arange(FIRST_KNOWN, FIRST_KNOWN + CALENDARS[part.of], dtype=np.int32)
-        return _Made(part.of, (indices,), False, output)
+        return _PartTables(part.of, (indices,), False, output)
     circle = _circle(MINUTES_A_DAY if part.of == "time_of_day" else DAYS_A_YEAR)
-    return _Made(part.of, circle, True, output)
-
-
-def _day_of_week(days: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.asarray((days + _FIRST_WEEKDAY) % 7)
+    return _PartTables(part.of, circle, True, output)
 
 
 def _month(days: NDArray[np.int64]) -> NDArray[np.int64]:
     months = days.view("datetime64[D]").astype("datetime64[M]").view(np.int64)
     return np.asarray(months % 12)
-
-
-def _day_of_month(days: NDArray[np.int64]) -> NDArray[np.int64]:
-    return _since(days, "datetime64[M]")
-
-
-def _day_of_year(days: NDArray[np.int64]) -> NDArray[np.int64]:
-    return _since(days, "datetime64[Y]")
 
 
 def _since(days: NDArray[np.int64], unit: str) -> NDArray[np.int64]:
@@ -155,10 +143,10 @@ def _since(days: NDArray[np.int64], unit: str) -> NDArray[np.int64]:
 
 
 _OF_DAY: Mapping[str, Callable[[NDArray[np.int64]], NDArray[np.int64]]] = {
-    "day_of_week": _day_of_week,
+    "day_of_week": lambda days: np.asarray((days + _FIRST_WEEKDAY) % 7),
     "month": _month,
-    "day_of_month": _day_of_month,
-    "day_of_year": _day_of_year,
+    "day_of_month": lambda days: _since(days, "datetime64[M]"),
+    "day_of_year": lambda days: _since(days, "datetime64[Y]"),
 }
 
 
