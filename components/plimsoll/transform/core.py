@@ -28,7 +28,7 @@ MOST_NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
+class Result:
     """What was made."""
 
     notes: tuple[str, ...]
@@ -89,7 +89,7 @@ def transform_dataset(
 
 
 def notes(transform: Transform, ranking: Sequence[Ranked] = ()) -> list[str]:
-    """Says in short sentences what a transform makes, what it leaves out, and what is most informative."""
+    """Returns what a transform makes, leaves out, and what is most informative, in sentences."""
     used, numeric, categorical = map(
         len, (transform.inputs, transform.numeric, transform.categorical)
     )
