@@ -86,9 +86,9 @@ def ran(
     outputs = core.Outputs(
         statistics=folder / "statistics", schema=folder / "schema", report=folder / "report"
     )
-    asked = core.asked_of(schema, mode, json.dumps(config or {}), str(baseline), str(serving))
+    request = core.request_of(schema, mode, json.dumps(config or {}), str(baseline), str(serving))
     try:
-        verdict = core.validate(dataset.folder, outputs, asked)
+        verdict = core.validate(dataset.folder, outputs, request)
     except GateError as stopped:
         return Ran(outputs, [], stopped)
     return Ran(outputs, list(verdict.notes), None, verdict)

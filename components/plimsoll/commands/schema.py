@@ -179,8 +179,8 @@ def _gate(
     outputs = gate.Outputs(
         statistics=scratch / "statistics", schema=scratch / "schema", report=scratch / "report"
     )
-    asked = gate.asked_of(schema, "warn", config or "{}", baseline, "")
-    verdict = gate.validate(dataset.folder, outputs, asked)
+    request = gate.request_of(schema, "warn", config or "{}", baseline, "")
+    verdict = gate.validate(dataset.folder, outputs, request)
     checks = open_statistics(outputs.statistics).anomalies()["checks"]
     return [Check.from_json(item) for item in checks], list(verdict.notes)
 

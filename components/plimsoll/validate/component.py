@@ -46,7 +46,7 @@ def validate(
     paths = core.Outputs(
         statistics=Path(statistics.path), schema=Path(schema.path), report=Path(report.path)
     )
-    asked = core.asked_of(given_schema, mode, json_text(config), baseline, serving)
-    verdict = core.validate(Path(dataset.path), paths, asked)
+    request = core.request_of(given_schema, mode, json_text(config), baseline, serving)
+    verdict = core.validate(Path(dataset.path), paths, request)
     statistics.metadata.update(verdict.metadata())
     return (verdict.passed, verdict.reason)

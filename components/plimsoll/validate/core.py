@@ -130,8 +130,8 @@ def validate(dataset_folder: Path, outputs: Outputs, request: Request = DEFAULT)
     )
 
 
-def asked_of(given_schema: str, mode: str, config: str, baseline: str, serving: str) -> Request:
-    """Returns what the component's inputs ask.
+def request_of(given_schema: str, mode: str, config: str, baseline: str, serving: str) -> Request:
+    """Returns the request that the component's inputs make.
 
     Raises:
         ConfigError: if the config is not JSON, or does not hold.
