@@ -50,18 +50,16 @@ def accepted(
         infer: Returns the schema that would be inferred from it; called only for new columns and
             changed types.
     """
-    result = type(schema)()
-    result.CopyFrom(schema)
+    result = _copy(schema)
     editor = _Editor(result, dataset, infer)
     grouped: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
         grouped.setdefault((check.column, check.kind), []).append(check)
     retyped = {column for column, kind in grouped if kind == "type"}
     for (column, kind), same in grouped.items():
-        edit = _EDITS.get(kind)
         # What was measured of a column of another type is measured again.
-        if edit is not None and (kind == "type" or column not in retyped):
-            edit(editor, column, same)
+        if kind == "type" or column not in retyped:
+            editor.accept(kind, column, same)
     return result
 
 
@@ -74,17 +72,21 @@ class _Editor:
         self._infer = infer
         self._inferred: Any | None = None
 
-    def feature(self, name: str) -> Any | None:
-        """Returns a column's feature, or None if the schema does not name it."""
-        return next((item for item in self.schema.feature if item.name == name), None)
+    def accept(self, kind: str, column: str, checks: Sequence[Check]) -> None:
+        """Accepts what checks of one kind report of a column, if a schema can."""
+        feature = next((item for item in self.schema.feature if item.name == column), None)
+        if kind == "rows":
+            _rows(self, checks)
+        elif kind == "column" and feature is None:
+            _add_column(self, column)
+        elif feature is not None and kind in _EDITS:
+            _EDITS[kind](self, feature, checks)
 
     def inferred(self, name: str) -> tuple[Any, tuple[str, ...] | None]:
         """Returns a column's inferred feature without its domain of texts, and that."""
         if self._inferred is None:
             self._inferred = self._infer()
-        original = next(item for item in self._inferred.feature if item.name == name)
-        feature = type(original)()
-        feature.CopyFrom(original)
+        feature = _copy(next(item for item in self._inferred.feature if item.name == name))
         values = None
         if feature.WhichOneof("domain_info") == "domain":
             values = domain_values(self._inferred, feature)
@@ -103,21 +105,31 @@ class _Editor:
                     continue
                 if users == 1:
                     return domain
-                copy = type(domain)()
-                copy.CopyFrom(domain)
-                copy.ClearField("name")
-                feature.ClearField("domain")
-                getattr(feature, kind).CopyFrom(copy)
-                return getattr(feature, kind)
+                return _own(feature, kind, domain)
         return None
 
 
-def _column(editor: _Editor, column: str, _: Sequence[Check]) -> None:
-    feature = editor.feature(column)
-    if feature is not None:
-        stages = feature.DESCRIPTOR.fields_by_name["lifecycle_stage"].enum_type
-        feature.lifecycle_stage = stages.values_by_name[RETIRED].number
-        return
+def _copy(message: Any) -> Any:
+    result = type(message)()
+    result.CopyFrom(message)
+    return result
+
+
+def _own(feature: Any, kind: str, domain: Any) -> Any:
+    """Gives a feature a copy of a named domain for itself, and returns that."""
+    own = _copy(domain)
+    own.ClearField("name")
+    feature.ClearField("domain")
+    getattr(feature, kind).CopyFrom(own)
+    return getattr(feature, kind)
+
+
+def _retire_column(_: _Editor, feature: Any, _checks: Sequence[Check]) -> None:
+    stages = feature.DESCRIPTOR.fields_by_name["lifecycle_stage"].enum_type
+    feature.lifecycle_stage = stages.values_by_name[RETIRED].number
+
+
+def _add_column(editor: _Editor, column: str) -> None:
     fresh, values = editor.inferred(column)
     if not _knows_environments(editor.schema):
         fresh.ClearField("in_environment")
@@ -141,11 +153,8 @@ def _knows_environments(schema: Any) -> bool:
     return not named or SERVING in named
 
 
-def _type(editor: _Editor, column: str, _: Sequence[Check]) -> None:
-    feature = editor.feature(column)
-    if feature is None:
-        return
-    fresh, _values = editor.inferred(column)
+def _type(editor: _Editor, feature: Any, _: Sequence[Check]) -> None:
+    fresh, _values = editor.inferred(feature.name)
     feature.type = fresh.type
     feature.ClearField("distribution_constraints")
     for domain in ("domain", feature.WhichOneof("domain_info")):
@@ -156,10 +165,7 @@ def _type(editor: _Editor, column: str, _: Sequence[Check]) -> None:
         getattr(feature, which).CopyFrom(getattr(fresh, which))
 
 
-def _missing(editor: _Editor, column: str, checks: Sequence[Check]) -> None:
-    feature = editor.feature(column)
-    if feature is None:
-        return
+def _missing(editor: _Editor, feature: Any, checks: Sequence[Check]) -> None:
     shares = [float(check.measured) for check in checks if isinstance(check.measured, int | float)]
     if shares and feature.HasField("shape"):
         # A shape promises a value in each row.
@@ -189,10 +195,7 @@ def _share_below(share: float) -> float:
     return round(max(steps, 0) * STEP, 6)
 
 
-def _finite(editor: _Editor, column: str, checks: Sequence[Check]) -> None:
-    feature = editor.feature(column)
-    if feature is None:
-        return
+def _finite(editor: _Editor, feature: Any, checks: Sequence[Check]) -> None:
     domain = editor.own_domain(feature)
     if domain is None or not hasattr(domain, "disallow_inf"):
         if feature.WhichOneof("domain_info"):
@@ -202,26 +205,22 @@ def _finite(editor: _Editor, column: str, checks: Sequence[Check]) -> None:
         domain.disallow_nan = False
     splits = {check.split for check in checks} & set(SPLITS)
     if any(
-        offending.find(editor.dataset, split, column, offending.infinite).rows for split in splits
+        offending.find(editor.dataset, split, feature.name, offending.infinite).rows
+        for split in splits
     ):
         domain.disallow_inf = False
     if feature.domain:
         # Only what stands in the column itself says that infinities are meant.
-        copy = type(domain)()
-        copy.CopyFrom(domain)
-        copy.ClearField("name")
-        feature.ClearField("domain")
-        feature.float_domain.CopyFrom(copy)
+        _own(feature, "float_domain", domain)
 
 
-def _values(editor: _Editor, column: str, _: Sequence[Check]) -> None:
-    feature = editor.feature(column)
-    known = None if feature is None else domain_values(editor.schema, feature)
-    if feature is None or known is None:
+def _values(editor: _Editor, feature: Any, _: Sequence[Check]) -> None:
+    known = domain_values(editor.schema, feature)
+    if known is None:
         return
     strange: set[str] = set()
     for split in SPLITS:
-        for batch in editor.dataset.batches(split, [column]):
+        for batch in editor.dataset.batches(split, [feature.name]):
             values = batch.column(0).drop_null().unique().to_pylist()
             strange |= {text_of(value) for value in values} - set(known)
             if len(strange) > MOST_NEW_VALUES:
@@ -231,10 +230,9 @@ def _values(editor: _Editor, column: str, _: Sequence[Check]) -> None:
         domain.value.extend(sorted(strange))
 
 
-def _range(editor: _Editor, column: str, _: Sequence[Check]) -> None:
-    feature = editor.feature(column)
-    domain = None if feature is None else editor.own_domain(feature)
-    ends = _ends(editor.dataset, column)
+def _range(editor: _Editor, feature: Any, _: Sequence[Check]) -> None:
+    domain = editor.own_domain(feature)
+    ends = _ends(editor.dataset, feature.name)
     if domain is None or ends is None or not hasattr(domain, "min"):
         return
     whole = isinstance(domain.min, int)
@@ -271,7 +269,7 @@ def _ends(dataset: Dataset, column: str) -> tuple[Any, Any] | None:
     return None if tally.low is None else (tally.low, tally.high)
 
 
-def _rows(editor: _Editor, _: str, checks: Sequence[Check]) -> None:
+def _rows(editor: _Editor, checks: Sequence[Check]) -> None:
     if not editor.schema.HasField("dataset_constraints"):
         return
     limits = editor.schema.dataset_constraints
@@ -284,15 +282,14 @@ def _rows(editor: _Editor, _: str, checks: Sequence[Check]) -> None:
         limits.max_examples_count = max(rows)
 
 
-def _uniqueness(editor: _Editor, column: str, checks: Sequence[Check]) -> None:
+def _uniqueness(editor: _Editor, feature: Any, checks: Sequence[Check]) -> None:
     """Widens how many different values a column may have, the one such rule only TFDV enforces."""
-    feature = editor.feature(column)
-    if feature is None or not feature.HasField("unique_constraints"):
+    if not feature.HasField("unique_constraints"):
         return
     counts = []
     for split in sorted({check.split for check in checks} & set(SPLITS)):
         distinct: set[Any] = set()
-        for batch in editor.dataset.batches(split, [column]):
+        for batch in editor.dataset.batches(split, [feature.name]):
             distinct.update(batch.column(0).drop_null().unique().to_pylist())
             if len(distinct) > MOST_DISTINCT:
                 return
@@ -304,14 +301,13 @@ def _uniqueness(editor: _Editor, column: str, checks: Sequence[Check]) -> None:
         limits.max = max(counts)
 
 
-_EDITS: Mapping[str, Callable[[_Editor, str, Sequence[Check]], None]] = {
-    "column": _column,
+_EDITS: Mapping[str, Callable[[_Editor, Any, Sequence[Check]], None]] = {
+    "column": _retire_column,
     "type": _type,
     "missing": _missing,
     "finite": _finite,
     "values": _values,
     "range": _range,
-    "rows": _rows,
     "schema": _uniqueness,
 }
-"""Kind of check -> what makes the schema accept it; no schema accepts the other kinds."""
+"""Kind of check -> what makes a column's feature accept it; no schema accepts other kinds."""

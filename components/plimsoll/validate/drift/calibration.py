@@ -11,7 +11,6 @@ import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -229,10 +228,6 @@ def _grouped(parts: _Chunks) -> tuple[Floats, Floats]:
     )
 
 
-def _ks(parts: _Chunks) -> Floats:
-    return np.asarray(np.abs(np.cumsum(parts.own - parts.rest, axis=1)).max(axis=1))
-
-
 def _rank_shift(parts: _Chunks) -> Floats:
     ranks = 2 * np.cumsum(parts.rest, axis=1) - parts.rest - 1
     return np.abs(np.sum(parts.own * ranks, axis=1))
@@ -247,42 +242,23 @@ def _jensen_shannon(parts: _Chunks) -> Floats:
     return np.clip(np.sum(jensen_shannon_terms(*_grouped(parts)), axis=1), 0.0, 1.0)
 
 
-def _jensen_shannon_distance(parts: _Chunks) -> Floats:
-    return np.sqrt(_jensen_shannon(parts))
-
-
-def _psi(parts: _Chunks) -> Floats:
-    return np.asarray(np.sum(psi_terms(*_grouped(parts)), axis=1))
-
-
-def _l_infinity(parts: _Chunks) -> Floats:
-    return np.asarray(np.abs(parts.own - parts.rest).max(axis=1))
-
-
-def _unseen(parts: _Chunks) -> Floats:
-    return np.asarray(np.sum(parts.own * (parts.rest <= 0), axis=1))
-
-
 _Measure: TypeAlias = Callable[[_Chunks], Floats]
-_NUMBERS: Mapping[str, _Measure] = MappingProxyType(
-    {
-        "ks": _ks,
-        "rank_shift": _rank_shift,
-        "wasserstein": _wasserstein,
-        "jensen_shannon": _jensen_shannon,
-        "jensen_shannon_distance": _jensen_shannon_distance,
-        "psi": _psi,
-    }
-)
-_NAMES: Mapping[str, _Measure] = MappingProxyType(
-    {
-        "jensen_shannon": _jensen_shannon,
-        "jensen_shannon_distance": _jensen_shannon_distance,
-        "psi": _psi,
-        "l_infinity": _l_infinity,
-        UNSEEN: _unseen,
-    }
-)
+_OF_BOTH: Mapping[str, _Measure] = {
+    "jensen_shannon": _jensen_shannon,
+    "jensen_shannon_distance": lambda parts: np.sqrt(_jensen_shannon(parts)),
+    "psi": lambda parts: np.asarray(np.sum(psi_terms(*_grouped(parts)), axis=1)),
+}
+_NUMBERS: Mapping[str, _Measure] = {
+    "ks": lambda parts: np.abs(np.cumsum(parts.own - parts.rest, axis=1)).max(axis=1),
+    "rank_shift": _rank_shift,
+    "wasserstein": _wasserstein,
+    **_OF_BOTH,
+}
+_NAMES: Mapping[str, _Measure] = {
+    **_OF_BOTH,
+    "l_infinity": lambda parts: np.abs(parts.own - parts.rest).max(axis=1),
+    UNSEEN: lambda parts: np.sum(parts.own * (parts.rest <= 0), axis=1),
+}
 
 
 def _calibration(ordered: Floats, by_chance: Floats) -> Calibration:

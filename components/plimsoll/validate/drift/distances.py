@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -198,21 +197,17 @@ def _moments(*groups: Distribution) -> tuple[list[float], list[float]]:
     return [one.mean / unit for one in groups], [one.std / unit for one in groups]
 
 
-DISTANCES: Mapping[str, Distance] = MappingProxyType(
-    {
-        "ks": ks,
-        "rank_shift": rank_shift,
-        "jensen_shannon": jensen_shannon,
-        "jensen_shannon_distance": jensen_shannon_distance,
-        "l_infinity": l_infinity,
-        "psi": psi,
-        "wasserstein": wasserstein,
-        "normalized_abs_difference": normalized_abs_difference,
-    }
-)
-TESTS: Mapping[str, Distance] = MappingProxyType(
-    {"chi_squared": chi_squared, "t_test": t_test, "anova": anova}
-)
+DISTANCES: Mapping[str, Distance] = {
+    "ks": ks,
+    "rank_shift": rank_shift,
+    "jensen_shannon": jensen_shannon,
+    "jensen_shannon_distance": jensen_shannon_distance,
+    "l_infinity": l_infinity,
+    "psi": psi,
+    "wasserstein": wasserstein,
+    "normalized_abs_difference": normalized_abs_difference,
+}
+TESTS: Mapping[str, Distance] = {"chi_squared": chi_squared, "t_test": t_test, "anova": anova}
 
 
 def contingency_table(reference: Distribution, current: Distribution) -> ContingencyTable:

@@ -79,15 +79,11 @@ def distribution_of(
         "nan": tally.nan,
         "infinite": tally.infinite,
     }
-    chunked = chunk_calibration if calibrate else _uncalibrated
+    chunked: Callable[..., dict[str, Any]] = chunk_calibration if calibrate else lambda *_: {}
     if names:
         return _of_names(sample, common, chunked)
     ends = {"low": _number(tally.low), "high": _number(tally.high)}
     return _of_numbers(sample, {**common, **ends}, chunked)
-
-
-def _uncalibrated(*_: Any) -> dict[str, Any]:
-    return {}
 
 
 def _of_numbers(
