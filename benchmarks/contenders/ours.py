@@ -9,13 +9,15 @@ from plimsoll.formats.dataset import type_name
 from plimsoll.ingest.readers.open_files import open_files
 from plimsoll.ingest.readers.read_files import read_files
 from plimsoll.ingest.sources.sources import resolve
+from plimsoll.statistics.parts import measure_parts
 from plimsoll.validate.config import Comparison
 from plimsoll.validate.drift import measurement as drift
 from plimsoll.validate.drift.distributions import distributions_of
 from plimsoll.validate.drift.thresholds import FAMILYWISE_ERROR_RATE
 from plimsoll.validate.statistics import tfdv as validator
+from plimsoll.validate.statistics.accumulator import StatisticsPlan
 from plimsoll.validate.statistics.arrays import encoding_of
-from plimsoll.validate.statistics.measure import Measured, measure_batches
+from plimsoll.validate.statistics.measure import Measured, checked, measurement_of
 
 
 def work(reference: Path, current: Path) -> object:
@@ -39,8 +41,11 @@ def measured(path: Path, scratch: Path) -> Measured:
     folder = scratch / path.stem
     folder.mkdir()
     rows = read_files(files, skip=(), private=(), notes=notes, folder=folder).rows
-    shapes = {name: encoding_of(type_name(kind)) for name, kind in rows.types.items()}
-    return measure_batches(rows.batches(), shapes, split=path.stem, rows=rows.read)
+    encodings = {name: encoding_of(type_name(kind)) for name, kind in rows.types.items()}
+    plan = StatisticsPlan(encodings=encodings)
+    measurement = measurement_of(plan, path.stem)
+    result = measure_parts(measurement, rows.batches()).finish(measurement)
+    return checked(path.stem, plan, result, rows.read)
 
 
 if __name__ == "__main__":
