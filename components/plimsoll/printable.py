@@ -11,7 +11,7 @@ _STEERING = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 
 def printable(text: str) -> str:
     r"""Returns a text with ``\x1b`` in place of an escape, and so on."""
-    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _STEERING.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def all_printable(value: Any) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from plimsoll.cli.runs import add_out
+from plimsoll.cli.options import add_actions, add_usual, answer
 
 DEFAULT_REPO = "feature_repo"
 REPO = f"a Feast repository: a folder, or its address; default: {DEFAULT_REPO}"
@@ -21,28 +21,25 @@ _REFERENCE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 def add(commands: Any) -> None:
     """Adds ``features``."""
-    features = commands.add_parser(
-        "features", help="list, show and check the features of a Feast repository"
+    actions = add_actions(
+        commands, "features", "list, show and check the features of a Feast repository"
     )
-    actions = features.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for one in (_add_list, _add_show, _add_check):
-        parser = one(actions)
+    for add_action, command in ((_add_list, _list), (_add_show, _show), (_add_check, _check)):
+        parser = add_action(actions)
         parser.add_argument("--repo", default=DEFAULT_REPO, metavar="DIR", help=REPO)
-        add_out(parser)
-        parser.add_argument("--json", action="store_true", help="print JSON")
+        add_usual(parser, command)
 
 
 def _add_list(actions: Any) -> argparse.ArgumentParser:
-    listed: argparse.ArgumentParser = actions.add_parser(
+    listing: argparse.ArgumentParser = actions.add_parser(
         "list",
         help="list services and views, with their keys, ages and features",
         description="List what a Feast repository defines.",
     )
-    listed.add_argument(
+    listing.add_argument(
         "view", nargs="?", default="", metavar="VIEW", help="this view alone, with its features"
     )
-    listed.set_defaults(call=_list)
-    return listed
+    return listing
 
 
 def _add_show(actions: Any) -> argparse.ArgumentParser:
@@ -72,7 +69,6 @@ def _add_show(actions: Any) -> argparse.ArgumentParser:
         metavar="TIME",
         help="when the online store is asked, from which ages count; default: the clock's time",
     )
-    show.set_defaults(call=_show)
     return show
 
 
@@ -83,63 +79,51 @@ def _add_check(actions: Any) -> argparse.ArgumentParser:
         description="Check a Feast repository: definitions, sources and their columns, the "
         "registry, the online store, the last materialisation; exits with 1 if something fails.",
     )
-    check.set_defaults(call=_check)
     return check
 
 
 def _list(options: argparse.Namespace) -> int:
-    found = _asked("features list", options, {"view": options.view}, f"reading {options.repo}")
-    if options.json:
-        print(json.dumps(found))
-        return 0
     from plimsoll.cli.tables.features import print_listed
-    from plimsoll.printable import all_printable
 
-    print_listed(all_printable(found))
+    parameters = {"view": options.view}
+    result = _of_repository("features list", options, parameters, f"reading {options.repo}")
+    answer(options, result, print_listed)
     return 0
 
 
 def _show(options: argparse.Namespace) -> int:
-    more = {
+    from plimsoll.cli.tables.features import print_row
+
+    parameters = {
         "service": options.service,
         "row": _row(options.row),
         "at": options.at,
         "now": options.now,
     }
-    found = _asked("features show", options, more, f"asking {options.repo}")
-    if options.json:
-        print(json.dumps(found))
-    else:
-        from plimsoll.cli.tables.features import print_row
-        from plimsoll.printable import all_printable
-
-        print_row(all_printable(found))
-    return 1 if found["trouble"] else 0
+    result = _of_repository("features show", options, parameters, f"asking {options.repo}")
+    answer(options, result, print_row)
+    return 1 if result["trouble"] else 0
 
 
 def _check(options: argparse.Namespace) -> int:
-    found = _asked("features check", options, {}, f"checking {options.repo}")
-    if options.json:
-        print(json.dumps(found))
-    else:
-        from plimsoll.cli.tables.features import print_checks
-        from plimsoll.printable import all_printable
+    from plimsoll.cli.tables.features import print_checks
 
-        print_checks(all_printable(found))
-    return 1 if any(item["level"] == "error" for item in found["checks"]) else 0
+    result = _of_repository("features check", options, {}, f"checking {options.repo}")
+    answer(options, result, print_checks)
+    return 1 if any(item["level"] == "error" for item in result["checks"]) else 0
 
 
-def _asked(
-    command: str, options: argparse.Namespace, more: Mapping[str, Any], doing: str
+def _of_repository(
+    command: str, options: argparse.Namespace, parameters: Mapping[str, Any], doing: str
 ) -> dict[str, Any]:
-    """Asks the features role about the repository that the options name."""
-    from plimsoll.local.engine.role_command import FEATURES, ask, scratch
+    """Returns what the features role says of the repository that the options name."""
+    from plimsoll.local.engine.role_command import FEATURES, call, scratch
     from plimsoll.local.record import runs_folder
 
     repo, variables = _repository(options.repo)
-    with scratch(runs_folder(options.out)) as place:
-        asked = {"repo": repo, "scratch": str(place), **more}
-        return ask(command, asked, place, doing, role=FEATURES, variables=variables)
+    with scratch(runs_folder(options.out)) as folder:
+        request = {"repo": repo, "scratch": str(folder), **parameters}
+        return call(command, request, folder, doing, role=FEATURES, variables=variables)
 
 
 def _repository(named: str) -> tuple[str, dict[str, str]]:

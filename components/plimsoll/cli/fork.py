@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
-from plimsoll.cli.runs import add_out
+from plimsoll.cli.options import RUN, add_out, add_usual, answer
 
 
 def add(commands: Any) -> None:
@@ -19,7 +18,7 @@ def add(commands: Any) -> None:
         epilog="example: plimsoll fork last --set learning_rate=0.001 --set model=tabm "
         "--set transform_config.clip=6",
     )
-    fork.add_argument("run", metavar="RUN", help="an id, a part of one, or last")
+    fork.add_argument("run", metavar="RUN", help=RUN)
     fork.add_argument(
         "--set",
         action="append",
@@ -30,8 +29,7 @@ def add(commands: Any) -> None:
     )
     add_out(fork)
     fork.add_argument("--no-cache", action="store_true", help="run every step")
-    fork.add_argument("--json", action="store_true", help="print the record last, on stdout")
-    fork.set_defaults(call=_fork)
+    add_usual(fork, _fork, out=False, json_help="print the record last, on stdout")
 
 
 def _fork(options: argparse.Namespace) -> int:
@@ -55,10 +53,11 @@ def _fork(options: argparse.Namespace) -> int:
         fork=(origin["id"], fork.changed),
     )
     print_failures(record)
-    told = finite(record.to_dict())
-    if options.json:
-        print(json.dumps(told))
-    else:
+    written = finite(record.to_dict())
+
+    def show(_: object) -> None:
         print_summary(record)
-        print_compared(origin, told)
+        print_compared(origin, written)
+
+    answer(options, written, show)
     return 0 if record.status == "succeeded" else 1

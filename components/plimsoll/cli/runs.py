@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from plimsoll.cli.options import RUN, add_out, add_usual, answer
+
 if TYPE_CHECKING:
     from plimsoll.local.pipelines.graph import Compiled
-
-DEFAULT_OUT = "runs"
 
 
 def add(commands: Any) -> None:
     """Adds ``run``, ``runs``, ``report`` and ``diff``."""
     _add_run(commands)
     _add_records(commands)
-
-
-def add_out(parser: argparse.ArgumentParser) -> None:
-    """Adds the option that names the folder of runs."""
-    parser.add_argument("--out", default=DEFAULT_OUT, metavar="DIR", help="default: runs")
 
 
 def _add_run(commands: Any) -> None:
@@ -43,23 +37,20 @@ def _add_run(commands: Any) -> None:
     )
     add_out(run)
     run.add_argument("--no-cache", action="store_true", help="run every step")
-    run.add_argument("--json", action="store_true", help="print the record last, on stdout")
-    run.set_defaults(call=_run, parser=run)
+    add_usual(run, _run, out=False, json_help="print the record last, on stdout")
+    run.set_defaults(parser=run)
 
 
 def _add_records(commands: Any) -> None:
     runs = commands.add_parser("runs", help="list runs")
-    runs.set_defaults(call=_runs)
+    add_usual(runs, _runs)
     report = commands.add_parser("report", help="where a run's report is; made anew if missing")
-    report.add_argument("run", metavar="RUN", help="an id, a part of one, or last")
-    report.set_defaults(call=_report)
+    report.add_argument("run", metavar="RUN", help=RUN)
+    add_usual(report, _report)
     diff = commands.add_parser("diff", help="what differs between two runs")
     diff.add_argument("first", metavar="RUN")
     diff.add_argument("second", metavar="RUN")
-    diff.set_defaults(call=_diff)
-    for parser in (runs, report, diff):
-        add_out(parser)
-        parser.add_argument("--json", action="store_true", help="print JSON")
+    add_usual(diff, _diff)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -86,10 +77,7 @@ def _run(options: argparse.Namespace) -> int:
     from plimsoll.storage.files import finite
 
     print_failures(record)
-    if options.json:
-        print(json.dumps(finite(record.to_dict())))
-    else:
-        print_summary(record)
+    answer(options, finite(record.to_dict()), lambda _: print_summary(record))
     return 0 if record.status == "succeeded" else 1
 
 
@@ -103,15 +91,11 @@ def _inputs_help(pipeline: Compiled) -> str:
 
 def _runs(options: argparse.Namespace) -> int:
     from plimsoll.local.record import runs_folder, runs_in
+    from plimsoll.local.summary import print_runs
 
     out = runs_folder(options.out)
     records = list(runs_in(out))
-    if options.json:
-        print(json.dumps(records))
-        return 0
-    from plimsoll.local.summary import print_runs
-
-    print_runs(records, out)
+    answer(options, records, lambda _: print_runs(records, out))
     return 0
 
 
@@ -123,20 +107,16 @@ def _report(options: argparse.Namespace) -> int:
     report = Path(record["report"] or "missing")
     if not report.is_file():
         report = write_report(record, Path(record["folder"]))
-    print(json.dumps({"report": str(report)}) if options.json else report)
+    answer(options, {"report": str(report)}, lambda _: print(report))
     return 0
 
 
 def _diff(options: argparse.Namespace) -> int:
     from plimsoll.local.diff import differences
     from plimsoll.local.record import find_run, runs_folder
-
-    out = runs_folder(options.out)
-    found = differences(find_run(options.first, out), find_run(options.second, out))
-    if options.json:
-        print(json.dumps(found))
-        return 0
     from plimsoll.local.summary import print_differences
 
-    print_differences(found, options.first, options.second)
+    out = runs_folder(options.out)
+    result = differences(find_run(options.first, out), find_run(options.second, out))
+    answer(options, result, lambda _: print_differences(result, options.first, options.second))
     return 0

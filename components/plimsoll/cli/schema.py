@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from plimsoll.cli.runs import add_out
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from plimsoll.cli.options import add_actions, add_out, add_usual, answer, from_data_role
 
 DATA = "a file, folder or pattern of data; or the id of a data set, its folder, or a run (last)"
 MODES = ("fail", "warn")
@@ -18,38 +15,34 @@ MODES = ("fail", "warn")
 
 def add(commands: Any) -> None:
     """Adds ``schema``."""
-    schema = commands.add_parser("schema", help="infer, compare, check and edit schemas")
-    actions = schema.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for one in (_add_infer, _add_diff, _add_check, _add_accept):
-        parser = one(actions)
-        parser.add_argument("--json", action="store_true", help="print JSON")
+    actions = add_actions(commands, "schema", "infer, compare, check and edit schemas")
+    for add_action in (_add_infer, _add_diff, _add_check, _add_accept):
+        add_action(actions)
 
 
-def _add_infer(actions: Any) -> argparse.ArgumentParser:
-    infer: argparse.ArgumentParser = actions.add_parser(
+def _add_infer(actions: Any) -> None:
+    infer = actions.add_parser(
         "infer", help="write the schema that data have", description="Write a first schema."
     )
     _add_data(infer)
     infer.add_argument("--to", default="schema.pbtxt", metavar="FILE", help="default: schema.pbtxt")
     infer.add_argument("--force", action="store_true", help="replace FILE if it is there")
-    infer.set_defaults(call=_infer)
-    return infer
+    add_usual(infer, _infer, out=False)
 
 
-def _add_diff(actions: Any) -> argparse.ArgumentParser:
-    diff: argparse.ArgumentParser = actions.add_parser(
+def _add_diff(actions: Any) -> None:
+    diff = actions.add_parser(
         "diff",
         help="what differs between two schemas, in words",
         description="Say what differs between two schemas; exits with 1 if something does.",
     )
     diff.add_argument("first", metavar="SCHEMA")
     diff.add_argument("second", metavar="SCHEMA")
-    diff.set_defaults(call=_diff)
-    return diff
+    add_usual(diff, _diff, out=False)
 
 
-def _add_check(actions: Any) -> argparse.ArgumentParser:
-    check: argparse.ArgumentParser = actions.add_parser(
+def _add_check(actions: Any) -> None:
+    check = actions.add_parser(
         "check",
         help="hold data to a schema",
         description="Hold data to a schema; exits with 1 if there are anomalies.",
@@ -64,12 +57,11 @@ def _add_check(actions: Any) -> argparse.ArgumentParser:
         "--baseline", default="", metavar="DIR", help="an earlier run's statistics, or last"
     )
     check.add_argument("--report", metavar="FILE", help="write the page there, HTML")
-    check.set_defaults(call=_check)
-    return check
+    add_usual(check, _check, out=False)
 
 
-def _add_accept(actions: Any) -> argparse.ArgumentParser:
-    accept: argparse.ArgumentParser = actions.add_parser(
+def _add_accept(actions: Any) -> None:
+    accept = actions.add_parser(
         "accept",
         help="edit a schema so that it accepts the anomalies of data",
         description="Edit a schema so that it accepts exactly the anomalies of a run or of data.",
@@ -84,8 +76,7 @@ def _add_accept(actions: Any) -> argparse.ArgumentParser:
         help="accept this column alone, a changed type too; may be given again",
     )
     accept.add_argument("--to", metavar="FILE", help="default: SCHEMA itself")
-    accept.set_defaults(call=_accept)
-    return accept
+    add_usual(accept, _accept, out=False)
 
 
 def _add_data(parser: argparse.ArgumentParser, name: str = "DATA") -> None:
@@ -99,6 +90,7 @@ def _add_data(parser: argparse.ArgumentParser, name: str = "DATA") -> None:
 
 
 def _infer(options: argparse.Namespace) -> int:
+    from plimsoll.cli.tables.schema import print_inferred
     from plimsoll.errors import UsageError
     from plimsoll.storage.files import write_text
 
@@ -109,39 +101,28 @@ def _infer(options: argparse.Namespace) -> int:
             hint="name another with --to FILE, or replace it with --force; "
             "plimsoll schema accept edits it and keeps your comments",
         )
-    found = _asked("schema infer", options, {}, f"reading {options.data}")
-    write_text(target, found["text"])
-    if options.json:
-        print(json.dumps({**found, "path": str(target)}))
-        return 0
-    from plimsoll.cli.tables.schema import print_inferred
-
-    print_inferred(found, target)
+    schema = _of_data("schema infer", options, {}, f"reading {options.data}")
+    write_text(target, schema["text"])
+    answer(options, {**schema, "path": str(target)}, print_inferred)
     return 0
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from plimsoll.local.engine.role_command import ask, scratch
-    from plimsoll.local.record import runs_folder
+    from plimsoll.cli.tables.schema import print_differences
 
-    with scratch(runs_folder(Path.cwd())) as place:
-        named = {"first": options.first, "second": options.second}
-        found = ask("schema diff", named, place, "comparing")
-    if options.json:
-        print(json.dumps(found))
-    else:
-        from plimsoll.cli.tables.schema import print_differences
-
-        print_differences(found["differences"])
-    return 1 if found["differences"] else 0
+    names = {"first": options.first, "second": options.second}
+    result = from_data_role("schema diff", names, Path.cwd(), "comparing")
+    answer(options, result, print_differences)
+    return 1 if result["differences"] else 0
 
 
 def _check(options: argparse.Namespace) -> int:
+    from plimsoll.cli.tables.schema import print_check
     from plimsoll.local.pipelines.arguments import text_of
     from plimsoll.local.pipelines.baselines import statistics_named
     from plimsoll.local.record import runs_folder
 
-    more = {
+    parameters = {
         "schema": options.schema,
         "config": text_of("config", options.config),
         "baseline": statistics_named(
@@ -151,56 +132,46 @@ def _check(options: argparse.Namespace) -> int:
             problem_text=text_of("problem", options.problem),
         ),
     }
-    found = _asked(
-        "schema check", options, more, f"checking {options.data}", page=options.report or ""
-    )
-    if options.json:
-        print(json.dumps(found))
-    else:
-        from plimsoll.cli.tables.schema import print_check
-
-        print_check(found, options.report or "")
-    return 1 if found["anomalies"] and options.mode == "fail" else 0
+    page = options.report or ""
+    result = _of_data("schema check", options, parameters, f"checking {options.data}", page)
+    answer(options, result, lambda shown: print_check(shown, page))
+    return 1 if result["anomalies"] and options.mode == "fail" else 0
 
 
 def _accept(options: argparse.Namespace) -> int:
+    from plimsoll.cli.tables.schema import print_accepted
     from plimsoll.storage.files import write_text
 
     target = Path(options.to or options.schema)
-    more = {"schema": options.schema, "columns": options.column}
-    found = _asked("schema accept", options, more, f"checking {options.data}")
-    if found["differences"] or not target.exists():
-        write_text(target, found["text"])
-    if options.json:
-        print(json.dumps({**found, "path": str(target)}))
-    else:
-        from plimsoll.cli.tables.schema import print_accepted
-
-        print_accepted(found, target)
-    return 1 if found["left"] else 0
+    parameters = {"schema": options.schema, "columns": options.column}
+    result = _of_data("schema accept", options, parameters, f"checking {options.data}")
+    if result["differences"] or not target.exists():
+        write_text(target, result["text"])
+    answer(options, {**result, "path": str(target)}, print_accepted)
+    return 1 if result["left"] else 0
 
 
-def _asked(
+def _of_data(
     command: str,
     options: argparse.Namespace,
-    more: Mapping[str, Any],
+    parameters: Mapping[str, Any],
     doing: str,
     page: str = "",
 ) -> dict[str, Any]:
-    """Asks the data role about the data that the options name; keeps the page where asked."""
-    from plimsoll.local.engine.role_command import ask, scratch
+    """Returns what the data role says of the data that the options name; keeps its page."""
+    from plimsoll.local.engine.role_command import call, scratch
     from plimsoll.local.pipelines.named_data import data_named
     from plimsoll.local.record import runs_folder
     from plimsoll.storage.files import write_bytes
 
     out = runs_folder(options.out)
     data = _data(options, data_named(options.data, out))
-    with scratch(out) as place:
-        asked = {"data": data, "scratch": str(place), **more}
-        found = ask(command, asked, place, doing)
+    with scratch(out) as folder:
+        request = {"data": data, "scratch": str(folder), **parameters}
+        result = call(command, request, folder, doing)
         if page:
-            write_bytes(Path(page), (place / "report").read_bytes())
-    return found
+            write_bytes(Path(page), (folder / "report").read_bytes())
+    return result
 
 
 def _data(options: argparse.Namespace, named: Any) -> dict[str, Any]:

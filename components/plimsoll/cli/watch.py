@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from plimsoll.cli.runs import add_out
+from plimsoll.cli.options import add_out, add_usual
 
 if TYPE_CHECKING:
     from plimsoll.local.watch.watching import LogsWatch, RunWatch, Seen
@@ -32,8 +32,7 @@ def add(commands: Any) -> None:
     )
     add_out(watch)
     watch.add_argument("--once", action="store_true", help="show it once, and exit")
-    watch.add_argument("--json", action="store_true", help="a line of JSON each time it changes")
-    watch.set_defaults(call=_watch)
+    add_usual(watch, _watch, out=False, json_help="a line of JSON each time it changes")
 
 
 def _watch(options: argparse.Namespace) -> int:
@@ -55,11 +54,10 @@ def _watch(options: argparse.Namespace) -> int:
 def _followed(watch: RunWatch | LogsWatch, options: argparse.Namespace) -> Seen:
     if options.json:
         return _as_json(watch, once=options.once)
-    from rich.console import Console
-
+    from plimsoll.local.console import plain_console
     from plimsoll.local.watch import view as watch_view
 
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = plain_console()
     seen = watch.look()
     if options.once:
         console.print(watch_view.picture(seen, console))

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from plimsoll.local import fork as forking
+from plimsoll.local.console import plain_console
 from plimsoll.printable import printable
 
 LONGEST = 32
@@ -67,7 +67,7 @@ def outcomes(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Row]:
 
 def print_compared(first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
     """Prints what differs between a run and its fork: settings, then metrics side by side."""
-    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console = plain_console()
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("  beside its run", no_wrap=True)
     for name in ("before", "now", ""):

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from plimsoll.local.console import plain_console, plain_table
 from plimsoll.local.record import FAILED, INTERRUPTED, STOPPED, SUCCEEDED, Failure, Run, Step
 from plimsoll.printable import printable
 
@@ -36,7 +37,7 @@ def print_failures(record: Run) -> None:
 
 def print_summary(record: Run) -> None:
     """Prints how a run ended: the model and its metrics, and where the rest is."""
-    console = _console()
+    console = plain_console()
     headline = Text(f"{record.pipeline} {record.status}", style=_STYLE.get(record.status, ""))
     headline.append(f"  {record.seconds:.1f} s", style="not bold")
     console.print(headline)
@@ -69,13 +70,12 @@ def _print_failure(console: Console, step: Step, error: Failure) -> None:
 
 def print_runs(records: Sequence[Mapping[str, Any]], out: Path) -> None:
     """Prints a line a run."""
-    console = _console()
+    console = plain_console()
     if not records:
         console.print(f"no runs in {out} yet; start one: plimsoll run training --help")
         return
-    table = Table(box=None, pad_edge=False)
-    for name in ("run", "status", "seconds", "cached", "model", "test"):
-        table.add_column(name, justify="right" if name == "seconds" else "left")
+    heads = ("run", "status", "seconds", "cached", "model", "test")
+    table = plain_table(heads, right=(2,), folded=False)
     for record in records:
         steps = record["steps"].values()
         metrics = record["metrics"].get("test", {})
@@ -92,17 +92,14 @@ def print_runs(records: Sequence[Mapping[str, Any]], out: Path) -> None:
     console.print(table)
 
 
-def print_differences(found: Sequence[Mapping[str, Any]], first: str, second: str) -> None:
+def print_differences(fields: Sequence[Mapping[str, Any]], first: str, second: str) -> None:
     """Prints a line a field that differs."""
-    console = _console()
-    if not found:
+    console = plain_console()
+    if not fields:
         console.print("nothing differs")
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("field")
-    table.add_column(first)
-    table.add_column(second)
-    for item in found:
+    table = plain_table(("field", first, second), folded=False)
+    for item in fields:
         table.add_row(item["field"], _value(item["first"]), _value(item["second"]))
     console.print(table)
 
@@ -129,8 +126,3 @@ def _short_command(command: str) -> str:
 
 def _value(value: Any) -> str:
     return "-" if value is None else printable(str(value))
-
-
-def _console() -> Console:
-    # What users name may hold brackets and colons, which are neither markup nor emoji.
-    return Console(highlight=False, soft_wrap=True, markup=False, emoji=False)

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from plimsoll.formats.versions import SHORT, Version
+from plimsoll.local.console import plain_console, plain_table
 from plimsoll.printable import printable
 from plimsoll.problem import SPLITS
 from plimsoll.quantities import size
@@ -19,14 +17,14 @@ LEAST_DISTANCE = 0.0005
 """What is printed as 0.000, and so counts as no change."""
 
 
-def print_versions(found: Sequence[Version], store: Path) -> None:
+def print_versions(versions: Sequence[Version], store: Path) -> None:
     """Prints a line a version, the one ingested last at the end."""
-    console = _console()
-    if not found:
+    console = plain_console(soft_wrap=False)
+    if not versions:
         console.out(f"no data sets in {store} yet; start a run: plimsoll run training --help")
         return
-    table = _table(["id", "rows", "columns", "size", "ingested", "from"], right=(1, 2, 3))
-    for version in found:
+    table = plain_table(["id", "rows", "columns", "size", "ingested", "from"], right=(1, 2, 3))
+    for version in versions:
         last = version.ingested[-1] if version.ingested else {}
         table.add_row(
             version.id[:SHORT],
@@ -39,28 +37,28 @@ def print_versions(found: Sequence[Version], store: Path) -> None:
     console.print(table)
 
 
-def print_version(found: Mapping[str, Any]) -> None:
+def print_version(version: Mapping[str, Any]) -> None:
     """Prints what a version holds."""
-    console = _console()
-    console.out(f"data set {found['id']}")
-    rows = "  ".join(f"{split} {found['rows'][split]:,}" for split in SPLITS)
-    problem = found["problem"]
+    console = plain_console(soft_wrap=False)
+    console.out(f"data set {version['id']}")
+    rows = "  ".join(f"{split} {version['rows'][split]:,}" for split in SPLITS)
+    problem = version["problem"]
     task = f" ({problem['task']})" if problem.get("task") else ""
     facts = [
-        ("rows", f"{sum(found['rows'].values()):,}  ({rows})"),
-        ("size", size(found["bytes"])),
+        ("rows", f"{sum(version['rows'].values()):,}  ({rows})"),
+        ("size", size(version["bytes"])),
         ("predicts", f"{problem.get('label')}{task}"),
-        ("folder", found["folder"]),
+        ("folder", version["folder"]),
     ]
-    facts += [("ingested", f"{_when(item)}  {_sources(item)}") for item in found["ingested"]]
-    if not found["ingested"]:
-        facts.append(("from", _sources(found["lineage"])))
-    facts += [("note", note) for note in found["notes"]]
+    facts += [("ingested", f"{_when(item)}  {_sources(item)}") for item in version["ingested"]]
+    if not version["ingested"]:
+        facts.append(("from", _sources(version["lineage"])))
+    facts += [("note", note) for note in version["notes"]]
     for name, value in facts:
         if value:
             console.out(f"  {name:<9} {value}")
-    table = _table(["column", "type", "role", "missing", "typical"], right=(3,))
-    for column in found["columns"]:
+    table = plain_table(["column", "type", "role", "missing", "typical"], right=(3,))
+    for column in version["columns"]:
         table.add_row(
             column["name"],
             column["type"],
@@ -71,45 +69,47 @@ def print_version(found: Mapping[str, Any]) -> None:
     console.print(table)
 
 
-def print_difference(found: Mapping[str, Any]) -> None:
+def print_difference(difference: Mapping[str, Any]) -> None:
     """Prints what differs between two versions, the columns that changed most first."""
-    console = _console()
-    if found["same"]:
-        console.out(f"the same content: {found['first']}")
+    console = plain_console(soft_wrap=False)
+    if difference["same"]:
+        console.out(f"the same content: {difference['first']}")
         return
-    if found["same_rows"]:
+    if difference["same_rows"]:
         console.out("the same rows, in another order or divided otherwise")
-    table = _table(["rows", *(found[side][:SHORT] for side in ("first", "second"))], right=(1, 2))
+    table = plain_table(
+        ["rows", *(difference[side][:SHORT] for side in ("first", "second"))], right=(1, 2)
+    )
     for split in SPLITS:
-        before, after = found["rows"][split]
+        before, after = difference["rows"][split]
         table.add_row(split, f"{before:,}", f"{after:,}")
     console.print(table)
-    for line in _schema_lines(found):
+    for line in _schema_lines(difference):
         console.out(line)
-    changed = [item for item in found["columns"] if _is_changed(item)]
+    changed = [item for item in difference["columns"] if _is_changed(item)]
     if changed:
-        table = _table(["column", "type", "distance", "what changed"], right=(2,))
+        table = plain_table(["column", "type", "distance", "what changed"], right=(2,))
         for item in changed:
             table.add_row(
                 item["name"], item["type"], f"{item['distance']:.3f}", "; ".join(_changes(item))
             )
         console.print(table)
         console.out("distance: Jensen-Shannon divergence, base 2: 0 the same, 1 nothing in common")
-    alike = len(found["columns"]) - len(changed)
+    alike = len(difference["columns"]) - len(changed)
     if alike:
         console.out(f"{alike:,} column{' is' if alike == 1 else 's are'} distributed alike")
 
 
-def _schema_lines(found: Mapping[str, Any]) -> Iterable[str]:
-    for pair in found["renamed"]:
+def _schema_lines(difference: Mapping[str, Any]) -> Iterable[str]:
+    for pair in difference["renamed"]:
         gap = f"distance {pair['distance']:.3f}"
         yield f"perhaps renamed: {pair['first']} -> {pair['second']} ({gap})"
-    for name, said in (("added", "column added"), ("removed", "column removed")):
-        for column in found[name]:
-            yield f"{said}: {column['name']} ({column['type']})"
-    for column in found["retyped"]:
+    for name, change in (("added", "column added"), ("removed", "column removed")):
+        for column in difference[name]:
+            yield f"{change}: {column['name']} ({column['type']})"
+    for column in difference["retyped"]:
         yield f"type changed: {column['name']} ({column['first']} -> {column['second']})"
-    if found["moved"]:
+    if difference["moved"]:
         yield "the columns stand in another order"
 
 
@@ -121,19 +121,19 @@ def _is_changed(item: Mapping[str, Any]) -> bool:
 
 def _changes(item: Mapping[str, Any]) -> list[str]:
     before, after = item["first"], item["second"]
-    found = []
+    changes = []
     if _percent(before["missing"]) != _percent(after["missing"]):
-        found.append(f"missing {_percent(before['missing'])} -> {_percent(after['missing'])}")
+        changes.append(f"missing {_percent(before['missing'])} -> {_percent(after['missing'])}")
     for name in ("mean", "sd", "median"):
         values = [_number(side.get(name)) for side in (before, after)]
         if values[0] != values[1]:
-            found.append(f"{name} {values[0]} -> {values[1]}")
+            changes.append(f"{name} {values[0]} -> {values[1]}")
     if "top" in before or "top" in after:
         if before.get("distinct") != after.get("distinct"):
-            found.append(f"distinct {_distinct(before)} -> {_distinct(after)}")
-        found += [f"{name}: {_top(item[name][:2])}" for name in ("new", "gone") if item[name]]
-        found += _moved_shares(before.get("top", []), after.get("top", []))
-    return found or ["its shape"]
+            changes.append(f"distinct {_distinct(before)} -> {_distinct(after)}")
+        changes += [f"{name}: {_top(item[name][:2])}" for name in ("new", "gone") if item[name]]
+        changes += _moved_shares(before.get("top", []), after.get("top", []))
+    return changes or ["its shape"]
 
 
 def _moved_shares(before: Sequence[Any], after: Sequence[Any]) -> list[str]:
@@ -188,15 +188,3 @@ def _sources(record: Mapping[str, Any]) -> str:
     names = [str(item.get("uri") or item.get("name")) for item in listed]
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
     return ", ".join(names[:2]) + more
-
-
-def _table(names: Sequence[str], right: Sequence[int] = ()) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for place, name in enumerate(names):
-        table.add_column(name, justify="right" if place in right else "left", overflow="fold")
-    return table
-
-
-def _console() -> Console:
-    # What users name may hold brackets and colons, which are neither markup nor emoji.
-    return Console(highlight=False, soft_wrap=False, markup=False, emoji=False)

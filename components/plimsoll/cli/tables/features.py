@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from plimsoll.local.console import plain_console, plain_table
 from plimsoll.quantities import duration
 
 _STYLES = {
@@ -28,20 +28,20 @@ WIDE = 1_000
 """Columns of what is no terminal: a line that is folded there is found by no search."""
 
 
-def print_listed(found: Mapping[str, Any]) -> None:
+def print_listed(repository: Mapping[str, Any]) -> None:
     """Prints the services and the views of a repository; of one view alone, its features."""
     console = _console()
-    console.print(Text(f"project {found['project']} in {found['repo']}", style="bold"))
-    if found["services"]:
-        table = _table("service", "features", "from", right=(1,))
-        for service in found["services"]:
+    console.print(Text(f"project {repository['project']} in {repository['repo']}", style="bold"))
+    if repository["services"]:
+        table = plain_table(["service", "features", "from"], right=(1,))
+        for service in repository["services"]:
             views = ", ".join(view["name"] for view in service["views"])
             count = sum(len(view["features"]) for view in service["views"])
             table.add_row(Text(service["name"]), f"{count:,}", Text(views))
         console.print(table)
         console.print()
-    table = _table("view", "keys", "TTL", "features", "source", right=(3,))
-    for view in found["views"]:
+    table = plain_table(["view", "keys", "TTL", "features", "source"], right=(3,))
+    for view in repository["views"]:
         table.add_row(
             Text(view["name"]),
             Text(", ".join(view["keys"]) or "-"),
@@ -50,56 +50,56 @@ def print_listed(found: Mapping[str, Any]) -> None:
             Text(view["source"] if view["kind"] == "batch" else view["kind"]),
         )
     console.print(table)
-    if len(found["views"]) == 1:
+    if len(repository["views"]) == 1:
         console.print()
-        table = _table("feature", "type")
-        for item in found["views"][0]["features"]:
+        table = plain_table(["feature", "type"])
+        for item in repository["views"][0]["features"]:
             table.add_row(Text(item["name"]), item["type"])
         console.print(table)
 
 
-def print_row(found: Mapping[str, Any]) -> None:
+def print_row(features: Mapping[str, Any]) -> None:
     """Prints one row's features as of then, beside what the online store holds now."""
     console = _console()
-    console.print(Text(f"{found['service']} of {found['project']}", style="bold"))
-    row = ", ".join(f"{name} {_value(value)}" for name, value in found["row"].items())
-    said = {"row": row, "then": _moment(found["at"]), "now": _moment(found["now"])}
-    for name, value in said.items():
+    console.print(Text(f"{features['service']} of {features['project']}", style="bold"))
+    row = ", ".join(f"{name} {_value(value)}" for name, value in features["row"].items())
+    times = {"row": row, "then": _timestamp(features["at"]), "now": _timestamp(features["now"])}
+    for name, value in times.items():
         console.print(Text(f"  {name:<5} {value}"))
-    table = _table("feature", "then", "of", "now", "of", "age", "", right=(1, 3, 5))
-    for view, features in groupby(found["features"], key=lambda item: str(item["view"])):
-        listed = list(features)
+    table = plain_table(["feature", "then", "of", "now", "of", "age", ""], right=(1, 3, 5))
+    for view, group in groupby(features["features"], key=lambda item: str(item["view"])):
+        listed = list(group)
         table.add_row(Text(f"{view}{_ttl(listed)}", style="bold"))
         for item in listed:
             then, now = item["then"], item["now"]
-            told = _time if item["type"] == "UNIX_TIMESTAMP" else _value
+            shown = _time if item["type"] == "UNIX_TIMESTAMP" else _value
             table.add_row(
                 Text(f"  {item['name']}"),
-                Text(told(then["value"])),
-                Text(_moment(then["event_time"]), style="dim"),
-                Text(told(now["value"])),
-                Text(_moment(now["event_time"]), style="dim"),
+                Text(shown(then["value"])),
+                Text(_timestamp(then["event_time"]), style="dim"),
+                Text(shown(now["value"])),
+                Text(_timestamp(now["event_time"]), style="dim"),
                 "" if now["age_seconds"] is None else duration(now["age_seconds"]),
                 Text(now["status"], style=_STYLES.get(now["status"], "dim")),
             )
     console.print(table)
-    for note in found["notes"]:
+    for note in features["notes"]:
         console.print(Text(f"  {note}", style="dim"))
-    if found["trouble"]:
-        console.print(Text(found["trouble"], style="red"))
+    if features["trouble"]:
+        console.print(Text(features["trouble"], style="red"))
 
 
-def print_checks(found: Mapping[str, Any]) -> None:
+def print_checks(result: Mapping[str, Any]) -> None:
     """Prints a line for each thing that was checked of a repository."""
     console = _console()
-    console.print(Text(f"project {found['project']} in {found['repo']}", style="bold"))
-    for item in found["checks"]:
+    console.print(Text(f"project {result['project']} in {result['repo']}", style="bold"))
+    for item in result["checks"]:
         line = Text(f"  {_MARKS[item['level']]} ", style=_STYLES[item["level"]])
         line.append(f"{item['name']}: {item['said']}", style="default")
         console.print(line, soft_wrap=True)
         if item["hint"]:
             console.print(Text(f"      next: {item['hint']}"), soft_wrap=True)
-    levels = [item["level"] for item in found["checks"]]
+    levels = [item["level"] for item in result["checks"]]
     failed, warnings = levels.count("error"), levels.count("warning")
     console.print(f"{len(levels):,} checks: {failed} failed, {_warnings(warnings)}")
 
@@ -118,24 +118,16 @@ def _value(value: Any) -> str:
 
 
 def _time(value: str | None) -> str:
-    return _moment(value) or "-"
+    return _timestamp(value) or "-"
 
 
-def _moment(text: str | None) -> str:
-    """Returns a moment in UTC without what says so: every moment here is in UTC."""
+def _timestamp(text: str | None) -> str:
+    """Returns a timestamp in UTC without what says so: every one here is in UTC."""
     return "" if text is None else text.removesuffix("+00:00").removesuffix("Z").replace("T", " ")
 
 
-def _table(*names: str, right: Sequence[int] = ()) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for place, name in enumerate(names):
-        table.add_column(name, justify="right" if place in right else "left", overflow="fold")
-    return table
-
-
 def _console() -> Console:
-    # What users name may hold brackets and colons, which are neither markup nor emoji.
-    console = Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
+    console = plain_console(soft_wrap=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDE
     return console

@@ -36,14 +36,14 @@ SCRATCH_PREFIX = ".command-"
 class CommandError(PlimsollError):
     """What the command's process refused, with the exit code that it asks for."""
 
-    def __init__(self, told: Mapping[str, Any]) -> None:
+    def __init__(self, error: Mapping[str, Any]) -> None:
         super().__init__(
-            str(told["headline"]),
-            cause=str(told["cause"]),
-            choices=tuple(told["choices"]),
-            hint=str(told["hint"]),
+            str(error["headline"]),
+            cause=str(error["cause"]),
+            choices=tuple(error["choices"]),
+            hint=str(error["hint"]),
         )
-        self.exit_code = int(told["exit_code"])
+        self.exit_code = int(error["exit_code"])
 
 
 @contextmanager
@@ -53,15 +53,15 @@ def scratch(out: Path) -> Iterator[Path]:
     Args:
         out: The folder of runs; where there is one, its disk is the one with room for data.
     """
-    place = out / "cache" if (out / "cache").is_dir() else None
-    folder = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=place))
+    parent = out / "cache" if (out / "cache").is_dir() else None
+    folder = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=parent))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def ask(
+def call(
     command: str,
     parameters: Mapping[str, Any],
     folder: Path,
