@@ -5,6 +5,7 @@ import or one for types alone for what it is; here each of them counts.
 """
 
 import ast
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -50,6 +51,33 @@ def import_graph(root: Path) -> Graph:
                     where = f"{path.relative_to(root.parent)}:{node.lineno}"
                     graph[name].setdefault(module, where)
     return graph
+
+
+@functools.cache
+def names_of(path: Path) -> set[str]:
+    """Returns the names that a module holds at its top, and the modules in a package."""
+    names = {child.stem for child in path.parent.iterdir()} if path.name == "__init__.py" else set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                names |= {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
+    return names
+
+
+def missing_imports(path: Path) -> list[str]:
+    """Returns what a file imports from the library that is not there."""
+    missing = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "plimsoll":
+            module = PACKAGE.joinpath(*node.module.split(".")[1:])
+            module = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+            names = names_of(module) if module.exists() else set()
+            missing += [f"{node.module}.{a.name}" for a in node.names if a.name not in names]
+    return missing
 
 
 def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
@@ -118,6 +146,19 @@ def test_no_rooms_import_each_other_in_a_circle(graph):
 def test_no_folder_is_crowded(folder):
     folders = crowded(folder)
     assert not folders, f"more than {MOST_MODULES} modules in a folder: make rooms of {folders}"
+
+
+@pytest.mark.parametrize(
+    "folder", ["benchmarks", "components/images", "examples", "tests", "tools"]
+)
+def test_what_stands_outside_imports_what_there_is(folder):
+    """mypy does not read these, and some run only where a GPU or an hour is."""
+    missing = {
+        path.relative_to(ROOT).as_posix(): names
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if (names := missing_imports(path))
+    }
+    assert missing == {}
 
 
 def test_the_checks_see_lazy_imports_and_those_for_types(tmp_path):
