@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from plimsoll import configs
+from plimsoll.configuration.validation import json_schema
 from plimsoll.features.config import FeaturesConfig
 from plimsoll.ingest.config import IngestConfig
 from plimsoll.materialize.config import MaterializeConfig
@@ -57,7 +57,7 @@ completes and checks a problem file by its first line:
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Returns each configuration's JSON Schema by its name."""
-    made = {name: configs.json_schema(kind) for name, (kind, _) in CONFIGS.items()}
+    made = {name: json_schema(kind) for name, (kind, _) in CONFIGS.items()}
     _restrict_settings(made["transform"]["$defs"]["Treatment"])
     problem, transform = made["problem"], made["transform"]
     about = problem["properties"]["columns"]["description"]

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from plimsoll.configs import Matches, Positive, Says, validated
+from plimsoll.configuration.fields import Matches, Positive, Says
+from plimsoll.configuration.validation import validated
 from plimsoll.errors import UsageError
 
 GPU = "nvidia.com/gpu"

@@ -9,17 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from plimsoll.configs import (
-    FieldError,
-    Holds,
-    Listed,
-    Number,
-    OneOf,
-    Reads,
-    Says,
-    read_as,
-    validated,
-)
+from plimsoll.configuration.fields import FieldError, Holds, Listed, Number, OneOf, Reads, Says
+from plimsoll.configuration.validation import read_as, validated
 from plimsoll.errors import ConfigError, nearest
 from plimsoll.storage.files import canonical_json
 

@@ -9,8 +9,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from plimsoll import configs, problem
+from plimsoll import problem
 from plimsoll.cli import main
+from plimsoll.configuration.validation import from_json
 from plimsoll.errors import ConfigError
 from plimsoll.train.config import TrainConfig
 from plimsoll.tune import space
@@ -107,7 +108,7 @@ REFUSED = [
 def read(name, value):
     if name == "problem":
         return problem.from_dict(value)
-    return configs.from_json(tool.CONFIGS[name][0], json.dumps(value))
+    return from_json(tool.CONFIGS[name][0], json.dumps(value))
 
 
 @pytest.mark.parametrize(("name", "value"), ACCEPTED)

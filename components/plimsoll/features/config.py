@@ -7,17 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any
 
-from plimsoll.configs import (
-    Matches,
-    Number,
-    OneOf,
-    Positive,
-    Reads,
-    Says,
-    Share,
-    from_json,
-    validated,
-)
+from plimsoll.configuration.fields import Matches, Number, OneOf, Positive, Reads, Says, Share
+from plimsoll.configuration.validation import from_json, validated
 
 EVERY_FEATURE = "*"
 LEVELS = ("off", "warn", "fail")

@@ -6,16 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
-from plimsoll.configs import (
-    AboveZero,
-    Count,
-    Listed,
-    Positive,
-    Reads,
-    Says,
-    from_json,
-    validated,
-)
+from plimsoll.configuration.fields import AboveZero, Count, Listed, Positive, Reads, Says
+from plimsoll.configuration.validation import from_json, validated
 
 
 def _span(value: Any) -> Any:

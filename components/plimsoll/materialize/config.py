@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from plimsoll.configs import Count, Number, Positive, from_json, validated
+from plimsoll.configuration.fields import Count, Number, Positive
+from plimsoll.configuration.validation import from_json, validated
 
 
 @validated("materialize config")

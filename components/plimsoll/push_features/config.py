@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from plimsoll.configs import Count, Positive, from_json, validated
+from plimsoll.configuration.fields import Count, Positive
+from plimsoll.configuration.validation import from_json, validated
 
 
 @validated("push_features config")

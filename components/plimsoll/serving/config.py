@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from plimsoll.configs import Count, Matches, Number, Positive, Says, validated
+from plimsoll.configuration.fields import Count, Matches, Number, Positive, Says
+from plimsoll.configuration.validation import validated
 from plimsoll.serving.lookup_config import LookupConfig
 
 SAFE_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from plimsoll.configs import AboveZero, Number, OneOf, validated
+from plimsoll.configuration.fields import AboveZero, Number, OneOf
+from plimsoll.configuration.validation import validated
 
 REFUSE = "refuse"
 IMPUTE = "impute"

@@ -8,17 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
-from plimsoll.configs import (
-    AboveZero,
-    Count,
-    Listed,
-    Number,
-    OneOf,
-    Positive,
-    Says,
-    from_json,
-    validated,
-)
+from plimsoll.configuration.fields import AboveZero, Count, Listed, Number, OneOf, Positive, Says
+from plimsoll.configuration.validation import from_json, validated
 
 NETWORKS = ("linear", "mlp", "tabm", "dcn", "module")
 """Families of networks; ``module`` is the user's own."""

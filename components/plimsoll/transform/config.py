@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
-from plimsoll.configs import (
+from plimsoll.configuration.fields import (
     Count,
     FieldError,
     Holds,
@@ -15,9 +15,8 @@ from plimsoll.configs import (
     Positive,
     Says,
     Texts,
-    from_json,
-    validated,
 )
+from plimsoll.configuration.validation import from_json, validated
 from plimsoll.errors import ConfigError
 from plimsoll.transform.treatments import (
     MOST_QUANTILES,

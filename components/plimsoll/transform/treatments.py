@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from plimsoll.configs import (
+from plimsoll.configuration.fields import (
     Count,
     FieldError,
     Holds,
@@ -18,8 +18,8 @@ from plimsoll.configs import (
     OneOf,
     Reads,
     Says,
-    validated,
 )
+from plimsoll.configuration.validation import validated
 from plimsoll.errors import nearest
 
 TIME_PARTS = (

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from plimsoll.configs import Count, Number, OneOf, Positive, from_json, validated
+from plimsoll.configuration.fields import Count, Number, OneOf, Positive
+from plimsoll.configuration.validation import from_json, validated
 from plimsoll.errors import ConfigError
 
 SAMPLERS = ("tpe", "random")

@@ -7,18 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any
 
-from plimsoll.configs import (
-    Count,
-    Listed,
-    Number,
-    OneOf,
-    Positive,
-    Reads,
-    Says,
-    Share,
-    from_json,
-    validated,
-)
+from plimsoll.configuration.fields import Count, Listed, Number, OneOf, Positive, Reads, Says, Share
+from plimsoll.configuration.validation import from_json, validated
 from plimsoll.errors import ConfigError, nearest
 
 LEVELS = ("off", "warning", "error")

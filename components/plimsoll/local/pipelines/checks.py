@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll import problem
-from plimsoll.configs import read_as
+from plimsoll.configuration.validation import read_as
 from plimsoll.errors import UsageError
 from plimsoll.ingest import config as ingest_config
 from plimsoll.models import user_module

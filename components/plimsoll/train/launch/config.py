@@ -9,16 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any
 
-from plimsoll.configs import (
-    AboveZero,
-    Count,
-    Holds,
-    Matches,
-    Positive,
-    Says,
-    from_json,
-    validated,
-)
+from plimsoll.configuration.fields import AboveZero, Count, Holds, Matches, Positive, Says
+from plimsoll.configuration.validation import from_json, validated
 from plimsoll.errors import ConfigError, nearest
 
 NAME = "launcher config"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from plimsoll.configs import read_as
+from plimsoll.configuration.validation import read_as
 from plimsoll.errors import ConfigError, nearest
 from plimsoll.formats.dataset import Column, Dataset
 from plimsoll.problem import Problem

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 
-from plimsoll.configs import Count, Number, Texts, validated
+from plimsoll.configuration.fields import Count, Number, Texts
+from plimsoll.configuration.validation import validated
 from plimsoll.errors import ArtifactError, ConfigError
 from plimsoll.formats.dataset import Dataset
 from plimsoll.statistics.accumulator import Measurement

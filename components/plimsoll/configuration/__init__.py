@@ -1,0 +1,1 @@
+"""Configurations: what their fields may hold, how they are checked, what errors say."""
