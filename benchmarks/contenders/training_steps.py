@@ -24,12 +24,12 @@ from plimsoll.formats.examples import Batch, Examples, Header, open_examples, wr
 from plimsoll.models.transform import CategoricalOutput
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.data.tensors import Rows, rows_on
+from plimsoll.train.data.tensors import TensorBatch, rows_on
 from plimsoll.train.distributed import devices
 from plimsoll.train.distributed.process_group import World
 from plimsoll.train.job import Job
 from plimsoll.train.loop import loop
-from plimsoll.train.network.shape import fresh_network, shape_for
+from plimsoll.train.network.spec import initial_network, network_spec_for
 from plimsoll.train.telemetry.events import Epoch
 
 ROWS = {"train": 65_536, "eval": 512, "test": 512}
@@ -58,7 +58,7 @@ def main() -> None:
         if took_alone.seconds:
             print(json.dumps({"ours": 1 / took_alone.seconds}), flush=True)
         return
-    device = devices.settle(World())
+    device = devices.select_device(World())
     torch.set_num_threads(devices.threads_for(config, World(), weights_of(examples, config)))
     rows = rows_on(device, examples, "train")
     streamed = TrainConfig(**{**config.to_dict(), "data": "streamed"})
@@ -76,7 +76,7 @@ def main() -> None:
         told[f"{name}_of_{other}"] = statistics.median(b.seconds / a.seconds for a, b in pairs)
         told[f"{name}_of_{other}_busy"] = statistics.median(b.busy / a.busy for a, b in pairs)
     told |= {
-        "place": devices.words_for(device, World()),
+        "place": devices.describe_device(device, World()),
         "batch": config.batch_size,
         "rows": examples.rows["train"],
         "weights": weights_of(examples, config),
@@ -102,7 +102,7 @@ class Clock:
     def __init__(self) -> None:
         self.marks: list[tuple[float, float]] = []
 
-    def told(self, event: object) -> None:
+    def on_event(self, event: object) -> None:
         if isinstance(event, Epoch):
             self.marks.append((time.perf_counter(), time.process_time()))
 
@@ -120,7 +120,7 @@ def ours(folder: Path, config: TrainConfig) -> Took:
     return clock.took(rows) if clock.marks else Took(0.0, 0.0)
 
 
-def bare(examples: Examples, config: TrainConfig, rows: Rows, device: torch.device) -> Took:
+def bare(examples: Examples, config: TrainConfig, rows: TensorBatch, device: torch.device) -> Took:
     """The same batch again and again: forward, backward, clip and a fused optimiser's step."""
     network = network_of(examples, config, device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
@@ -141,7 +141,9 @@ def bare(examples: Examples, config: TrainConfig, rows: Rows, device: torch.devi
     return timed(step, 3, (EPOCHS - 1) * steps, device, config.batch_size)
 
 
-def loader(examples: Examples, config: TrainConfig, rows: Rows, device: torch.device) -> Took:
+def loader(
+    examples: Examples, config: TrainConfig, rows: TensorBatch, device: torch.device
+) -> Took:
     """What is usually written: a DataLoader of rows, batches moved to the device, the loss read."""
     network = network_of(examples, config, device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01)
@@ -188,11 +190,11 @@ def wait(device: torch.device) -> None:
 
 
 def network_of(examples: Examples, config: TrainConfig, device: torch.device) -> nn.Module:
-    return fresh_network(shape_for(examples, config), 0).to(device).train()
+    return initial_network(network_spec_for(examples, config), 0).to(device).train()
 
 
 def weights_of(examples: Examples, config: TrainConfig) -> int:
-    network = fresh_network(shape_for(examples, config), 0)
+    network = initial_network(network_spec_for(examples, config), 0)
     return sum(value.numel() for value in network.parameters())
 
 

@@ -13,8 +13,8 @@ from plimsoll.train.distributed import devices
 from plimsoll.train.distributed.process_group import World
 from plimsoll.train.job import Job
 from plimsoll.train.loop import loop
-from plimsoll.train.loop.cuda_graph import CapturedSteps
-from plimsoll.train.loop.setup import setting_for
+from plimsoll.train.loop.cuda_graph import CudaGraphTrainStep
+from plimsoll.train.loop.setup import set_up_training
 from plimsoll.train.telemetry.events import Started, Stepped
 from train import made_examples
 
@@ -30,7 +30,7 @@ class Heard:
     def __init__(self):
         self.events = []
 
-    def told(self, event):
+    def on_event(self, event):
         self.events.append(event)
 
 
@@ -65,15 +65,15 @@ def test_the_graph_learns_what_single_steps_do(tmp_path):
 
 def test_a_step_is_captured_and_draws_anew_each_time(tmp_path):
     config = dataclasses.replace(CONFIG, dropout=0.5)
-    device = devices.settle(World())
-    setting = setting_for(job(tmp_path, config), World(), device)
+    device = devices.select_device(World())
+    setting = set_up_training(job(tmp_path, config), World(), device)
     steps = setting.steps
-    assert isinstance(steps, CapturedSteps)
+    assert isinstance(steps, CudaGraphTrainStep)
     batch = setting.source.batch(0, 0)
     seen = []
     for step in range(12):
         steps.total.zero_()
-        steps.take(batch, rows=len(batch), step=step)
+        steps.run(batch, rows=len(batch), step=step)
         seen.append(float(steps.total))
     assert len(set(seen)) == 12
 

@@ -87,7 +87,7 @@ def test_marks_are_comparable_whatever_the_epochs(epochs):
     told = {}
     marks = trial.Marks(tell=told.__setitem__, unit=10.0, regression=True)
     for event in events(epochs, epochs):
-        marks.told(event)
+        marks.on_event(event)
 
     assert list(told) == list(range(1, configs.MARKS + 1))
     # The root of the loss, in the label's own unit, at the epoch that reached the mark.
@@ -99,6 +99,6 @@ def test_marks_end_where_a_training_stops_early():
     told = {}
     marks = trial.Marks(tell=told.__setitem__, unit=1.0, regression=False)
     for event in events(40, 19):
-        marks.told(event)
+        marks.on_event(event)
     assert list(told) == list(range(1, 10))
     assert json.dumps(told)

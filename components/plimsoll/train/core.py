@@ -35,7 +35,7 @@ from plimsoll.train.candidates.candidates import Asked, Places, Trained, Trials,
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.launch import config as launchers
 from plimsoll.train.launch.checkpoint_folder import kept_until_done
-from plimsoll.train.network import warm_start as start
+from plimsoll.train.network import warm_start
 
 FORMAT = "plimsoll.training/2"
 CHECKPOINTS = "PLIMSOLL_CHECKPOINTS"
@@ -122,7 +122,7 @@ def asking(
         yield asked
         return
     with local_copy(start_from) as (folder, seen):
-        own = asked.module or start.source_of_own(folder)
+        own = asked.module or warm_start.user_module_source(folder)
         yield replace(asked, module=own, start_from=folder, seen=seen)
 
 

@@ -36,7 +36,7 @@ class Job:
     """Source of the user's own network; empty unless ``config.model`` is ``module``."""
 
     @property
-    def subject(self) -> str:
+    def title(self) -> str:
         """What is trained, as a person knows it: the problem's name, or its label."""
         try:
             problem = read_json(self.examples / MANIFEST)["problem"]

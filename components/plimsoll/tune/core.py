@@ -93,7 +93,7 @@ def _folder(source: Examples, asked: Asked) -> Iterator[Path]:
 
 def _searched(source: Examples, folder: Path, asked: Asked) -> Found:
     from plimsoll.tune.journal import JOURNAL, held
-    from plimsoll.tune.running import Running
+    from plimsoll.tune.trial_runner import Running
 
     with held(folder):
         search = Search(folder, asked.space, asked.config)

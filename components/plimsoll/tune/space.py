@@ -16,7 +16,7 @@ from typing import Any
 
 from plimsoll.errors import ConfigError, nearest
 from plimsoll.train.config import MODELS, NETWORKS, NUMBERS, TrainConfig
-from plimsoll.tune.applying import FIXED, applies, why_not
+from plimsoll.tune.applicability import FIXED, applies, why_not
 
 NAME = "search space"
 RANGE = ("low", "high", "log", "step")

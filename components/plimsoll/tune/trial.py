@@ -58,7 +58,7 @@ class Marks:
     epochs: int = 0
     told_up_to: int = 0
 
-    def told(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Takes an event; what ``tell`` raises ends the training."""
         if isinstance(event, Started):
             self.epochs = event.epochs

@@ -12,10 +12,10 @@ from plimsoll.errors import DataError
 from plimsoll.storage.files import digest_file, read_json, write_json
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.data import streaming as streams
-from plimsoll.train.data.batches import Held, Resident, is_resident
-from plimsoll.train.data.sampler import Cut, Order
-from plimsoll.train.data.streaming import Streamed
-from plimsoll.train.data.tensors import Split
+from plimsoll.train.data.batches import EvalBatches, ResidentBatches, is_resident
+from plimsoll.train.data.sampler import BatchPartition, BlockShuffleSampler
+from plimsoll.train.data.streaming import StreamedBatches
+from plimsoll.train.data.tensors import TensorSplit
 from plimsoll.train.distributed.process_group import World
 from train import made_examples
 
@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def split(tmp_path_factory):
     examples = made_examples.write(tmp_path_factory.mktemp("made") / "examples", rows=157)
-    return Split(examples=examples, name="train", device=CPU)
+    return TensorSplit(examples=examples, name="train", device=CPU)
 
 
 def same(one, other):
@@ -45,10 +45,13 @@ def same(one, other):
     begin=st.integers(0, 400),
 )
 def test_streamed_batches_are_the_resident_ones(split, block, blocks, batch, size, begin):
-    order = Order(rows=len(split), seed=3, block=block, blocks=blocks)
+    order = BlockShuffleSampler(rows=len(split), seed=3, block=block, blocks=blocks)
     for rank in range(size):
-        cut = Cut(rows=len(split), batch=batch, rank=rank, size=size)
-        resident, streamed = Resident(split.read(), order, cut), Streamed(split, order, cut)
+        cut = BatchPartition(rows=len(split), batch=batch, rank=rank, size=size)
+        resident, streamed = (
+            ResidentBatches(split.read(), order, cut),
+            StreamedBatches(split, order, cut),
+        )
         try:
             for step in range(begin, begin + cut.steps + 2):
                 epoch, at = divmod(step, cut.steps)
@@ -58,8 +61,8 @@ def test_streamed_batches_are_the_resident_ones(split, block, blocks, batch, siz
 
 
 def test_a_batch_may_be_taken_again(split):
-    order = Order(rows=len(split), seed=0, block=10, blocks=3)
-    streamed = Streamed(split, order, Cut(rows=len(split), batch=16))
+    order = BlockShuffleSampler(rows=len(split), seed=0, block=10, blocks=3)
+    streamed = StreamedBatches(split, order, BatchPartition(rows=len(split), batch=16))
     first = streamed.batch(0, 0)
     streamed.batch(0, 1)
     assert same(first, streamed.batch(0, 0))
@@ -68,20 +71,20 @@ def test_a_batch_may_be_taken_again(split):
 
 def test_only_some_windows_are_read_ahead_and_the_thread_ends(split, monkeypatch):
     read = []
-    at = Split.read_at
+    at = TensorSplit.read_at
 
     def counted(self, places):
         read.append(len(places))
         return at(self, places)
 
-    monkeypatch.setattr(Split, "read_at", counted)
-    order = Order(rows=len(split), seed=0, block=5, blocks=2)
+    monkeypatch.setattr(TensorSplit, "read_at", counted)
+    order = BlockShuffleSampler(rows=len(split), seed=0, block=5, blocks=2)
     before = threading.active_count()
-    streamed = Streamed(split, order, Cut(rows=len(split), batch=5))
+    streamed = StreamedBatches(split, order, BatchPartition(rows=len(split), batch=5))
     streamed.batch(0, 0)
     # Time enough to read on, were it not for the bound.
     threading.Event().wait(0.3)
-    assert len(read) <= 2 + streams.AHEAD
+    assert len(read) <= 2 + streams.PREFETCHED_WINDOWS
     assert max(read) <= 10
     streamed.close()
     assert threading.active_count() == before
@@ -101,12 +104,12 @@ def test_a_label_outside_of_the_classes_is_said_wherever_it_is_read(tmp_path, wr
     labels = np.array(examples.label("train"))
     labels[[7, 50]] = wrong
     with_labels(tmp_path / "examples", labels)
-    split = Split(examples=examples, name="train", device=CPU)
+    split = TensorSplit(examples=examples, name="train", device=CPU)
     with pytest.raises(DataError, match="labels outside of the declared classes") as caught:
         split.read()
     assert f"2 rows, of index {wrong}" in caught.value.cause
-    order = Order(rows=60, seed=0, block=5, blocks=2)
-    streamed = Streamed(split, order, Cut(rows=60, batch=60))
+    order = BlockShuffleSampler(rows=60, seed=0, block=5, blocks=2)
+    streamed = StreamedBatches(split, order, BatchPartition(rows=60, batch=60))
     with pytest.raises(DataError, match="labels outside"):
         streamed.batch(0, 0)
     streamed.close()
@@ -120,7 +123,7 @@ def test_numbers_that_are_not_finite_are_said_with_their_column(tmp_path, wrong)
     numbers[3, 1] = wrong
     np.save(path, numbers)
     with pytest.raises(DataError, match="not finite") as caught:
-        Split(examples=examples, name="train", device=CPU).read()
+        TensorSplit(examples=examples, name="train", device=CPU).read()
     assert "noise" in caught.value.cause
     assert "signal" not in caught.value.cause
 
@@ -133,7 +136,7 @@ def test_a_split_is_answered_in_parts_by_all_processes_equally_often(
     monkeypatch.setattr("plimsoll.train.data.batches.ROWS_AT_ONCE", 26)
     targets, asked = [], []
     for rank in range(size):
-        held = Held(split, World(rank=rank, size=size), resident=resident)
+        held = EvalBatches(split, World(rank=rank, size=size), resident=resident)
         parts = list(held.parts())
         assert all(len(part) <= 26 for part in parts)
         targets += [part.target for part in parts]
@@ -146,7 +149,7 @@ def test_rows_are_resident_where_they_fit(split, monkeypatch):
     world, auto = World(), TrainConfig()
     assert is_resident(split, split, auto, world)
     monkeypatch.setattr(
-        "plimsoll.train.data.batches.room_for_rows", lambda *_: split.row_bytes * 200
+        "plimsoll.train.data.batches.memory_for_rows", lambda *_: split.row_bytes * 200
     )
     assert not is_resident(split, split, auto, world)
     assert is_resident(split, split, TrainConfig(data="resident"), world)

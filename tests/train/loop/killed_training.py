@@ -5,18 +5,18 @@ import signal
 import sys
 
 from plimsoll.train.loop import loop
-from plimsoll.train.loop.steps import Steps
+from plimsoll.train.loop.train_step import TrainStep
 
 STEP = int(sys.argv[2])
 RANK = sys.argv[3] if len(sys.argv) > 3 else "0"
-take = Steps.take
+run = TrainStep.run
 
 
 def taken(self, *args, **named):
     if named["step"] == STEP and os.environ.get("RANK", "0") == RANK:
         os.kill(os.getpid(), signal.SIGKILL)
-    take(self, *args, **named)
+    run(self, *args, **named)
 
 
-Steps.take = taken
+TrainStep.run = taken
 sys.exit(loop.main(sys.argv[1:2]))

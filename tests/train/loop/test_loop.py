@@ -18,7 +18,7 @@ from plimsoll.storage.files import digest_tree
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.job import Job
 from plimsoll.train.loop import loop
-from plimsoll.train.loop.steps import Steps
+from plimsoll.train.loop.train_step import TrainStep
 from plimsoll.train.telemetry.events import Ended, Epoch, Saved, Started, Stepped
 from train import made_examples
 from train.data.test_streaming import with_labels
@@ -30,7 +30,7 @@ class Heard:
     def __init__(self):
         self.events = []
 
-    def told(self, event):
+    def on_event(self, event):
         self.events.append(event)
 
     def of(self, kind):
@@ -44,15 +44,15 @@ class Killed(BaseException):
 @pytest.fixture
 def killed_at(monkeypatch):
     """Lets the process "die" before a step is taken."""
-    take = Steps.take
+    run = TrainStep.run
 
     def arrange(step):
         def taken(self, *args, **named):
             if named["step"] == step:
                 raise Killed
-            take(self, *args, **named)
+            run(self, *args, **named)
 
-        monkeypatch.setattr(Steps, "take", taken)
+        monkeypatch.setattr(TrainStep, "run", taken)
 
     return arrange
 
@@ -173,15 +173,15 @@ def test_killed_at_any_step_and_gone_on_it_gives_the_same_bytes(
     config = changed(checkpoint_steps=every, checkpoint_minutes=0, data=data)
     folders = {"out": tmp_path / "out", "checkpoints": tmp_path / "checkpoints"}
     broken = dataclasses.replace(unbroken, config=config, **folders)
-    take = Steps.take
+    run = TrainStep.run
 
     def taken(self, *args, **named):
         if named["step"] == step:
             raise Killed
-        take(self, *args, **named)
+        run(self, *args, **named)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Steps, "take", taken)
+        patched.setattr(TrainStep, "run", taken)
         with pytest.raises(Killed):
             loop.run(broken)
     assert not (tmp_path / "out").exists()
@@ -271,8 +271,8 @@ def test_checkpoints_are_taken_by_the_clock(tmp_path):
 )
 def test_asked_to_stop_it_saves_and_leaves(tmp_path, number, raised):
     class Stopping(Heard):
-        def told(self, event):
-            super().told(event)
+        def on_event(self, event):
+            super().on_event(event)
             if isinstance(event, Stepped) and event.step == 7:
                 os.kill(os.getpid(), number)
 
@@ -297,8 +297,8 @@ def test_asked_to_stop_it_saves_and_leaves(tmp_path, number, raised):
 
 def test_what_a_listener_raises_ends_the_training(tmp_path):
     class Pruning(Heard):
-        def told(self, event):
-            super().told(event)
+        def on_event(self, event):
+            super().on_event(event)
             if isinstance(event, Epoch):
                 raise LookupError("pruned")
 

@@ -14,8 +14,8 @@ from plimsoll.models.transform import Vocabulary as Words
 from plimsoll.storage.files import read_json, write_json, write_text
 from plimsoll.train import config as configs
 from plimsoll.train import core
-from plimsoll.train.network import warm_start as start
-from plimsoll.train.network.shape import fresh_network, shape_for
+from plimsoll.train.network import warm_start
+from plimsoll.train.network.spec import initial_network, network_spec_for
 from train import made_examples
 
 SMALL = '{"model": "mlp", "hidden": [16, 8], "bins": 8'
@@ -29,7 +29,7 @@ class Rows:
 def model(tmp_path, text=SMALL + "}", task="binary", name="old", **made):
     """Writes a model as it might have been trained on examples, and returns both."""
     examples = made_examples.write(tmp_path / f"{name}-examples", task, **made)
-    network = fresh_network(shape_for(examples, configs.parse(text)), seed=3)
+    network = initial_network(network_spec_for(examples, configs.parse(text)), seed=3)
     folder = tmp_path / name
     folder.mkdir()
     save_network(folder, network)
@@ -80,8 +80,8 @@ def package(tmp_path, folder, *, classes=("no", "yes"), **changed):
 
 
 def gone_on(folder, shape):
-    network = fresh_network(start.shape_from(folder, shape), seed=0)
-    start.load_weights(network, folder)
+    network = initial_network(warm_start.spec_from_model(folder, shape), seed=0)
+    warm_start.load_weights(network, folder)
     return network
 
 
@@ -92,10 +92,10 @@ def test_it_answers_as_the_model_did_before_a_step_is_taken(tmp_path, family, nu
     _, folder = model(tmp_path, text, rows=600)
     # Other rows: of other quantiles, and fewer of them, so that fresh bins would be others.
     now = made_examples.write(tmp_path / "now", seed=9, rows=300)
-    config = start.config_for(configs.parse(""), folder)
-    start.check_columns(now, folder)
+    config = warm_start.config_from_model(configs.parse(""), folder)
+    warm_start.check_columns(now, folder)
 
-    network = gone_on(folder, shape_for(now, config))
+    network = gone_on(folder, network_spec_for(now, config))
     network.eval()
 
     rows = Rows(now, "test")
@@ -107,9 +107,9 @@ def test_it_answers_as_the_model_did_before_a_step_is_taken(tmp_path, family, nu
 def test_the_edges_of_the_bins_are_found_again_to_the_bit(tmp_path):
     _, folder = model(tmp_path, SMALL + "}", rows=999, seed=4)
     now = made_examples.write(tmp_path / "now", rows=77)
-    shape = start.shape_from(folder, shape_for(now, configs.parse(SMALL + "}")))
+    shape = warm_start.spec_from_model(folder, network_spec_for(now, configs.parse(SMALL + "}")))
 
-    fresh, old = fresh_network(shape, seed=0).state_dict(), load_network(folder).state_dict()
+    fresh, old = initial_network(shape, seed=0).state_dict(), load_network(folder).state_dict()
 
     for name in ("numbers.low", "numbers.scale"):
         assert torch.equal(fresh[name], old[name])
@@ -118,23 +118,25 @@ def test_the_edges_of_the_bins_are_found_again_to_the_bit(tmp_path):
 def test_regression_keeps_the_unit_that_it_learnt_its_label_in(tmp_path):
     _, folder = model(tmp_path, task="regression")
     now = made_examples.write(tmp_path / "now", "regression", seed=5)
-    config = start.config_for(configs.parse(""), folder)
+    config = warm_start.config_from_model(configs.parse(""), folder)
 
-    network = gone_on(folder, shape_for(now, config))
+    network = gone_on(folder, network_spec_for(now, config))
 
     assert network.config.target_mean == load_network(folder).config.target_mean
-    assert shape_for(now, config).network.target_mean != network.config.target_mean
+    assert network_spec_for(now, config).network.target_mean != network.config.target_mean
 
 
 def test_what_is_left_open_is_the_models_and_the_learning_rate_is_gentle(tmp_path):
     _, folder = model(tmp_path, SMALL + ', "model": "tabm", "members": 4}')
 
-    config = start.config_for(configs.parse('{"epochs": 3}'), folder)
+    config = warm_start.config_from_model(configs.parse('{"epochs": 3}'), folder)
 
     assert (config.model, config.hidden, config.members) == ("tabm", (16, 8), 4)
     assert config.epochs == 3
     assert config.learning_rate == configs.TrainConfig().learning_rate / 10
-    asked = start.config_for(configs.parse('{"learning_rate": 0.005, "model": "auto"}'), folder)
+    asked = warm_start.config_from_model(
+        configs.parse('{"learning_rate": 0.005, "model": "auto"}'), folder
+    )
     assert asked.learning_rate == 0.005
     assert asked.model == "tabm"
 
@@ -151,21 +153,21 @@ def test_what_is_left_open_is_the_models_and_the_learning_rate_is_gentle(tmp_pat
 def test_another_network_than_the_models_is_refused(tmp_path, text, said):
     _, folder = model(tmp_path)
     with pytest.raises(ConfigError, match="another network") as raised:
-        start.config_for(configs.parse(text), folder)
+        warm_start.config_from_model(configs.parse(text), folder)
     assert said in raised.value.cause
 
 
 def test_how_many_numbers_are_made_of_a_column_is_the_models(tmp_path):
     _, folder = model(tmp_path, SMALL + ', "number_width": 3}')
-    assert start.config_for(configs.parse(""), folder).number_width == 3
+    assert warm_start.config_from_model(configs.parse(""), folder).number_width == 3
     with pytest.raises(ConfigError, match="another network") as raised:
-        start.config_for(configs.parse('{"number_width": 5}'), folder)
+        warm_start.config_from_model(configs.parse('{"number_width": 5}'), folder)
     assert "number_width: train_config says 5, the model has 3" in raised.value.cause
 
 
 def test_knobs_of_other_families_are_not_looked_at(tmp_path):
     _, folder = model(tmp_path)
-    config = start.config_for(configs.parse('{"members": 7, "crosses": 5}'), folder)
+    config = warm_start.config_from_model(configs.parse('{"members": 7, "crosses": 5}'), folder)
     assert (config.members, config.crosses) == (7, 5)
 
 
@@ -178,12 +180,12 @@ def test_a_package_is_found_by_its_own_folder_and_by_its_champion(tmp_path):
     write_json(shop / "champion.json", {"version": found.version})
 
     for place in (shop, shop / found.version):
-        assert start.find(place).model == shop / found.version / "model"
-        start.check_columns(examples, place)
+        assert warm_start.find_model(place).model == shop / found.version / "model"
+        warm_start.check_columns(examples, place)
 
     write_json(shop / "champion.json", {"version": "../../etc"})
     with pytest.raises(ArtifactError, match="names no version"):
-        start.find(shop)
+        warm_start.find_model(shop)
 
 
 def test_a_package_of_other_columns_is_told_apart_by_their_names(tmp_path):
@@ -197,7 +199,7 @@ def test_a_package_of_other_columns_is_told_apart_by_their_names(tmp_path):
     )
 
     with pytest.raises(DataError, match="not those of the model") as raised:
-        start.check_columns(examples, found.folder)
+        warm_start.check_columns(examples, found.folder)
 
     assert raised.value.cause.splitlines() == [
         "classes: the model answers yes, no, the examples have no, yes",
@@ -213,7 +215,7 @@ def test_a_model_of_another_task_or_with_other_counts_is_refused(tmp_path):
     examples = made_examples.write(tmp_path / "now")
 
     with pytest.raises(DataError, match="not those of the model") as raised:
-        start.check_columns(examples, folder)
+        warm_start.check_columns(examples, folder)
     assert raised.value.cause.splitlines() == [
         "task: the model has multiclass, the examples have binary",
         "classes: the model has 3, the examples have 2",
@@ -222,13 +224,13 @@ def test_a_model_of_another_task_or_with_other_counts_is_refused(tmp_path):
 
 def test_weights_of_another_shape_are_refused_with_what_differs(tmp_path):
     examples, folder = model(tmp_path)
-    other = fresh_network(
-        shape_for(examples, configs.parse('{"model": "mlp", "hidden": [9]}')), seed=0
+    other = initial_network(
+        network_spec_for(examples, configs.parse('{"model": "mlp", "hidden": [9]}')), seed=0
     )
     before = {name: value.clone() for name, value in other.state_dict().items()}
 
     with pytest.raises(ConfigError, match="another network") as raised:
-        start.load_weights(other, folder)
+        warm_start.load_weights(other, folder)
 
     assert "hidden: 16, 8 in the model, 9 here" in raised.value.cause
     assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
@@ -236,13 +238,13 @@ def test_weights_of_another_shape_are_refused_with_what_differs(tmp_path):
 
 def test_a_folder_without_a_model_says_what_would_be_one(tmp_path):
     with pytest.raises(ArtifactError, match="no model to start from"):
-        start.find(tmp_path)
+        warm_start.find_model(tmp_path)
 
 
 def test_boosting_is_refused_clearly(tmp_path):
     write_json(tmp_path / "boosting.json", {})
     with pytest.raises(ConfigError, match="boosting cannot be gone on with"):
-        start.find(tmp_path)
+        warm_start.find_model(tmp_path)
 
 
 def blend_of(folder, *members):
@@ -265,15 +267,15 @@ def test_of_a_blend_the_network_that_weighs_most_is_gone_on_with(tmp_path):
         tmp_path / "blend", (trees(tmp_path / "trees"), 0.5), (light, 0.2), (heavy, 0.3)
     )
 
-    assert start.find(blend).model == blend / "member-2"
-    start.check_columns(examples, blend)
-    assert start.source_of_own(blend) == ""
+    assert warm_start.find_model(blend).model == blend / "member-2"
+    warm_start.check_columns(examples, blend)
+    assert warm_start.user_module_source(blend) == ""
 
 
 def test_a_blend_of_trees_is_refused(tmp_path):
     blend = blend_of(tmp_path / "blend", (trees(tmp_path / "trees"), 1.0))
     with pytest.raises(ConfigError, match="without a network cannot be gone on with"):
-        start.find(blend)
+        warm_start.find_model(blend)
 
 
 def test_a_network_of_ones_own_is_gone_on_with_as_it_is(tmp_path):
@@ -292,4 +294,4 @@ def test_a_damaged_model_is_refused(tmp_path):
     config = configs.parse('{"model": "mlp", "hidden": [16, 9], "bins": 8}')
 
     with pytest.raises(ArtifactError, match="does not fit"):
-        gone_on(folder, shape_for(examples, config))
+        gone_on(folder, network_spec_for(examples, config))

@@ -23,12 +23,11 @@ from plimsoll.errors import ArtifactError, StepError
 from plimsoll.quantities import whole_duration
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.job import Job
-from plimsoll.train.telemetry import progress_file
-from plimsoll.train.telemetry import webhook as alerts
+from plimsoll.train.telemetry import progress_file, webhook
 from plimsoll.train.telemetry.console import Console
 from plimsoll.train.telemetry.events import Ended, Epoch, Saved, Started, Stepped
-from plimsoll.train.telemetry.listeners import Dispensable, Thinned, listeners_for
-from plimsoll.train.telemetry.progress_file import Following, ProgressFile
+from plimsoll.train.telemetry.listeners import BestEffort, Throttled, listeners_for
+from plimsoll.train.telemetry.progress_file import ProgressFile, ProgressReader
 from plimsoll.train.telemetry.tensorboard import TensorBoard
 
 
@@ -92,7 +91,7 @@ WHOLE = (
 
 def tell(listener, *events):
     for event in events:
-        listener.told(event)
+        listener.on_event(event)
 
 
 # The progress file
@@ -109,13 +108,13 @@ def test_the_progress_file_is_read_back_as_it_was_told(tmp_path):
     assert training.ended == ENDED
     assert training.best.number == 2
     assert training.over
-    assert training.told == pytest.approx(time.time(), abs=3600)
+    assert training.on_event == pytest.approx(time.time(), abs=3600)
 
 
 def test_each_line_can_be_read_at_once_and_by_any_reader(tmp_path):
     listener, seen = ProgressFile(tmp_path), []
     for event in WHOLE:
-        listener.told(event)
+        listener.on_event(event)
         lines = (tmp_path / "progress.jsonl").read_text("utf-8").splitlines()
         seen.append(json.loads(lines[-1])["event"])
 
@@ -183,11 +182,11 @@ def test_a_line_cut_short_by_a_kill_is_passed_over_and_the_next_stands_alone(tmp
 @given(st.data())
 def test_following_a_file_that_grows_sees_what_reading_it_at_once_sees(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("follow")
-    whole = "".join(f"{progress_file.line(event, 1.5)}\n" for event in WHOLE).encode()
+    whole = "".join(f"{progress_file.event_line(event, 1.5)}\n" for event in WHOLE).encode()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=5)))
     path = folder / "progress.jsonl"
     path.write_bytes(b"")
-    following, before = Following(path), 0
+    following, before = ProgressReader(path), 0
     for cut in [*cuts, len(whole)]:
         with path.open("ab") as stream:
             stream.write(whole[before:cut])
@@ -200,7 +199,7 @@ def test_following_a_file_that_grows_sees_what_reading_it_at_once_sees(tmp_path_
 
 def test_a_file_that_is_replaced_by_a_shorter_one_is_read_anew(tmp_path):
     tell(ProgressFile(tmp_path), *WHOLE)
-    following = Following(tmp_path)
+    following = ProgressReader(tmp_path)
     following.read()
     (tmp_path / "progress.jsonl").unlink()
     tell(ProgressFile(tmp_path), started("dcn"))
@@ -222,7 +221,7 @@ def test_a_training_that_failed_before_it_began_is_told_of(tmp_path):
 
 def test_lines_of_others_and_of_later_versions_are_passed_over(tmp_path):
     path = tmp_path / "progress.jsonl"
-    known = json.loads(progress_file.line(started(), 1.0))
+    known = json.loads(progress_file.event_line(started(), 1.0))
     lines = ["", "[]", "3", '{"event": "new", "at": 1}', '{"at": 1}', '{"event": "epoch"}', "x"]
     path.write_text("\n".join([*lines, json.dumps({**known, "later": 1})]) + "\n")
 
@@ -270,7 +269,7 @@ def test_the_curves_are_there_before_the_training_ends(tmp_path):
     tell(listener, started(), stepped(5), epoch(1, 0.4))
 
     assert scalars(tmp_path / "eval", "loss") == [(10, 0.4)]
-    listener.told(ENDED)
+    listener.on_event(ENDED)
 
 
 def test_a_resume_draws_no_point_twice(tmp_path):
@@ -293,7 +292,7 @@ from pathlib import Path
 from plimsoll.train.telemetry.tensorboard import TensorBoard
 from plimsoll.train.telemetry.events import Started
 assert "tensorboard" not in sys.modules
-TensorBoard(Path(tempfile.mkdtemp())).told(Started(model="mlp", task="binary", rows=1,
+TensorBoard(Path(tempfile.mkdtemp())).on_event(Started(model="mlp", task="binary", rows=1,
     batch_size=1, steps_an_epoch=1, epochs=1, weights=1, place="", processes=1))
 print(sorted({"tensorflow", "torch", "pandas"} & set(sys.modules)))
 """
@@ -338,17 +337,17 @@ def test_a_log_has_a_line_an_epoch_and_how_it_ended():
 def test_a_long_epoch_is_told_of_every_few_seconds_and_less_the_longer_it_takes():
     stream, clock = io.StringIO(), Clock()
     console = Console(stream, clock)
-    console.told(started(steps_an_epoch=100_000))
+    console.on_event(started(steps_an_epoch=100_000))
     for _ in range(60):
         clock.now += 1
-        console.told(stepped(50_000, epoch=1, gpu_memory=3 << 30, gpu_utilisation=0.5))
+        console.on_event(stepped(50_000, epoch=1, gpu_memory=3 << 30, gpu_utilisation=0.5))
     told = stream.getvalue().splitlines()[1:]
     clock.now += 100_000
-    console.told(stepped(50_000))
+    console.on_event(stepped(50_000))
     before = len(stream.getvalue().splitlines())
     for _ in range(600):
         clock.now += 1
-        console.told(stepped(50_000))
+        console.on_event(stepped(50_000))
 
     assert len(told) == 12
     assert told[0] == (
@@ -449,7 +448,7 @@ def hook(status=200, slowly=False, context=None):
 
 def test_a_failure_is_posted_with_where_it_was(capsys):
     with hook() as (url, seen):
-        tell(alerts.Alerts(url, "flights"), started(), epoch(1), stepped(15), FAILED)
+        tell(webhook.WebhookListener(url, "flights"), started(), epoch(1), stepped(15), FAILED)
 
     ((path, message),) = seen
     assert path == f"/{SECRET}"
@@ -462,9 +461,9 @@ def test_a_failure_is_posted_with_where_it_was(capsys):
 
 def test_an_interruption_is_told_and_a_good_end_is_not():
     with hook() as (url, seen):
-        tell(alerts.Alerts(url, "flights"), *WHOLE)
+        tell(webhook.WebhookListener(url, "flights"), *WHOLE)
         cut = Ended(best_epoch=1, eval_loss=math.nan, reason="interrupted")
-        tell(alerts.Alerts(url, "flights"), started(), epoch(1, math.nan), cut)
+        tell(webhook.WebhookListener(url, "flights"), started(), epoch(1, math.nan), cut)
 
     assert [message["reason"] for _, message in seen] == ["interrupted"]
 
@@ -472,7 +471,7 @@ def test_an_interruption_is_told_and_a_good_end_is_not():
 @pytest.mark.parametrize("status", [302, 404, 500])
 def test_a_webhook_that_refuses_is_said_without_its_address(capsys, status):
     with hook(status) as (url, seen):
-        tell(alerts.Alerts(url, "flights"), started(), FAILED)
+        tell(webhook.WebhookListener(url, "flights"), started(), FAILED)
 
     said = capsys.readouterr().err
     assert f"status {status}" in said
@@ -483,7 +482,7 @@ def test_a_webhook_that_refuses_is_said_without_its_address(capsys, status):
 def test_a_webhook_that_is_not_there_ends_nothing_and_stays_secret(capsys):
     with hook() as (url, _):
         pass
-    tell(alerts.Alerts(url, "flights"), started(), FAILED)
+    tell(webhook.WebhookListener(url, "flights"), started(), FAILED)
 
     said = capsys.readouterr().err
     assert "PLIMSOLL_ALERT_URL was not told that the training failed" in said
@@ -491,9 +490,9 @@ def test_a_webhook_that_is_not_there_ends_nothing_and_stays_secret(capsys):
 
 
 def test_a_webhook_that_never_ends_its_answer_is_waited_for_a_bounded_time(monkeypatch, capsys):
-    monkeypatch.setattr(alerts, "MOST_SECONDS", 0.2)
+    monkeypatch.setattr(webhook, "MOST_SECONDS", 0.2)
     with hook(slowly=True) as (url, _):
-        tell(alerts.Alerts(url, "flights"), started(), FAILED)
+        tell(webhook.WebhookListener(url, "flights"), started(), FAILED)
 
     assert SECRET not in capsys.readouterr().err
 
@@ -515,7 +514,7 @@ def test_an_address_that_is_none_of_https_is_said_and_no_reason_not_to_train(
 ):
     monkeypatch.setenv("PLIMSOLL_ALERT_URL", url)
 
-    assert alerts.from_environment("flights") is None
+    assert webhook.webhook_from_environment("flights") is None
     said = capsys.readouterr().err
     assert "nobody will be told" in said
     assert SECRET not in said
@@ -524,7 +523,7 @@ def test_an_address_that_is_none_of_https_is_said_and_no_reason_not_to_train(
 def test_no_address_is_no_word(monkeypatch, capsys):
     monkeypatch.delenv("PLIMSOLL_ALERT_URL", raising=False)
 
-    assert alerts.from_environment("flights") is None
+    assert webhook.webhook_from_environment("flights") is None
     assert capsys.readouterr().err == ""
 
 
@@ -543,11 +542,11 @@ def test_https_is_checked_against_the_authorities_that_are_trusted(tmp_path, mon
     context.load_cert_chain(certificate, key)
 
     with hook(context=context) as (url, seen):
-        tell(alerts.Alerts(url, "flights"), started(), FAILED)
+        tell(webhook.WebhookListener(url, "flights"), started(), FAILED)
         assert seen == []
         assert SECRET not in capsys.readouterr().err
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        tell(alerts.Alerts(url, "flights"), started(), FAILED)
+        tell(webhook.WebhookListener(url, "flights"), started(), FAILED)
 
     assert len(seen) == 1
 
@@ -559,19 +558,19 @@ class Kept:
     def __init__(self):
         self.events = []
 
-    def told(self, event):
+    def on_event(self, event):
         self.events.append(event)
 
 
 def test_a_file_is_told_of_few_steps_of_a_long_training_and_of_all_else():
     kept, clock = Kept(), Clock()
-    thinned = Thinned(kept, clock)
-    thinned.told(started())
+    thinned = Throttled(kept, clock)
+    thinned.on_event(started())
     for second in range(1, 7201):
         clock.now = float(second)
-        thinned.told(stepped(second))
+        thinned.on_event(stepped(second))
         if second % 600 == 0:
-            thinned.told(epoch(second // 600))
+            thinned.on_event(epoch(second // 600))
     steps = [event.step for event in kept.events if isinstance(event, Stepped)]
 
     assert steps[:100] == list(range(1, 101))
@@ -591,7 +590,7 @@ def test_a_job_with_logs_is_told_of_everywhere(tmp_path, monkeypatch, capsys):
     nothing_yet = not (tmp_path / "logs").exists()
     for event in WHOLE:
         for listener in listeners:
-            listener.told(event)
+            listener.on_event(event)
 
     assert nothing_yet
     assert len(listeners) == 4
@@ -610,7 +609,7 @@ def test_a_job_without_logs_writes_nothing(tmp_path, monkeypatch):
 
 def test_logs_that_cannot_be_written_end_no_training(tmp_path, capsys):
     (tmp_path / "logs").write_text("a file where the folder should be")
-    listener = Dispensable(ProgressFile(tmp_path / "logs"), "the progress file")
+    listener = BestEffort(ProgressFile(tmp_path / "logs"), "the progress file")
     tell(listener, *WHOLE)
 
     said = capsys.readouterr().err.splitlines()
@@ -621,7 +620,7 @@ def test_logs_that_cannot_be_written_end_no_training(tmp_path, capsys):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux alone has it")
 def test_a_full_disk_ends_no_training(tmp_path, capsys):
     (tmp_path / "progress.jsonl").symlink_to("/dev/full")
-    tell(Dispensable(ProgressFile(tmp_path), "the progress file"), *WHOLE)
+    tell(BestEffort(ProgressFile(tmp_path), "the progress file"), *WHOLE)
 
     assert "No space left on device" in capsys.readouterr().err
 
@@ -662,7 +661,7 @@ def test_a_log_says_nothing_of_epochs_told_again_but_knows_the_lowest():
 
 
 def failing(logs):
-    with alerts.of_other_processes("flights", logs):
+    with webhook.alert_on_error("flights", logs):
         raise StepError("process 0 of the training was killed by SIGKILL")
 
 
@@ -681,7 +680,7 @@ def test_who_waits_tells_of_a_training_that_could_not(tmp_path, monkeypatch):
 def test_who_waits_does_not_tell_again_what_the_training_told(tmp_path, monkeypatch):
     with hook() as (url, seen):
         monkeypatch.setenv("PLIMSOLL_ALERT_URL", url)
-        tell(alerts.from_environment("flights", tmp_path), started(), FAILED)
+        tell(webhook.webhook_from_environment("flights", tmp_path), started(), FAILED)
         with pytest.raises(StepError):
             failing(tmp_path)
 
@@ -691,7 +690,7 @@ def test_who_waits_does_not_tell_again_what_the_training_told(tmp_path, monkeypa
 def test_who_waits_tells_what_the_webhook_refused_to_take(tmp_path, monkeypatch):
     with hook(500) as (url, seen):
         monkeypatch.setenv("PLIMSOLL_ALERT_URL", url)
-        tell(alerts.from_environment("flights", tmp_path), started(), FAILED)
+        tell(webhook.webhook_from_environment("flights", tmp_path), started(), FAILED)
         with pytest.raises(StepError):
             failing(tmp_path)
 

@@ -90,12 +90,12 @@ def stepped(step):
 
 def train(listeners, started=STARTED, ended=ENDED, epochs=2):
     for listener in listeners:
-        listener.told(started)
+        listener.on_event(started)
         for number in range(1, epochs + 1):
-            listener.told(stepped(15 * number))
-            listener.told(epoch(number))
-            listener.told(Saved(step=15 * number, seconds=0.1))
-        listener.told(ended)
+            listener.on_event(stepped(15 * number))
+            listener.on_event(epoch(number))
+            listener.on_event(Saved(step=15 * number, seconds=0.1))
+        listener.on_event(ended)
 
 
 def mlflow_runs(uri, experiment="y"):
@@ -221,11 +221,11 @@ def test_a_server_that_is_silent_holds_nothing_up(job, monkeypatch, server, capf
     server.silent = 5.0
     (listener,) = tracking.trackers_for(job)
     begun = time.monotonic()
-    listener.told(STARTED)
+    listener.on_event(STARTED)
     for number in range(1, 50):
-        listener.told(epoch(number))
+        listener.on_event(epoch(number))
     before_the_end = time.monotonic() - begun
-    listener.told(ENDED)
+    listener.on_event(ENDED)
     assert before_the_end < server.silent
     assert time.monotonic() - begun < server.silent
     assert capfd.readouterr().err.count("did not answer within 0.3 s") == 1
@@ -236,17 +236,17 @@ def test_more_events_than_may_wait_are_left_out(job, monkeypatch, server, capfd)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{server.address}")
     server.silent = 5.0
     (listener,) = tracking.trackers_for(job)
-    listener.told(STARTED)
+    listener.on_event(STARTED)
     for number in range(1, 50):
-        listener.told(epoch(number))
-    listener.told(ENDED)
+        listener.on_event(epoch(number))
+    listener.on_event(ENDED)
     assert capfd.readouterr().err.count("it is too slow") == 1
 
 
 def test_an_end_before_a_start_is_no_run(job, monkeypatch, server):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{server.address}")
     (listener,) = tracking.trackers_for(job)
-    listener.told(Ended(best_epoch=0, eval_loss=float("nan"), reason="failed", error="no rows"))
+    listener.on_event(Ended(best_epoch=0, eval_loss=float("nan"), reason="failed", error="no rows"))
     assert server.runs == {}
 
 

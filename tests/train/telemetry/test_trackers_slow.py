@@ -34,7 +34,7 @@ def test_a_database(tmp_path, monkeypatch):
     epoch = Epoch(number=1, train_loss=0.5, eval_loss=0.4, learning_rate=0.1)
     (listener,) = tracking.trackers_for(job)
     for event in (started, epoch, Ended(best_epoch=1, eval_loss=0.4, reason="all epochs")):
-        listener.told(event)
+        listener.on_event(event)
     client = MlflowClient(uri)
     found = client.get_experiment_by_name("y")
     (run,) = client.search_runs([found.experiment_id])

@@ -17,8 +17,8 @@ from plimsoll.local.watch.watching import SILENT_SECONDS, Seen
 from plimsoll.printable import printable
 from plimsoll.quantities import loss_text, rate, whole_duration
 from plimsoll.storage.files import finite
-from plimsoll.train.telemetry.console import ending, gpu
-from plimsoll.train.telemetry.progress_file import Training
+from plimsoll.train.telemetry.console import end_text, gpu_text
+from plimsoll.train.telemetry.progress_file import TrainingProgress
 
 CHART_LINES = (3, 8)
 """Fewest and most lines of a chart, as the terminal has room for."""
@@ -108,7 +108,7 @@ class Lines:
             if seen.report:
                 self._say(f"  report {seen.report}")
 
-    def _show_training(self, training: Training) -> None:
+    def _show_training(self, training: TrainingProgress) -> None:
         started = training.started
         key = (started.model, training.began)
         if key not in self._epochs:
@@ -127,14 +127,14 @@ class Lines:
                 )
         if training.ended is not None and key not in self._ended:
             self._ended.add(key)
-            self._say(f"  {started.model} {ending(training.ended)}")
-        silent = time.time() - training.told
+            self._say(f"  {started.model} {end_text(training.ended)}")
+        silent = time.time() - training.updated
         if (
             training.ended is None
             and silent > SILENT_SECONDS
-            and (*key, training.told) not in self._silent
+            and (*key, training.updated) not in self._silent
         ):
-            self._silent.add((*key, training.told))
+            self._silent.add((*key, training.updated))
             self._say(f"  {started.model} has told nothing for {whole_duration(silent)}")
 
     def _say(self, line: str) -> None:
@@ -169,7 +169,7 @@ def _step_line(step: Mapping[str, Any]) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _candidates(trainings: tuple[Training, ...]) -> Table:
+def _candidates(trainings: tuple[TrainingProgress, ...]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("  model")
     for name in ("epochs", "best", "eval loss", "time"):
@@ -184,14 +184,16 @@ def _candidates(trainings: tuple[Training, ...]) -> Table:
             str(len(training.epochs)),
             str(best.number) if best else "-",
             loss_text(best.eval_loss if best else None),
-            whole_duration(training.told - training.began),
+            whole_duration(training.updated - training.began),
             Text(training.ended.reason if training.ended else "running", style="dim"),
             style="bold" if lowest else "",
         )
     return table
 
 
-def _training(training: Training, seen: Seen, size: tuple[int, int] | None) -> list[RenderableType]:
+def _training(
+    training: TrainingProgress, seen: Seen, size: tuple[int, int] | None
+) -> list[RenderableType]:
     started, latest, best = training.started, training.latest, training.best
     parts: list[RenderableType] = [Text(f"  {_about(training)}")]
     if size is not None and len(training.epochs) > 1:
@@ -208,13 +210,13 @@ def _training(training: Training, seen: Seen, size: tuple[int, int] | None) -> l
     parts.append(Text(f"  {'  '.join(facts)}"))
     if latest and training.ended is None:
         speed = [rate(latest.samples_a_second)]
-        speed += [f"{whole_duration(latest.seconds_left)} left at most", gpu(latest)]
+        speed += [f"{whole_duration(latest.seconds_left)} left at most", gpu_text(latest)]
         parts.append(Text(f"  {'  '.join(part for part in speed if part)}"))
     parts.append(_how_it_stands(training, seen))
     return parts
 
 
-def _curves(training: Training, width: int, height: int) -> list[Text]:
+def _curves(training: TrainingProgress, width: int, height: int) -> list[Text]:
     curves = {
         "train loss": [(float(item.number), item.train_loss) for item in training.epochs],
         "eval loss": [(float(item.number), item.eval_loss) for item in training.epochs],
@@ -226,10 +228,10 @@ def _curves(training: Training, width: int, height: int) -> list[Text]:
     return [key, *(Text("  ").append(line) for line in drawn)]
 
 
-def _how_it_stands(training: Training, seen: Seen) -> Text:
+def _how_it_stands(training: TrainingProgress, seen: Seen) -> Text:
     if training.ended is not None:
-        return Text(printable(f"  {ending(training.ended)}"))
-    silent = time.time() - training.told
+        return Text(printable(f"  {end_text(training.ended)}"))
+    silent = time.time() - training.updated
     if seen.over:
         return Text("  cut off", style="red")
     if silent > SILENT_SECONDS:
@@ -237,7 +239,7 @@ def _how_it_stands(training: Training, seen: Seen) -> Text:
     return Text()
 
 
-def _about(training: Training) -> str:
+def _about(training: TrainingProgress) -> str:
     started = training.started
     if not started.rows:
         return started.model
@@ -248,7 +250,7 @@ def _about(training: Training) -> str:
     return said + (f"; from step {started.resumed_at:,} on" if started.resumed_at else "")
 
 
-def _training_json(training: Training, history: bool) -> dict[str, Any]:
+def _training_json(training: TrainingProgress, history: bool) -> dict[str, Any]:
     started, latest, best = training.started, training.latest, training.best
     last = training.epochs[-1] if training.epochs else None
     told: dict[str, Any] = {
@@ -267,7 +269,7 @@ def _training_json(training: Training, history: bool) -> dict[str, Any]:
         "seconds_left": latest.seconds_left if latest and not training.ended else None,
         "gpu_memory": latest.gpu_memory if latest else None,
         "gpu_utilisation": latest.gpu_utilisation if latest else None,
-        "told": training.told,
+        "told": training.updated,
         "ended": training.ended.reason if training.ended else None,
         "error": training.ended.error if training.ended else None,
     }

@@ -21,7 +21,7 @@ from plimsoll.local.record import (
     read_record,
 )
 from plimsoll.quantities import loss_text, rate, whole_duration
-from plimsoll.train.telemetry.progress_file import PROGRESS, Following, Training
+from plimsoll.train.telemetry.progress_file import PROGRESS, ProgressReader, TrainingProgress
 
 LOGS = "logs"
 """The output artifact of a step that trains, in which its progress lies."""
@@ -49,7 +49,7 @@ class Seen:
     """How long it took, or takes."""
     steps: tuple[dict[str, Any], ...] = ()
     """The record's steps: ``name``, ``state``, ``seconds``, ``cached``."""
-    trainings: tuple[Training, ...] = ()
+    trainings: tuple[TrainingProgress, ...] = ()
     """In the order in which they began."""
     report: str = ""
     """The report page, once there is one."""
@@ -71,14 +71,14 @@ class Logs:
     def __init__(self, folder: Path, patterns: Sequence[str] = IN_A_STEP) -> None:
         self._folder = folder
         self._patterns = patterns
-        self._files: dict[Path, Following] = {}
+        self._files: dict[Path, ProgressReader] = {}
 
-    def read(self) -> tuple[Training, ...]:
+    def read(self) -> tuple[TrainingProgress, ...]:
         """Returns the trainings, in the order in which they began."""
         for pattern in self._patterns:
             for path in self._folder.glob(pattern):
-                self._files.setdefault(path, Following(path))
-        found: list[Training] = []
+                self._files.setdefault(path, ProgressReader(path))
+        found: list[TrainingProgress] = []
         for path, file in list(self._files.items()):
             try:
                 found += file.read()
@@ -157,7 +157,7 @@ class LogsWatch:
             name=str(self._path),
             status=_status(last),
             reason=last.ended.error if last.ended else "",
-            seconds=last.told - trainings[0].began,
+            seconds=last.updated - trainings[0].began,
             trainings=trainings,
         )
 
@@ -218,7 +218,7 @@ class LiveLines:
         return said
 
 
-def brief(training: Training) -> str:
+def brief(training: TrainingProgress) -> str:
     """Returns where a training is, in one line: epoch, losses, speed, time left."""
     started, latest, epochs = training.started, training.latest, training.epochs
     number = max(latest.epoch if latest else 0, epochs[-1].number if epochs else 0)
@@ -255,7 +255,7 @@ def _in_order(steps: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]
     return list(ordered.values())
 
 
-def _status(training: Training) -> str:
+def _status(training: TrainingProgress) -> str:
     if training.ended is None:
         return RUNNING
     if training.ended.reason in ("interrupted", FAILED):

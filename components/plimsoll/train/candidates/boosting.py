@@ -14,7 +14,7 @@ from plimsoll.errors import DataError
 from plimsoll.formats.examples import Examples
 from plimsoll.models import boosting, trees
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.data.learnable import check_learnable
+from plimsoll.train.data.trainable import check_trainable
 
 MOST_NATIVE = 1024
 """Indices that a categorical output may take and still be split as sets of them, not as numbers."""
@@ -71,7 +71,7 @@ def boost(examples: Examples, config: TrainConfig, splits: tuple[str, ...]) -> B
         DataError: if the train split cannot be learnt from, or the eval split has no rows.
         EnvironmentBuildError: if LightGBM is not there.
     """
-    check_learnable(examples)
+    check_trainable(examples)
     if not examples.rows["eval"]:
         raise DataError(
             "the eval split has no rows", hint="split otherwise: see split: in problem.yaml"

@@ -23,7 +23,7 @@ from plimsoll.train.config import TrainConfig
 from plimsoll.train.job import Job
 from plimsoll.train.launch.config import LauncherConfig
 from plimsoll.train.launch.launcher import launch
-from plimsoll.train.network import warm_start as start
+from plimsoll.train.network import warm_start
 
 HELD_OUT_SPLITS = ("eval", "test")
 BOOSTING = "boosting"
@@ -121,8 +121,8 @@ def settled(source: Examples, config: TrainConfig, asked: Asked) -> TrainConfig:
     if asked.module and config.model == AUTO:
         config = replace(config, model="module")
     if asked.start_from:
-        start.check_columns(source, asked.start_from)
-        config = start.config_for(config, asked.start_from)
+        warm_start.check_columns(source, asked.start_from)
+        config = warm_start.config_from_model(config, asked.start_from)
     return config
 
 

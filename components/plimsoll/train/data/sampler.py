@@ -21,7 +21,7 @@ WINDOW_BLOCKS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class BlockShuffleSampler:
     """The order of a training split's rows in every epoch."""
 
     rows: int
@@ -56,7 +56,7 @@ class Order:
         return next(n for n, drawn in enumerate(self._windows(epoch)) if last in drawn)
 
 
-def order_for(rows: int, row_bytes: int, seed: int) -> Order:
+def sampler_for(rows: int, row_bytes: int, seed: int) -> BlockShuffleSampler:
     """Returns the order of a split: blocks of about 128 KiB, windows of about 64 MiB.
 
     Args:
@@ -64,11 +64,11 @@ def order_for(rows: int, row_bytes: int, seed: int) -> Order:
         row_bytes: Bytes of one row's inputs and label.
         seed: The training's seed.
     """
-    return Order(rows=rows, seed=seed, block=max(1, BLOCK_BYTES // max(1, row_bytes)))
+    return BlockShuffleSampler(rows=rows, seed=seed, block=max(1, BLOCK_BYTES // max(1, row_bytes)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cut:
+class BatchPartition:
     """How each batch is cut among the processes: neighbours in the order, as even as can be."""
 
     rows: int
@@ -82,13 +82,13 @@ class Cut:
         """Steps an epoch."""
         return -(-self.rows // self.batch)
 
-    def whole(self, step: int) -> int:
+    def global_rows(self, step: int) -> int:
         """Returns the rows of a step of an epoch, from 0, in all processes together."""
         return min(self.batch, self.rows - step * self.batch)
 
-    def share(self, step: int) -> tuple[int, int]:
+    def bounds(self, step: int) -> tuple[int, int]:
         """Returns the places in the order, from and up to, of this process's part of a step."""
-        start, rows = step * self.batch, self.whole(step)
+        start, rows = step * self.batch, self.global_rows(step)
         begin, end = self.rank * rows // self.size, (self.rank + 1) * rows // self.size
         return start + begin, start + end
 
@@ -100,7 +100,7 @@ class Cut:
         return np.asarray((offsets >= begin) & (offsets < end))
 
 
-def seed_of(seed: int, *position: object) -> int:
+def derived_seed(seed: int, *position: object) -> int:
     """Returns a seed of 63 bits for a position: neighbours have nothing in common."""
     text = "/".join(map(str, (seed, *position)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
@@ -108,4 +108,4 @@ def seed_of(seed: int, *position: object) -> int:
 
 def generator(seed: int, *position: object) -> torch.Generator:
     """Returns a generator that depends on the seed and a position alone."""
-    return torch.Generator().manual_seed(seed_of(seed, *position))
+    return torch.Generator().manual_seed(derived_seed(seed, *position))

@@ -10,15 +10,15 @@ from itertools import pairwise
 import numpy as np
 
 from plimsoll.errors import DataError
-from plimsoll.train.data.sampler import Cut, Order
-from plimsoll.train.data.tensors import Rows, Split, joined
+from plimsoll.train.data.sampler import BatchPartition, BlockShuffleSampler
+from plimsoll.train.data.tensors import TensorBatch, TensorSplit, concatenated
 
-AHEAD = 1
+PREFETCHED_WINDOWS = 1
 """Windows that wait to be taken, besides the one that is read and the one that is used."""
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
-class Streamed:
+class StreamedBatches:
     """A split's batches, of which only some windows are in memory.
 
     Batches are taken one after the other; to begin elsewhere, the reading begins anew.
@@ -29,20 +29,20 @@ class Streamed:
         cut: How batches are cut among the processes; a process reads its own rows alone.
     """
 
-    def __init__(self, split: Split, order: Order, cut: Cut) -> None:
+    def __init__(self, split: TensorSplit, order: BlockShuffleSampler, cut: BatchPartition) -> None:
         self._split, self._order, self._cut = split, order, cut
-        self._reader: _Reader | None = None
+        self._reader: _Prefetcher | None = None
         self._next = (-1, -1)
-        self._rest: Rows | None = None
+        self._rest: TensorBatch | None = None
 
-    def batch(self, epoch: int, step: int) -> Rows:
+    def batch(self, epoch: int, step: int) -> TensorBatch:
         """Returns this process's rows of a step of an epoch, both from 0; there may be none."""
         if self._reader is None or self._next != (epoch, step):
             self.close()
-            self._reader = _Reader(self._split, self._order, self._cut, (epoch, step))
+            self._reader = _Prefetcher(self._split, self._order, self._cut, (epoch, step))
             self._rest = None
         self._next = (epoch, step + 1) if step + 1 < self._cut.steps else (epoch + 1, 0)
-        start, stop = self._cut.share(step)
+        start, stop = self._cut.bounds(step)
         return self._take(self._reader, stop - start)
 
     def close(self) -> None:
@@ -51,8 +51,8 @@ class Streamed:
             self._reader.close()
             self._reader = None
 
-    def _take(self, reader: _Reader, count: int) -> Rows:
-        parts: list[Rows] = []
+    def _take(self, reader: _Prefetcher, count: int) -> TensorBatch:
+        parts: list[TensorBatch] = []
         while self._rest is None or count > len(self._rest):
             if self._rest is not None:
                 parts.append(self._rest)
@@ -60,24 +60,32 @@ class Streamed:
             self._rest = reader.window()
         parts.append(self._rest.part(0, count))
         self._rest = self._rest.part(count, len(self._rest))
-        return joined(parts)
+        return concatenated(parts)
 
 
-class _Reader:
+class _Prefetcher:
     """A thread that reads one window after the other, from a place in the order on."""
 
-    def __init__(self, split: Split, order: Order, cut: Cut, start: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        split: TensorSplit,
+        order: BlockShuffleSampler,
+        cut: BatchPartition,
+        start: tuple[int, int],
+    ) -> None:
         self._split, self._order, self._cut = split, order, cut
-        self._ready: queue.Queue[Rows | BaseException] = queue.Queue(maxsize=AHEAD)
+        self._ready: queue.Queue[TensorBatch | BaseException] = queue.Queue(
+            maxsize=PREFETCHED_WINDOWS
+        )
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, args=start, daemon=True)
         self._thread.start()
 
-    def window(self) -> Rows:
+    def window(self) -> TensorBatch:
         """Returns the next window's rows, which may be none."""
         while True:
             try:
-                item = self._ready.get(timeout=LOOK_SECONDS)
+                item = self._ready.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 if not self._thread.is_alive() and self._ready.empty():
                     raise DataError("the reading of the training rows ended early") from None
@@ -100,7 +108,7 @@ class _Reader:
             # Raised again where the rows are used.
             self._put(error)
 
-    def _windows(self, epoch: int, step: int) -> Iterator[Rows]:
+    def _windows(self, epoch: int, step: int) -> Iterator[TensorBatch]:
         begin = step * self._cut.batch
         while True:
             starts = self._order.starts(epoch)
@@ -112,10 +120,10 @@ class _Reader:
                 yield self._split.read_at(self._order.window(epoch, number)[ours])
             epoch, begin = epoch + 1, 0
 
-    def _put(self, item: Rows | BaseException) -> bool:
+    def _put(self, item: TensorBatch | BaseException) -> bool:
         while not self._ended.is_set():
             try:
-                self._ready.put(item, timeout=LOOK_SECONDS)
+                self._ready.put(item, timeout=POLL_SECONDS)
             except queue.Full:
                 continue
             return True

@@ -17,7 +17,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class TensorBatch:
     """Some rows on a device."""
 
     numeric: torch.Tensor
@@ -30,40 +30,40 @@ class Rows:
     def __len__(self) -> int:
         return len(self.target)
 
-    def at(self, places: torch.Tensor) -> Rows:
+    def at(self, places: torch.Tensor) -> TensorBatch:
         """Returns the rows at some places, in their order."""
-        return Rows(
+        return TensorBatch(
             numeric=self.numeric.index_select(0, places),
             categorical=self.categorical.index_select(0, places),
             target=self.target.index_select(0, places),
         )
 
-    def part(self, start: int, stop: int) -> Rows:
+    def part(self, start: int, stop: int) -> TensorBatch:
         """Returns the rows from ``start`` up to ``stop``, without copying."""
-        return Rows(
+        return TensorBatch(
             numeric=self.numeric[start:stop],
             categorical=self.categorical[start:stop],
             target=self.target[start:stop],
         )
 
-    def padded(self, least: int) -> Rows:
+    def padded(self, least: int) -> TensorBatch:
         """Returns at least so many rows; those that are added hold zeros."""
         lacking = least - len(self)
         if lacking <= 0:
             return self
         below = (0, 0, 0, lacking)
-        return Rows(
+        return TensorBatch(
             numeric=functional.pad(self.numeric, below),
             categorical=functional.pad(self.categorical, below),
             target=functional.pad(self.target, below if self.target.dim() > 1 else (0, lacking)),
         )
 
 
-def joined(parts: list[Rows]) -> Rows:
+def concatenated(parts: list[TensorBatch]) -> TensorBatch:
     """Returns the rows of all parts, one after the other."""
     if len(parts) == 1:
         return parts[0]
-    return Rows(
+    return TensorBatch(
         numeric=torch.cat([part.numeric for part in parts]),
         categorical=torch.cat([part.categorical for part in parts]),
         target=torch.cat([part.target for part in parts]),
@@ -71,7 +71,7 @@ def joined(parts: list[Rows]) -> Rows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Split:
+class TensorSplit:
     """A split on disk, read in parts as tensors."""
 
     examples: Examples
@@ -100,7 +100,7 @@ class Split:
         label = self.examples.label(self.name).dtype.itemsize
         return 4 * (len(self.examples.numeric_names) + widths) + int(label)
 
-    def read(self, start: int = 0, stop: int | None = None) -> Rows:
+    def read(self, start: int = 0, stop: int | None = None) -> TensorBatch:
         """Returns the rows from ``start`` up to ``stop``, copied from disk.
 
         Raises:
@@ -109,7 +109,7 @@ class Split:
         part = slice(start, stop)
         return self._rows(*(np.array(array[part]) for array in self._arrays()))
 
-    def read_at(self, places: NDArray[np.int64]) -> Rows:
+    def read_at(self, places: NDArray[np.int64]) -> TensorBatch:
         """Returns the rows at some places in their order, read from disk in its own order.
 
         Raises:
@@ -129,13 +129,15 @@ class Split:
         source = self.examples
         return source.numeric(self.name), source.categorical(self.name), source.label(self.name)
 
-    def _rows(self, numeric: NDArray[Any], categorical: NDArray[Any], label: NDArray[Any]) -> Rows:
+    def _rows(
+        self, numeric: NDArray[Any], categorical: NDArray[Any], label: NDArray[Any]
+    ) -> TensorBatch:
         _check_finite(self.examples, self.name, numeric, label)
         if self.examples.task == "regression":
             label = ((label.astype(np.float64) - self.mean) / self.std).astype(np.float32)[:, None]
         else:
             _check_classes(self.examples, self.name, label)
-        return Rows(
+        return TensorBatch(
             numeric=torch.from_numpy(numeric).to(self.device),
             categorical=torch.from_numpy(categorical).to(self.device),
             target=torch.from_numpy(label).to(self.device),
@@ -144,7 +146,7 @@ class Split:
 
 def rows_on(
     device: torch.device, examples: Examples, split: str, *, mean: float = 0.0, std: float = 1.0
-) -> Rows:
+) -> TensorBatch:
     """Loads a whole split onto a device.
 
     Args:
@@ -157,7 +159,7 @@ def rows_on(
     Raises:
         DataError: if the split is empty, or holds what cannot be learnt from.
     """
-    return Split(examples=examples, name=split, device=device, mean=mean, std=std).read()
+    return TensorSplit(examples=examples, name=split, device=device, mean=mean, std=std).read()
 
 
 def _check_finite(

@@ -24,7 +24,7 @@ ones."""
 COMPILERS = ("cc", "gcc", "clang")
 
 
-def settle(world: World) -> torch.device:
+def select_device(world: World) -> torch.device:
     """Makes processors deterministic, and returns the device."""
     if torch.cuda.is_available():
         device = torch.device("cuda", world.local_rank % torch.cuda.device_count())
@@ -66,7 +66,7 @@ def usable_processors() -> int:
     return allowed or 1
 
 
-def words_for(device: torch.device, world: World) -> str:
+def describe_device(device: torch.device, world: World) -> str:
     """Says what is trained on: ``2 GPUs (NVIDIA H100)``, ``4 threads``, ``2 x 1 threads``."""
     if device.type == "cuda":
         counted = "GPU" if world.size == 1 else f"{world.size} GPUs"
@@ -76,7 +76,7 @@ def words_for(device: torch.device, world: World) -> str:
     return of_each if world.size == 1 else f"{world.size} processes of {of_each}"
 
 
-def room_for_rows(device: torch.device, world: World) -> int:
+def memory_for_rows(device: torch.device, world: World) -> int:
     """Returns the bytes of rows that this process may keep on the device."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
@@ -84,7 +84,7 @@ def room_for_rows(device: torch.device, world: World) -> int:
     return int(_free_host_memory() * SHARE_FOR_ROWS) // world.local_size
 
 
-def autocasts(config: TrainConfig, device: torch.device) -> bool:
+def uses_bfloat16(config: TrainConfig, device: torch.device) -> bool:
     """Returns whether matrix products are computed in bfloat16."""
     if config.precision == "auto":
         return device.type == "cuda" and bool(
@@ -93,7 +93,7 @@ def autocasts(config: TrainConfig, device: torch.device) -> bool:
     return config.precision == "bfloat16"
 
 
-def compiles(config: TrainConfig) -> bool:
+def uses_compile(config: TrainConfig) -> bool:
     """Returns whether the network is compiled, which needs a compiler of C.
 
     Raises:
@@ -110,7 +110,7 @@ def compiles(config: TrainConfig) -> bool:
     return True
 
 
-def captures(config: TrainConfig, device: torch.device, world: World) -> bool:
+def uses_cuda_graph(config: TrainConfig, device: torch.device, world: World) -> bool:
     """Returns whether the step is captured as one CUDA graph: small networks wait for launches.
 
     A network of the user's own may do what a graph cannot hold, so it is captured only if asked.

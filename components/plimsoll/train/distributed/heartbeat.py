@@ -13,17 +13,17 @@ from dataclasses import dataclass
 
 from plimsoll.train.distributed.process_group import World
 
-SECONDS = 1.0
+BEAT_SECONDS = 1.0
 SPEED_SECONDS = 10.0
 """The speed is that of at least so many seconds, as soon as there are as many."""
 SHORTEST = 1e-9
 """Seconds that no two looks are nearer to each other, for a clock of few digits."""
-MOST_TIMES = 8
+MOST_GROWTH = 8
 """A look is at most so many times further away than the last one: first steps are slow."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Beat:
     """What all processes know alike."""
 
     losses: float
@@ -36,7 +36,7 @@ class Look:
     """Over the last ``SPEED_SECONDS`` or a little more, in the first process's time."""
 
 
-class Pulse:
+class Heartbeat:
     """Decides when to look up.
 
     Args:
@@ -53,7 +53,7 @@ class Pulse:
         self._stopping = stopping
         self._save_seconds = save_seconds
         self._batch_size = batch_size
-        self._looks: deque[tuple[int, float]] = deque()
+        self._beats: deque[tuple[int, float]] = deque()
         """Step and second of the looks that the speed is taken from; pauses are left out."""
         self._pauses = 0.0
         self.begin(0)
@@ -61,14 +61,14 @@ class Pulse:
     def begin(self, step: int) -> None:
         """Begins at a step: the one after it is looked at."""
         self._saved_at = time.monotonic()
-        self._looks = deque([(step, self._saved_at - self._pauses)])
+        self._beats = deque([(step, self._saved_at - self._pauses)])
         self._next, self._gap = step + 1, 1
 
     def due(self, step: int) -> bool:
         """Returns whether to look up after so many steps."""
         return step >= self._next or (self._world.size == 1 and self._stopping())
 
-    def look(self, step: int, losses: float) -> Look:
+    def beat(self, step: int, losses: float) -> Beat:
         """Looks up, together with all other processes.
 
         Args:
@@ -77,30 +77,30 @@ class Pulse:
         """
         total, stops = self._world.summed(losses, float(self._stopping()))
         now = time.monotonic()
-        last_step, last_at = self._looks[-1]
+        last_step, last_at = self._beats[-1]
         seconds, steps = max(now - self._pauses - last_at, SHORTEST), step - last_step
         save = bool(self._save_seconds) and now - self._saved_at >= self._save_seconds
-        gap = max(1, min(int(SECONDS * steps / seconds), MOST_TIMES * self._gap))
+        gap = max(1, min(int(BEAT_SECONDS * steps / seconds), MOST_GROWTH * self._gap))
         save, self._gap = self._world.from_first([save, gap])
         self._next = step + self._gap
-        return Look(
+        return Beat(
             losses=total,
             stop=stops > 0,
             save=save,
             samples_a_second=self._speed(step, now - self._pauses),
         )
 
-    def saved(self) -> None:
+    def checkpoint_saved(self) -> None:
         """Takes note that a checkpoint was written."""
         self._saved_at = time.monotonic()
 
-    def paused(self, seconds: float) -> None:
+    def exclude(self, seconds: float) -> None:
         """Leaves seconds out of the speed: those of evaluating and saving."""
         self._pauses += seconds
 
     def _speed(self, step: int, at: float) -> float:
-        self._looks.append((step, at))
-        while at - self._looks[1][1] >= SPEED_SECONDS:
-            self._looks.popleft()
-        first_step, first_at = self._looks[0]
+        self._beats.append((step, at))
+        while at - self._beats[1][1] >= SPEED_SECONDS:
+            self._beats.popleft()
+        first_step, first_at = self._beats[0]
         return (step - first_step) * self._batch_size / max(at - first_at, SHORTEST)

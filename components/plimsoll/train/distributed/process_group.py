@@ -70,7 +70,7 @@ class World:
 
 
 @contextmanager
-def joined() -> Iterator[World]:
+def join_process_group() -> Iterator[World]:
     """Joins the other processes, if the environment's variables of torchrun say that there are.
 
     Raises:
@@ -82,7 +82,7 @@ def joined() -> Iterator[World]:
         return
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
-        with told_apart(world):
+        with lost_process_errors(world):
             distributed.init_process_group(backend, timeout=LONGEST_WAIT)
         yield world
     finally:
@@ -91,7 +91,7 @@ def joined() -> Iterator[World]:
 
 
 @contextmanager
-def told_apart(world: World) -> Iterator[None]:
+def lost_process_errors(world: World) -> Iterator[None]:
     """Says of what torch raises within the block if it is another process's end.
 
     Raises:

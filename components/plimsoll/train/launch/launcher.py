@@ -25,9 +25,9 @@ def launch(job: Job, launcher: str, launcher_config: LauncherConfig | None = Non
     """
     check_launcher(launcher)
     if launcher == "trainjob":
-        from plimsoll.train.launch import trainjob as cluster
+        from plimsoll.train.launch import trainjob
 
-        cluster.run(job, launcher_config or LauncherConfig())
+        trainjob.run(job, launcher_config or LauncherConfig())
     else:
         _run_here(job)
     if not job.out.is_dir():

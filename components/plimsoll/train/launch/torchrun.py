@@ -21,7 +21,7 @@ from plimsoll.errors import StepError
 from plimsoll.processes import die_with_parent, how_it_ended
 from plimsoll.train.distributed.stopping import leave, on_signals
 from plimsoll.train.job import Job
-from plimsoll.train.telemetry import webhook as alerts
+from plimsoll.train.telemetry import webhook
 from plimsoll.train.telemetry.failure_file import clear, read_error
 
 GRACE_SECONDS = 60.0
@@ -57,7 +57,7 @@ def run(job: Job, processes: int) -> None:
         if ended.signal:
             raise leave(ended.signal)
         if ended.code:
-            with alerts.of_other_processes(job.subject, logs):
+            with webhook.alert_on_error(job.title, logs):
                 # Who was killed left no word; what the others left is that they lost it.
                 raise killed(ended.tail) or read_error(logs) or exited(ended.code, ended.tail)
 

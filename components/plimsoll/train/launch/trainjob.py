@@ -20,7 +20,7 @@ from plimsoll.train.launch.node_log import NodeLog, plain
 from plimsoll.train.launch.shared_storage import LOGS, OUT, Storage, staged, storage_for
 from plimsoll.train.launch.torchrun import killed, last_lines
 from plimsoll.train.launch.trainjob_spec import ANNOTATION, Fingerprints, fingerprints, form
-from plimsoll.train.telemetry import webhook as alerts
+from plimsoll.train.telemetry import webhook
 from plimsoll.train.telemetry.failure_file import clear, read_error
 
 GONE_SECONDS = 300.0
@@ -61,7 +61,7 @@ def run(job: Job, config: LauncherConfig) -> None:
     with tempfile.TemporaryDirectory(prefix="plimsoll-trainjob-") as folder:
         # What ended the nodes' training comes among its logs, whoever wants these.
         logs = job.logs or Path(folder)
-        with alerts.of_other_processes(job.subject, logs):
+        with webhook.alert_on_error(job.title, logs):
             _run(dataclasses.replace(job, logs=logs), config)
 
 

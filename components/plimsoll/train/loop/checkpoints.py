@@ -63,7 +63,7 @@ def write(folder: Path, checkpoint: Checkpoint, identity: Mapping[str, Any], kep
             aside / MANIFEST,
             {"format": FORMAT, "step": step, "files": files, "identity": dict(identity)},
         )
-    for old in _found(folder)[kept:]:
+    for old in _folders(folder)[kept:]:
         shutil.rmtree(old)
 
 
@@ -81,7 +81,7 @@ def newest(folder: Path, identity: Mapping[str, Any]) -> tuple[Path | None, tupl
         ArtifactError: if it is of another training, saying what differs.
     """
     notes: list[str] = []
-    for path in _found(folder):
+    for path in _folders(folder):
         try:
             manifest = _checked(path)
         except ArtifactError as error:
@@ -112,7 +112,7 @@ def remove_unfinished(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _found(folder: Path) -> list[Path]:
+def _folders(folder: Path) -> list[Path]:
     """Returns the checkpoints' folders, the newest first."""
     if not folder.is_dir():
         return []

@@ -7,52 +7,52 @@ from __future__ import annotations
 
 import torch
 
-from plimsoll.train.data.tensors import Rows
-from plimsoll.train.loop.steps import Parts, Steps
+from plimsoll.train.data.tensors import TensorBatch
+from plimsoll.train.loop.train_step import StepParts, TrainStep
 
 WARM_UP_STEPS = 3
 """Steps that are taken one by one before the capture, as CUDA's libraries want it."""
 
 
-class CapturedSteps(Steps):
+class CudaGraphTrainStep(TrainStep):
     """Takes steps by replaying a graph; every batch is filled up to the same number of rows.
 
     Args:
         parts: What a step is made of, on a GPU and in one process.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: StepParts) -> None:
         super().__init__(parts)
         device = parts.device
         self._rate = self.optimizer.param_groups[0]["lr"]
         self._scale = torch.zeros((), device=device)
         self._share = torch.zeros((), device=device)
         self._real = torch.zeros(parts.config.batch_size, device=device)
-        self._rows: Rows | None = None
+        self._rows: TensorBatch | None = None
         self._graph: torch.cuda.CUDAGraph | None = None
         self._stream = torch.cuda.Stream(device)
         self._taken = 0
 
-    def take(self, batch: Rows, *, rows: int, step: int) -> None:
-        """Learns from a batch; see ``Steps.take``."""
+    def run(self, batch: TensorBatch, *, rows: int, step: int) -> None:
+        """Learns from a batch; see ``TrainStep.run``."""
         self.seed(step)
         self._fill(batch)
         self._rate.fill_(self.parts.schedule.rate(step))
         self._scale.fill_(1 / rows)
-        self._share.fill_(self.parts.averaged.share(step + 1))
+        self._share.fill_(self.parts.ema.newest_share(step + 1))
         if self._graph is not None:
             self._graph.replay()
         elif self._taken < WARM_UP_STEPS:
-            self._beside()
+            self._warm_up()
         else:
             self._capture()
         self._taken += 1
 
-    def _fill(self, batch: Rows) -> None:
+    def _fill(self, batch: TensorBatch) -> None:
         size = len(self._real)
         if self._rows is None:
             full = batch.padded(size)
-            self._rows = Rows(
+            self._rows = TensorBatch(
                 numeric=full.numeric.clone(),
                 categorical=full.categorical.clone(),
                 target=full.target.clone(),
@@ -63,7 +63,7 @@ class CapturedSteps(Steps):
         self._real[: len(batch)].fill_(1)
         self._real[len(batch) :].fill_(0)
 
-    def _beside(self) -> None:
+    def _warm_up(self) -> None:
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             self._body()
@@ -82,12 +82,12 @@ class CapturedSteps(Steps):
         assert self._rows is not None  # noqa: S101 - filled before
         with self.autocast():
             answers = self.parts.model(self._rows.numeric, self._rows.categorical)
-        loss = self.parts.loss.learnt(answers, self._rows.target, self._real)
+        loss = self.parts.loss.training_loss(answers, self._rows.target, self._real)
         self.optimizer.zero_grad(set_to_none=True)
         (loss * self._scale).backward()
         self._clip()
         self.optimizer.step()
-        self.parts.averaged.follow(self._share)
+        self.parts.ema.update(self._share)
         self.total += loss.detach()
 
     def _optimizer(self) -> torch.optim.AdamW:

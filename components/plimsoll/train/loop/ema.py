@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 
-class Averaged:
+class WeightEma:
     """Follows weights.
 
     Args:
@@ -22,7 +22,7 @@ class Averaged:
         self.values = [value.detach().clone() for value in weights] if decay else weights
         """The average of each weight; the weights themselves if none is taken."""
 
-    def share(self, steps: int) -> float:
+    def newest_share(self, steps: int) -> float:
         """Returns how much the newest weights count after so many steps.
 
         Early on the average follows closely, so that fresh weights do not linger in it.
@@ -30,7 +30,7 @@ class Averaged:
         return 1 - min(self._decay, steps / (steps + 10))
 
     @torch.no_grad()
-    def follow(self, share: float | torch.Tensor) -> None:
+    def update(self, share: float | torch.Tensor) -> None:
         """Moves towards the weights by a share of the way; a tensor is not waited for."""
         if not self._decay:
             return
@@ -42,7 +42,7 @@ class Averaged:
         torch._foreach_add_(self.values, ways)
 
     @contextmanager
-    def shown(self) -> Iterator[None]:
+    def applied(self) -> Iterator[None]:
         """Puts the average in the weights' place within the block."""
         if not self._decay:
             yield

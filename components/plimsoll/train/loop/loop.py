@@ -18,11 +18,16 @@ from plimsoll.errors import PlimsollError
 from plimsoll.models.network import save_network
 from plimsoll.storage.files import folder_written_whole, write_json
 from plimsoll.train.distributed import devices, stopping
-from plimsoll.train.distributed.process_group import LostProcessError, World, joined, told_apart
+from plimsoll.train.distributed.process_group import (
+    LostProcessError,
+    World,
+    join_process_group,
+    lost_process_errors,
+)
 from plimsoll.train.job import Job, read_job
-from plimsoll.train.loop import memory
-from plimsoll.train.loop.setup import Setting, setting_for
-from plimsoll.train.loop.training import Interrupted, Training
+from plimsoll.train.loop import out_of_memory
+from plimsoll.train.loop.setup import TrainingSetup, set_up_training
+from plimsoll.train.loop.trainer import Interrupted, Trainer
 from plimsoll.train.telemetry import failure_file
 from plimsoll.train.telemetry.events import Ended, Event, Listener
 from plimsoll.train.telemetry.history import Epoch, History
@@ -54,16 +59,16 @@ def run(job: Job, listeners: Sequence[Listener] = ()) -> History:
         KeyboardInterrupt: after SIGINT, likewise.
     """
     asked: list[int] = []
-    with stopping.on_signals(asked.append), joined() as world:
+    with stopping.on_signals(asked.append), join_process_group() as world:
         teller = _Teller(listeners)
         try:
             return _trained(job, world, teller, asked)
         except Interrupted:
             raise stopping.leave(asked[0] if asked else signal.SIGTERM) from None
         except RuntimeError as error:
-            if not memory.is_out_of_memory(error):
+            if not out_of_memory.is_out_of_memory(error):
                 raise
-            raise memory.elsewhere(str(error)) from error
+            raise out_of_memory.outside_a_step(str(error)) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,7 +102,7 @@ class _Teller:
     def __call__(self, event: Event) -> None:
         for listener in self._listeners:
             try:
-                listener.told(event)
+                listener.on_event(event)
             except BaseException:
                 self._listeners = tuple(item for item in self._listeners if item is not listener)
                 raise
@@ -106,13 +111,13 @@ class _Teller:
 def _trained(job: Job, world: World, tell: _Teller, asked: list[int]) -> History:
     if world.first and job.logs is not None:
         failure_file.clear(job.logs)
-    device = devices.settle(world)
-    training: Training | None = None
-    setting: Setting | None = None
+    device = devices.select_device(world)
+    training: Trainer | None = None
+    setting: TrainingSetup | None = None
     try:
-        with told_apart(world):
-            setting = setting_for(job, world, device)
-            training = Training(setting, tell, lambda: bool(asked))
+        with lost_process_errors(world):
+            setting = set_up_training(job, world, device)
+            training = Trainer(setting, tell, lambda: bool(asked))
             history = training.run()
             weights = training.best_weights()
             if world.first:
@@ -137,7 +142,9 @@ def _trained(job: Job, world: World, tell: _Teller, asked: list[int]) -> History
     return history
 
 
-def _write(out: Path, setting: Setting, history: History, weights: dict[str, torch.Tensor]) -> None:
+def _write(
+    out: Path, setting: TrainingSetup, history: History, weights: dict[str, torch.Tensor]
+) -> None:
     network = setting.network()
     held = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     with torch.no_grad():

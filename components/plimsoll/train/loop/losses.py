@@ -27,7 +27,7 @@ class Loss:
         self._regression = task == "regression"
         self._weights = weights
 
-    def learnt(
+    def training_loss(
         self, answers: torch.Tensor, target: torch.Tensor, real: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Returns the sum over rows of the mean over members of each member's loss.
@@ -52,7 +52,7 @@ class Loss:
             each = each.view(-1, members).sum(1)
         return (each if real is None else each * real).sum() / members
 
-    def compared(self, answers: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def eval_loss(self, answers: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Returns what is compared: of an ensemble the loss of what it answers as a whole.
 
         Returns:

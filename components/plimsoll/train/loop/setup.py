@@ -10,33 +10,33 @@ import torch
 
 from plimsoll.formats.examples import Examples, open_examples
 from plimsoll.models.network import Network
-from plimsoll.train.data.batches import Held, Source, is_resident, source_for
-from plimsoll.train.data.tensors import Split
-from plimsoll.train.distributed.devices import captures, compiles, threads_for
+from plimsoll.train.data.batches import BatchSource, EvalBatches, batch_source_for, is_resident
+from plimsoll.train.data.tensors import TensorSplit
+from plimsoll.train.distributed.data_parallel import ShardedWeights, parallelized
+from plimsoll.train.distributed.devices import threads_for, uses_compile, uses_cuda_graph
 from plimsoll.train.distributed.process_group import World
-from plimsoll.train.distributed.sharding import Weights, shared
 from plimsoll.train.job import Job
-from plimsoll.train.loop.cuda_graph import CapturedSteps
-from plimsoll.train.loop.ema import Averaged
+from plimsoll.train.loop.cuda_graph import CudaGraphTrainStep
+from plimsoll.train.loop.ema import WeightEma
+from plimsoll.train.loop.learning_rate import LearningRateSchedule
 from plimsoll.train.loop.losses import loss_for
-from plimsoll.train.loop.schedules import Schedule
-from plimsoll.train.loop.steps import Parts, Steps
-from plimsoll.train.network import warm_start as start
-from plimsoll.train.network.shape import Shape, fresh_network, shape_for
+from plimsoll.train.loop.train_step import StepParts, TrainStep
+from plimsoll.train.network import warm_start
+from plimsoll.train.network.spec import NetworkSpec, initial_network, network_spec_for
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class TrainingSetup:
     """All that a training works with."""
 
     job: Job
     """Its config has nothing left open."""
     examples: Examples
-    shape: Shape
-    source: Source
-    held_out: Held
-    steps: Steps
-    learnt: int
+    shape: NetworkSpec
+    source: BatchSource
+    held_out: EvalBatches
+    steps: TrainStep
+    parameters: int
     """Numbers that are learnt."""
 
     @property
@@ -46,10 +46,10 @@ class Setting:
 
     def network(self) -> Network:
         """Returns a network of its own, on the processor and whole, to put weights into."""
-        return fresh_network(self.shape, self.job.config.seed)
+        return initial_network(self.shape, self.job.config.seed)
 
 
-def setting_for(job: Job, world: World, device: torch.device) -> Setting:
+def set_up_training(job: Job, world: World, device: torch.device) -> TrainingSetup:
     """Opens the examples, builds the network and puts both where they are worked with.
 
     Raises:
@@ -60,48 +60,48 @@ def setting_for(job: Job, world: World, device: torch.device) -> Setting:
     examples = open_examples(job.examples)
     config = job.config.for_rows(examples.rows["train"])
     job = dataclasses.replace(job, config=config)
-    shape = shape_for(examples, config, job.module)
+    shape = network_spec_for(examples, config, job.module)
     if job.start_from is not None:
-        shape = start.shape_from(job.start_from, shape)
+        shape = warm_start.spec_from_model(job.start_from, shape)
     unit: dict[str, Any] = {
         "mean": shape.network.target_mean,
         "std": shape.network.target_std,
         "examples": examples,
         "device": device,
     }
-    train, held_out = Split(name="train", **unit), Split(name="eval", **unit)
+    train, held_out = TensorSplit(name="train", **unit), TensorSplit(name="eval", **unit)
     resident = is_resident(train, held_out, config, world)
     loss = loss_for(examples, config, device)
-    network = fresh_network(shape, config.seed)
+    network = initial_network(shape, config.seed)
     if job.start_from is not None:
-        start.load_weights(network, job.start_from)
+        warm_start.load_weights(network, job.start_from)
     network = network.to(device)
     learnt = sum(value.numel() for value in network.parameters())
     torch.set_num_threads(threads_for(config, world, learnt))
-    model: torch.nn.Module = shared(network, config, world, device)
-    if compiles(config):
+    model: torch.nn.Module = parallelized(network, config, world, device)
+    if uses_compile(config):
         model = torch.compile(model)
-    weights = Weights(network)
+    weights = ShardedWeights(network)
     cut_steps = -(-len(train) // config.batch_size)
-    schedule = Schedule(
+    schedule = LearningRateSchedule(
         total=cut_steps * config.epochs, warm_up=config.warm_up, highest=config.learning_rate
     )
-    parts = Parts(
+    parts = StepParts(
         model=model,
         weights=weights,
-        averaged=Averaged(list(weights.local.values()), config.averaging),
+        ema=WeightEma(list(weights.local.values()), config.averaging),
         loss=loss,
         schedule=schedule,
         config=config,
         world=world,
         device=device,
     )
-    return Setting(
+    return TrainingSetup(
         job=job,
         examples=examples,
         shape=shape,
-        source=source_for(train, config, world, resident=resident),
-        held_out=Held(held_out, world, resident=resident),
-        steps=(CapturedSteps if captures(config, device, world) else Steps)(parts),
-        learnt=learnt,
+        source=batch_source_for(train, config, world, resident=resident),
+        held_out=EvalBatches(held_out, world, resident=resident),
+        steps=(CudaGraphTrainStep if uses_cuda_graph(config, device, world) else TrainStep)(parts),
+        parameters=learnt,
     )

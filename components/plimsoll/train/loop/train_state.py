@@ -16,13 +16,13 @@ import torch
 from plimsoll.errors import ArtifactError
 from plimsoll.models.network import NetworkConfig
 from plimsoll.storage.files import digest_bytes, digest_file, digest_tree
-from plimsoll.train.distributed.sharding import local_part
+from plimsoll.train.distributed.data_parallel import local_part
 from plimsoll.train.job import Job
 from plimsoll.train.loop.checkpoints import Checkpoint
-from plimsoll.train.loop.steps import Steps
+from plimsoll.train.loop.train_step import TrainStep
 from plimsoll.train.telemetry.history import Epoch
 
-FREE = frozenset(
+CHANGEABLE = frozenset(
     {
         *("parallel", "devices", "threads", "data", "compile", "time_budget", "trees"),
         *("checkpoint_steps", "checkpoint_minutes", "checkpoints_kept", "importance"),
@@ -33,7 +33,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 @dataclass(kw_only=True)
-class Progress:
+class TrainState:
     """Where a training is."""
 
     step: int = 0
@@ -43,13 +43,13 @@ class Progress:
     """Number of the best epoch past the warm-up; 0: none yet."""
     stale: int = 0
     """Epochs past the warm-up since the best one."""
-    kept: dict[str, torch.Tensor] = field(default_factory=dict)
+    best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
     """Weights of the best epoch: this process's part of each, and buffers."""
 
 
 def identity(job: Job, network: NetworkConfig) -> dict[str, Any]:
     """Returns what a training is of: its data, its network, and the knobs that shape it."""
-    config = {k: v for k, v in job.config.to_dict().items() if k not in FREE}
+    config = {k: v for k, v in job.config.to_dict().items() if k not in CHANGEABLE}
     return {
         "examples": digest_file(job.examples / "manifest.json"),
         "network": network.to_dict(),
@@ -59,10 +59,10 @@ def identity(job: Job, network: NetworkConfig) -> dict[str, Any]:
     }
 
 
-def taken(progress: Progress, steps: Steps) -> Checkpoint:
+def capture(progress: TrainState, steps: TrainStep) -> Checkpoint:
     """Returns a checkpoint; all processes have to call it together."""
     parts = steps.parts
-    weights, averaged = parts.weights, parts.averaged
+    weights, averaged = parts.weights, parts.ema
     tensors: dict[str, torch.Tensor] = {}
     names = list(weights.parameters)
     for (name, live), mean in zip(weights.local.items(), averaged.values, strict=True):
@@ -70,7 +70,7 @@ def taken(progress: Progress, steps: Steps) -> Checkpoint:
         tensors[f"averaged/{name}"] = weights.whole(name, mean)
     for name, value in weights.buffers.items():
         tensors[f"weights/{name}"] = weights.whole(name, value)
-    for name, value in progress.kept.items():
+    for name, value in progress.best_weights.items():
         tensors[f"best/{name}"] = weights.whole(name, value)
     counts: dict[str, float] = {}
     for name in names:
@@ -92,7 +92,7 @@ def taken(progress: Progress, steps: Steps) -> Checkpoint:
     return Checkpoint(state=state, tensors=tensors)
 
 
-def resumed(checkpoint: Checkpoint, steps: Steps, path: Path) -> Progress:
+def restore(checkpoint: Checkpoint, steps: TrainStep, path: Path) -> TrainState:
     """Puts a checkpoint into the network and the optimiser, and returns where it was.
 
     The number of processes may be another than it was.
@@ -102,7 +102,7 @@ def resumed(checkpoint: Checkpoint, steps: Steps, path: Path) -> Progress:
     """
     try:
         with torch.no_grad():
-            return _resumed(checkpoint, steps)
+            return _restored(checkpoint, steps)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArtifactError(
             f"the checkpoint {path} does not hold together",
@@ -110,10 +110,10 @@ def resumed(checkpoint: Checkpoint, steps: Steps, path: Path) -> Progress:
         ) from error
 
 
-def _resumed(checkpoint: Checkpoint, steps: Steps) -> Progress:
+def _restored(checkpoint: Checkpoint, steps: TrainStep) -> TrainState:
     parts, tensors, state = steps.parts, checkpoint.tensors, checkpoint.state
     weights = parts.weights
-    for (name, live), mean in zip(weights.local.items(), parts.averaged.values, strict=True):
+    for (name, live), mean in zip(weights.local.items(), parts.ema.values, strict=True):
         live.copy_(weights.part(name, tensors[f"weights/{name}"]))
         if mean is not live:
             mean.copy_(weights.part(name, tensors[f"averaged/{name}"]))
@@ -122,7 +122,9 @@ def _resumed(checkpoint: Checkpoint, steps: Steps) -> Progress:
     for name, count in state["optimizer_steps"].items():
         parameter = weights.parameters[name]
         kept: dict[str, torch.Tensor] = {
-            moment: weights.state_like(name, weights.part(name, tensors[f"{moment}/{name}"]))
+            moment: weights.optimizer_state_like(
+                name, weights.part(name, tensors[f"{moment}/{name}"])
+            )
             for moment in MOMENTS
         }
         step = torch.tensor(count, dtype=torch.float32, device=parts.device)
@@ -136,10 +138,10 @@ def _resumed(checkpoint: Checkpoint, steps: Steps) -> Progress:
         for name, value in tensors.items()
         if name.startswith("best/")
     }
-    return Progress(
+    return TrainState(
         step=int(state["step"]),
         epochs=[Epoch(**epoch) for epoch in state["epochs"]],
         best=int(state["best"]),
         stale=int(state["stale"]),
-        kept=best,
+        best_weights=best,
     )

@@ -15,7 +15,7 @@ NEAR = 1e-3
 """Answers of a row alone and among others may differ by so much of their size, for rounding."""
 
 
-def check_own(config: NetworkConfig, source: str, examples: Examples) -> None:
+def check_user_network(config: NetworkConfig, source: str, examples: Examples) -> None:
     """Builds the user's network twice and asks it about a few rows of the train split.
 
     Torch's generator is left as it was found.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from plimsoll.formats.examples import Examples
     from plimsoll.models.network import Network, NetworkConfig
     from plimsoll.models.network_layers import PiecewiseLinear
-    from plimsoll.train.network.shape import Shape
+    from plimsoll.train.network.spec import NetworkSpec
 
 FAR_OFF = 8
 """Rounding leaves an edge that is found again within so many units in the last place."""
@@ -40,7 +40,7 @@ _LEARNT = (
     *("target_mean", "target_std"),
 )
 """Parts of the shape that the rows had a say in: those of the model stay."""
-_KNOBS = {
+_SETTINGS = {
     "family": "model",
     "numbers": "numbers",
     "hidden": "hidden",
@@ -60,7 +60,7 @@ _ONLY = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Start:
+class StartingModel:
     """The model to go on from."""
 
     model: Path
@@ -69,7 +69,7 @@ class Start:
     """The package around it; None: a bare model folder, whose columns have no names."""
 
 
-def find(folder: Path) -> Start:
+def find_model(folder: Path) -> StartingModel:
     """Finds the model in a folder.
 
     Args:
@@ -97,7 +97,7 @@ def find(folder: Path) -> Start:
             cause=f"it has neither {MANIFEST}, nor {CHAMPION}, nor {NETWORK}",
             hint="name a pushed model's folder, a package, or the model artifact of a run",
         )
-    return Start(model=model, package=package)
+    return StartingModel(model=model, package=package)
 
 
 def _heaviest_network(blend: Path) -> Path:
@@ -111,17 +111,17 @@ def _heaviest_network(blend: Path) -> Path:
     return max(networks, key=lambda item: item.weight).folder
 
 
-def source_of_own(folder: Path) -> str:
+def user_module_source(folder: Path) -> str:
     """Returns the text of the network of one's own that a model is made of, or an empty one.
 
     Args:
-        folder: As of ``find``.
+        folder: As of ``find_model``.
     """
-    path = find(folder).model / MODULE
+    path = find_model(folder).model / MODULE
     return path.read_text("utf-8") if path.is_file() else ""
 
 
-def config_for(config: TrainConfig, folder: Path) -> TrainConfig:
+def config_from_model(config: TrainConfig, folder: Path) -> TrainConfig:
     """Returns the knobs of a training that goes on from a model.
 
     What decides the network's shape is as the model has it where ``config`` leaves it at its
@@ -130,12 +130,12 @@ def config_for(config: TrainConfig, folder: Path) -> TrainConfig:
 
     Args:
         config: The knobs asked for.
-        folder: As of ``find``.
+        folder: As of ``find_model``.
 
     Raises:
         ConfigError: if a knob asks for another shape than the model's.
     """
-    kept, usual = _read_config(find(folder).model), TrainConfig()
+    kept, usual = _read_config(find_model(folder).model), TrainConfig()
     changes: dict[str, Any] = {}
     odd = []
     for field, knob in _parts(kept):
@@ -145,7 +145,7 @@ def config_for(config: TrainConfig, folder: Path) -> TrainConfig:
             # So few rows, or no numbers: bins and plain came to the same.
             open_for_any = asked != "periodic"
         if asked != has and not open_for_any:
-            odd.append(f"{knob}: train_config says {_said(asked)}, the model has {_said(has)}")
+            odd.append(f"{knob}: train_config says {_text(asked)}, the model has {_text(has)}")
         changes[knob] = has
     if odd:
         raise ConfigError(
@@ -163,18 +163,18 @@ def check_columns(examples: Examples, folder: Path) -> None:
 
     Args:
         examples: What it is to learn from now.
-        folder: As of ``find``.
+        folder: As of ``find_model``.
 
     Raises:
         DataError: if it does not; the message says in what they differ, and what to do.
     """
-    start = find(folder)
+    start = find_model(folder)
     kept = _read_config(start.model)
     outputs = 1 if examples.task == "regression" else len(examples.classes)
     sizes = tuple(item.size for item in examples.categorical_outputs)
     widths = tuple(item.width for item in examples.categorical_outputs)
     odd = [
-        f"{what}: the model has {_said(has)}, the examples have {_said(given)}"
+        f"{what}: the model has {_text(has)}, the examples have {_text(given)}"
         for what, has, given in (
             ("task", kept.task, examples.task),
             ("classes", kept.outputs, outputs),
@@ -186,7 +186,7 @@ def check_columns(examples: Examples, folder: Path) -> None:
     if start.package is not None:
         odd += _odd_names(examples, start.package)
     elif (kept.categories, kept.widths) != (sizes, widths) and len(kept.categories) == len(sizes):
-        odd.append(f"values of the categories: {_said(kept.categories)} and {_said(sizes)}")
+        odd.append(f"values of the categories: {_text(kept.categories)} and {_text(sizes)}")
     if odd:
         place = start.package.folder if start.package else "PACKAGE"
         raise DataError(
@@ -196,11 +196,11 @@ def check_columns(examples: Examples, folder: Path) -> None:
         )
 
 
-def shape_from(folder: Path, shape: Shape) -> Shape:
+def spec_from_model(folder: Path, shape: NetworkSpec) -> NetworkSpec:
     """Returns the shape of a network that goes on from a model.
 
     Args:
-        folder: As of ``find``.
+        folder: As of ``find_model``.
         shape: The shape that would be trained afresh: what only training knows is taken from it.
 
     Raises:
@@ -209,7 +209,7 @@ def shape_from(folder: Path, shape: Shape) -> Shape:
     from plimsoll.models.network import load_network
     from plimsoll.models.network_layers import PiecewiseLinear
 
-    found = load_network(find(folder).model)
+    found = load_network(find_model(folder).model)
     numbers = getattr(found, "numbers", None)
     kept = {name: getattr(found.config, name) for name in _LEARNT}
     return dataclasses.replace(
@@ -223,8 +223,8 @@ def load_weights(network: Network, folder: Path) -> None:
     """Puts the weights of a model into a network of the very same shape, in place.
 
     Args:
-        network: As ``fresh_network`` makes it of ``shape_from``.
-        folder: As of ``find``.
+        network: As ``fresh_network`` makes it of ``spec_from_model``.
+        folder: As of ``find_model``.
 
     Raises:
         ConfigError: if the shapes differ; the message says in what.
@@ -232,10 +232,10 @@ def load_weights(network: Network, folder: Path) -> None:
     """
     from plimsoll.models.network import load_network
 
-    found = load_network(find(folder).model)
+    found = load_network(find_model(folder).model)
     odd = [
-        f"{item.name}: {_said(getattr(found.config, item.name))} in the model, "
-        f"{_said(getattr(network.config, item.name))} here"
+        f"{item.name}: {_text(getattr(found.config, item.name))} in the model, "
+        f"{_text(getattr(network.config, item.name))} here"
         for item in dataclasses.fields(found.config)
         if item.name not in _TRAINED_ANEW
         and getattr(found.config, item.name) != getattr(network.config, item.name)
@@ -295,7 +295,7 @@ def _parts(kept: NetworkConfig) -> list[tuple[str, str]]:
     """Returns the parts of the shape that mean something in this model, each with its knob."""
     if kept.family == "module":
         return [("family", "model"), ("hidden", "hidden")]
-    parts = dict(_KNOBS)
+    parts = dict(_SETTINGS)
     if kept.family == "linear":
         del parts["hidden"]
     for part, (other, wanted) in _ONLY.items():
@@ -311,8 +311,8 @@ def _odd_names(examples: Examples, package: Package) -> list[str]:
     odd = []
     if package.classes != examples.classes:
         odd.append(
-            f"classes: the model answers {_said(package.classes)}, "
-            f"the examples have {_said(examples.classes)}"
+            f"classes: the model answers {_text(package.classes)}, "
+            f"the examples have {_text(examples.classes)}"
         )
     numeric = transform.numeric
     if numeric != examples.numeric_names:
@@ -332,12 +332,12 @@ def _odd_names(examples: Examples, package: Package) -> list[str]:
 def _difference(had: tuple[str, ...], given: tuple[str, ...]) -> str:
     gone = [name for name in had if name not in given]
     new = [name for name in given if name not in had]
-    parts = [f"the examples lack {_said(gone)}"] if gone else []
-    parts += [f"the model does not know {_said(new)}"] if new else []
+    parts = [f"the examples lack {_text(gone)}"] if gone else []
+    parts += [f"the model does not know {_text(new)}"] if new else []
     return "; ".join(parts) or "they stand in another order"
 
 
-def _said(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         shown = ", ".join(map(str, value[:8]))
         return f"{shown}, ... ({len(value) - 8} more)" if len(value) > 8 else shown or "none"

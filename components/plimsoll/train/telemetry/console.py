@@ -40,7 +40,7 @@ class Console:
         self._best = math.inf
         self._latest: Stepped | None = None
 
-    def told(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Says what an event means, or nothing if it is too soon."""
         if isinstance(event, Started):
             self._start(event)
@@ -52,7 +52,7 @@ class Console:
             if not self._live:
                 self._say(f"checkpoint of step {event.step:,} ({event.seconds:.1f} s)")
         else:
-            self._say(ending(event))
+            self._say(end_text(event))
 
     def _start(self, event: Started) -> None:
         self._started, self._best, self._latest = event, math.inf, None
@@ -78,7 +78,7 @@ class Console:
                 f"train loss {loss_text(event.train_loss)}",
                 rate(event.samples_a_second),
                 f"{whole_duration(event.seconds_left)} left at most",
-                gpu(event),
+                gpu_text(event),
             ]
             self._say("  ".join(part for part in parts if part))
 
@@ -112,7 +112,7 @@ class Console:
 
     def _bar(self, event: Stepped) -> str:
         share = self._share(event)
-        full, empty = ("━", "─") if _shows(self._stream, "━─") else ("#", "-")
+        full, empty = ("━", "─") if _can_encode(self._stream, "━─") else ("#", "-")
         done = round(share * _BAR)
         parts = [
             f"epoch {event.epoch}{self._of_epochs()} {full * done}{empty * (_BAR - done)}",
@@ -121,7 +121,7 @@ class Console:
             "" if math.isinf(self._best) else f"lowest eval {loss_text(self._best)}",
             rate(event.samples_a_second),
             f"{whole_duration(event.seconds_left)} left",
-            gpu(event),
+            gpu_text(event),
         ]
         return "  ".join(part for part in parts if part)
 
@@ -137,7 +137,7 @@ class Console:
         self._stream.flush()
 
 
-def ending(event: Ended) -> str:
+def end_text(event: Ended) -> str:
     """Returns in words how a training ended."""
     if event.reason in ("failed", "interrupted"):
         return ": ".join(part for part in (event.reason, event.error) if part)
@@ -145,7 +145,7 @@ def ending(event: Ended) -> str:
     return f"{said}: best epoch {event.best_epoch}, eval loss {loss_text(event.eval_loss)}"
 
 
-def gpu(event: Stepped) -> str:
+def gpu_text(event: Stepped) -> str:
     """Returns the first GPU's memory and utilisation; empty where there is none."""
     if not event.gpu_memory:
         return ""
@@ -153,7 +153,7 @@ def gpu(event: Stepped) -> str:
     return f"GPU {memory(event.gpu_memory)}{used}"
 
 
-def _shows(stream: IO[str], letters: str) -> bool:
+def _can_encode(stream: IO[str], letters: str) -> bool:
     try:
         letters.encode(getattr(stream, "encoding", None) or "ascii")
     except (LookupError, UnicodeEncodeError):

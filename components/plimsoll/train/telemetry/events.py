@@ -93,5 +93,5 @@ class Listener(Protocol):
     What a listener raises ends the training: tuning prunes a trial so.
     """
 
-    def told(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Takes an event."""

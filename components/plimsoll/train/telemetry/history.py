@@ -31,7 +31,7 @@ class History:
     """Number of the epoch past the warm-up with the lowest eval loss; its weights were kept."""
     planned: int
     """Epochs that were allowed; fewer were needed if it stopped early."""
-    place: str = ""
+    device: str = ""
     """What it was trained on, in words."""
     notes: tuple[str, ...] = ()
     """What has to be known of how it went: where it was resumed, what could not be read."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from plimsoll.train.job import Job
-from plimsoll.train.telemetry import webhook as alerts
+from plimsoll.train.telemetry import webhook
 from plimsoll.train.telemetry.console import Console
 from plimsoll.train.telemetry.events import Event, Listener, Stepped
 from plimsoll.train.telemetry.progress_file import ProgressFile
@@ -22,7 +22,7 @@ GAP_SHARE = 0.005
 """Nor less often than this share of the time that the training has taken."""
 
 
-class Dispensable:
+class BestEffort:
     """Passes events on until a file cannot be written; the training goes on without it.
 
     A full disk of logs must not cost the hours that were trained; what matters is kept elsewhere.
@@ -36,18 +36,18 @@ class Dispensable:
         self._listener: Listener | None = listener
         self._name = name
 
-    def told(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Passes an event on, if nothing failed before."""
         if self._listener is None:
             return
         try:
-            self._listener.told(event)
+            self._listener.on_event(event)
         except OSError as error:
             self._listener = None
             _say(f"{self._name} can no longer be written: {error.strerror or error}")
 
 
-class Thinned:
+class Throttled:
     """Passes events on, but of steps only as many as a file of a long training can hold.
 
     Where the file lies in a bucket, each of its lines costs writing all of it again.
@@ -62,14 +62,14 @@ class Thinned:
         self._clock = clock
         self._began, self._last = clock(), -math.inf
 
-    def told(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Passes an event on, unless it is of a step and comes too soon after the last such."""
         if isinstance(event, Stepped):
             now = self._clock()
             if now - self._last < min(LONGEST_GAP, GAP_SHARE * (now - self._began)):
                 return
             self._last = now
-        self._listener.told(event)
+        self._listener.on_event(event)
 
 
 def listeners_for(job: Job) -> tuple[Listener, ...]:
@@ -85,12 +85,12 @@ def listeners_for(job: Job) -> tuple[Listener, ...]:
     """
     listeners: list[Listener] = [Console()]
     if job.logs is not None:
-        listeners.append(Dispensable(Thinned(ProgressFile(job.logs)), "the progress file"))
+        listeners.append(BestEffort(Throttled(ProgressFile(job.logs)), "the progress file"))
         if importlib.util.find_spec("tensorboard"):
-            listeners.append(Dispensable(Thinned(TensorBoard(job.logs)), "TensorBoard's files"))
+            listeners.append(BestEffort(Throttled(TensorBoard(job.logs)), "TensorBoard's files"))
         else:
             _say("no files for TensorBoard: the package tensorboard is not installed")
-    alerted = alerts.from_environment(job.subject, job.logs)
+    alerted = webhook.webhook_from_environment(job.title, job.logs)
     if alerted is not None:
         listeners.append(alerted)
     return (*listeners, *trackers_for(job))

@@ -13,7 +13,7 @@ from plimsoll.train.telemetry.events import Ended, Epoch, Started, Stepped
 from plimsoll.train.telemetry.redaction import split_user, without_secrets
 
 if TYPE_CHECKING:
-    from plimsoll.train.telemetry.tracker import Subject
+    from plimsoll.train.telemetry.tracker import RunInfo
 
 SPEED_SECONDS = 10.0
 """Between two values of the speed."""
@@ -60,7 +60,7 @@ class MLflow:
         self._speed_at = -math.inf
         self._step = 0
 
-    def start(self, subject: Subject, started: Started, run: str) -> str:
+    def start(self, subject: RunInfo, started: Started, run: str) -> str:
         """Opens a run in the experiment, or goes on with the one given."""
         if run and self._goes_on(run):
             return run

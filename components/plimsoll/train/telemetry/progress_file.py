@@ -44,7 +44,7 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
+class TrainingProgress:
     """What a file tells of one training. A number that was null in the file is NaN."""
 
     started: Started
@@ -57,7 +57,7 @@ class Training:
     """Where it is."""
     ended: Ended | None = None
     """How it ended; None while it runs, and where it was killed."""
-    told: float = 0.0
+    updated: float = 0.0
     """When it last told something, seconds since 1970."""
 
     @property
@@ -87,22 +87,22 @@ class ProgressFile:
         self._path = folder / PROGRESS
         self._begun = False
 
-    def told(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Appends an event, and hands it to the system at once."""
         if not self._begun:
             _end_last_line(self._path)
             self._begun = True
         with self._path.open("a", encoding="utf-8") as stream:
-            stream.write(line(event, time.time()) + "\n")
+            stream.write(event_line(event, time.time()) + "\n")
 
 
-def line(event: Event, at: float) -> str:
+def event_line(event: Event, at: float) -> str:
     """Returns an event as a line of the file, without its end."""
     values = {"event": _NAMES[type(event)], "at": round(at, 3), **dataclasses.asdict(event)}
     return json.dumps(finite(values), ensure_ascii=False, allow_nan=False)
 
 
-class Following:
+class ProgressReader:
     """Reads a file that grows: each time only what is new.
 
     Args:
@@ -112,9 +112,9 @@ class Following:
     def __init__(self, path: Path) -> None:
         self.path = path / PROGRESS if path.is_dir() else path
         self._place = 0
-        self._trainings: list[Training] = []
+        self._trainings: list[TrainingProgress] = []
 
-    def read(self) -> tuple[Training, ...]:
+    def read(self) -> tuple[TrainingProgress, ...]:
         """Returns all trainings as they are now.
 
         Raises:
@@ -135,7 +135,7 @@ class Following:
         whole = new[: new.rfind(b"\n") + 1]
         self._place += len(whole)
         for text in whole.split(b"\n"):
-            _take(self._trainings, text)
+            _add_line(self._trainings, text)
         return tuple(self._trainings)
 
 
@@ -149,7 +149,7 @@ def _end_last_line(path: Path) -> None:
                 stream.write(b"\n")
 
 
-def _take(trainings: list[Training], text: bytes) -> None:
+def _add_line(trainings: list[TrainingProgress], text: bytes) -> None:
     """Adds a line to the trainings; one that was cut short, or is of a later version, is none."""
     try:
         values = json.loads(text)
@@ -158,12 +158,12 @@ def _take(trainings: list[Training], text: bytes) -> None:
     except (AttributeError, KeyError, TypeError, ValueError):
         return
     if isinstance(event, Started):
-        _begin(trainings, event, at)
+        _with_start(trainings, event, at)
     elif isinstance(event, Ended) and (not trainings or trainings[-1].over):
         # It failed before it could say what it was.
-        trainings.append(Training(started=_UNKNOWN, began=at, ended=event, told=at))
+        trainings.append(TrainingProgress(started=_UNKNOWN, began=at, ended=event, updated=at))
     elif trainings:
-        trainings[-1] = _further(trainings[-1], event, at)
+        trainings[-1] = _with_event(trainings[-1], event, at)
 
 
 def _event(values: dict[str, Any]) -> Event:
@@ -176,27 +176,27 @@ def _event(values: dict[str, Any]) -> Event:
     return kind(**given)
 
 
-def _begin(trainings: list[Training], event: Started, at: float) -> None:
+def _with_start(trainings: list[TrainingProgress], event: Started, at: float) -> None:
     last = trainings[-1] if trainings else None
     goes_on = last is not None and not last.over and last.started.model == event.model
     if last is None or not goes_on:
-        trainings.append(Training(started=event, began=at, told=at))
+        trainings.append(TrainingProgress(started=event, began=at, updated=at))
         return
     kept = event.resumed_at // max(1, event.steps_an_epoch)
-    trainings[-1] = Training(
+    trainings[-1] = TrainingProgress(
         started=event,
         began=last.began,
         epochs=tuple(epoch for epoch in last.epochs if epoch.number <= kept),
-        told=at,
+        updated=at,
     )
 
 
-def _further(training: Training, event: Event, at: float) -> Training:
+def _with_event(training: TrainingProgress, event: Event, at: float) -> TrainingProgress:
     if isinstance(event, Epoch):
         before = tuple(item for item in training.epochs if item.number < event.number)
-        return dataclasses.replace(training, epochs=(*before, event), told=at)
+        return dataclasses.replace(training, epochs=(*before, event), updated=at)
     if isinstance(event, Stepped):
-        return dataclasses.replace(training, latest=event, told=at)
+        return dataclasses.replace(training, latest=event, updated=at)
     if isinstance(event, Ended):
-        return dataclasses.replace(training, ended=event, told=at)
-    return dataclasses.replace(training, told=at)
+        return dataclasses.replace(training, ended=event, updated=at)
+    return dataclasses.replace(training, updated=at)

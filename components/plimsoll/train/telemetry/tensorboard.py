@@ -36,7 +36,7 @@ class TensorBoard:
         self._epoch_ended = 0
         self._appends = False
 
-    def told(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Writes what an event says, and hands it to the system at once."""
         if isinstance(event, Started):
             self._start(event)

@@ -10,7 +10,7 @@ from plimsoll.train.telemetry.events import Ended, Epoch, Started, Stepped
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class RunInfo:
     """What is trained, as trackers tell of it."""
 
     name: str
@@ -24,7 +24,7 @@ class Subject:
 class Tracker(Protocol):
     """One tracker, spoken to by one thread alone."""
 
-    def start(self, subject: Subject, started: Started, run: str) -> str:
+    def start(self, subject: RunInfo, started: Started, run: str) -> str:
         """Opens a run, or goes on with the one given, and returns its id."""
 
     def epoch(self, epoch: Epoch) -> None:

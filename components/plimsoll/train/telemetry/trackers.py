@@ -24,7 +24,7 @@ from plimsoll.storage.files import read_json, write_json
 from plimsoll.train.job import Job
 from plimsoll.train.telemetry.events import Ended, Epoch, Event, Listener, Saved, Started, Stepped
 from plimsoll.train.telemetry.redaction import without_secrets
-from plimsoll.train.telemetry.tracker import Subject, Tracker
+from plimsoll.train.telemetry.tracker import RunInfo, Tracker
 
 LAST_SECONDS = 60.0
 """Longest wait, at the end, for a tracker to take what it was not yet told."""
@@ -51,21 +51,23 @@ def trackers_for(job: Job) -> tuple[Listener, ...]:
     if os.environ.get("MLFLOW_TRACKING_URI", "").strip():
         _check_installed("mlflow", "MLFLOW_TRACKING_URI", "pip install 'mlflow-skinny>=3,<4'")
         tracking_mlflow.prepare()
-        found.append(Beside(job, "MLflow", tracking_mlflow.MLflow))
+        found.append(BackgroundTracker(job, "MLflow", tracking_mlflow.MLflow))
     if _wants_wandb():
         _check_installed(
             "wandb", "WANDB_PROJECT or WANDB_API_KEY", "pip install 'kfp-plimsoll[wandb]'"
         )
         folder = job.logs
         found.append(
-            Beside(job, "Weights & Biases", lambda: tracking_wandb.WeightsAndBiases(folder))
+            BackgroundTracker(
+                job, "Weights & Biases", lambda: tracking_wandb.WeightsAndBiases(folder)
+            )
         )
     if os.environ.get(tracking_trainer.VARIABLE) and importlib.util.find_spec("kubeflow"):
-        found.append(Beside(job, "Kubeflow Trainer", tracking_trainer.TrainerStatus))
+        found.append(BackgroundTracker(job, "Kubeflow Trainer", tracking_trainer.TrainerStatus))
     return tuple(found)
 
 
-class Beside:
+class BackgroundTracker:
     """Tells a tracker in a thread of its own, in order; the first failure ends that, not more.
 
     Args:
@@ -84,10 +86,10 @@ class Beside:
         self._warned = threading.Lock()
         self._appends = False
 
-    def told(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Takes an event, and waits for nothing but the end."""
         if isinstance(event, Started) and self._thread is None:
-            self._thread = threading.Thread(target=self._speak, name=self._name, daemon=True)
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
         if self._thread is None or self._failed.is_set() or isinstance(event, Saved):
             return
@@ -101,7 +103,7 @@ class Beside:
                 self._give_up(f"it did not answer within {LAST_SECONDS:g} s")
             self._thread = None
 
-    def _speak(self) -> None:
+    def _run(self) -> None:
         try:
             tracker = self._open()
             epochs: list[Epoch] = []
@@ -110,17 +112,17 @@ class Beside:
                 event = self._events.get()
                 if isinstance(event, Epoch):
                     epochs.append(event)
-                self._tell(tracker, event, epochs)
+                self._forward(tracker, event, epochs)
         except BaseException as error:
             # Whatever a tracker's packages raise, and SystemExit is among it, is no reason to
             # end a training.
             self._give_up(without_secrets(_first_line(error)))
 
-    def _tell(self, tracker: Tracker, event: Event, epochs: list[Epoch]) -> None:
+    def _forward(self, tracker: Tracker, event: Event, epochs: list[Epoch]) -> None:
         if isinstance(event, Started):
             ids = RunIds(self._job.checkpoints)
             known = ids.get(self._name) if event.resumed_at else ""
-            run = tracker.start(subject(self._job, event), event, known)
+            run = tracker.start(run_info(self._job, event), event, known)
             ids.put(self._name, run)
             self._appends = bool(run) and run == known
         elif isinstance(event, Epoch):
@@ -129,7 +131,7 @@ class Beside:
         elif isinstance(event, Stepped):
             tracker.speed(event)
         elif isinstance(event, Ended):
-            tracker.end(event, history(self._job, epochs))
+            tracker.end(event, final_history(self._job, epochs))
 
     def _give_up(self, why: str) -> None:
         with self._warned:
@@ -171,15 +173,15 @@ class RunIds:
 _WRITING = threading.Lock()
 
 
-def subject(job: Job, started: Started) -> Subject:
+def run_info(job: Job, started: Started) -> RunInfo:
     """Returns what trackers tell of a training."""
     try:
         manifest = read_json(job.examples / MANIFEST)
     except (ArtifactError, OSError):
         # Damaged examples are refused where they are read.
         manifest = {}
-    return Subject(
-        name=job.subject,
+    return RunInfo(
+        name=job.title,
         facts={
             "plimsoll.model": started.model,
             "plimsoll.task": started.task,
@@ -196,7 +198,7 @@ def subject(job: Job, started: Started) -> Subject:
     )
 
 
-def history(job: Job, epochs: list[Epoch]) -> Mapping[str, Any]:
+def final_history(job: Job, epochs: list[Epoch]) -> Mapping[str, Any]:
     """Returns the history that the training wrote, or what was told of it if it wrote none."""
     try:
         values = read_json(job.out / "history.json")

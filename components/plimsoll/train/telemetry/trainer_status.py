@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from plimsoll.train.telemetry.events import Ended, Epoch, Started, Stepped
 
 if TYPE_CHECKING:
-    from plimsoll.train.telemetry.tracker import Subject
+    from plimsoll.train.telemetry.tracker import RunInfo
 
 VARIABLE = "KUBEFLOW_TRAINER_SERVER_URL"
 """Where the controller is told."""
@@ -29,7 +29,7 @@ class TrainerStatus:
         self._steps = 1
         self._metrics: dict[str, float] = {}
 
-    def start(self, subject: Subject, started: Started, run: str) -> str:  # noqa: ARG002 - a tracker
+    def start(self, subject: RunInfo, started: Started, run: str) -> str:  # noqa: ARG002 - a tracker
         """Tells how far it is; there is no run to go on with."""
         self._steps = max(1, started.steps_an_epoch * started.epochs)
         self._tell(progress_percent=100 * started.resumed_at // self._steps)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from plimsoll.train.telemetry.events import Ended, Epoch, Started, Stepped
 
 if TYPE_CHECKING:
-    from plimsoll.train.telemetry.tracker import Subject
+    from plimsoll.train.telemetry.tracker import RunInfo
 
 START_SECONDS = 30
 """Longest time in which the service has to open a run."""
@@ -35,7 +35,7 @@ class WeightsAndBiases:
         self._run: Any = None
         self._speed: dict[str, float] = {}
 
-    def start(self, subject: Subject, started: Started, run: str) -> str:
+    def start(self, subject: RunInfo, started: Started, run: str) -> str:
         """Opens a run, or goes on with the one given."""
         Path(self._folder).mkdir(parents=True, exist_ok=True)
         settings = self._wandb.Settings(

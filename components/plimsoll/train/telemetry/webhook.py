@@ -35,7 +35,7 @@ ALARMING = ("failed", "interrupted")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-class Alerts:
+class WebhookListener:
     """Listens for the end of a training, and tells the webhook if it was no good one.
 
     Args:
@@ -49,7 +49,7 @@ class Alerts:
         self._logs = logs
         self._facts: dict[str, Any] = {"training": subject}
 
-    def told(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Keeps where the training is, and tells of its end if it failed or was interrupted."""
         if isinstance(event, Started):
             self._facts |= {"model": event.model, "place": event.place, "epoch": None}
@@ -58,11 +58,11 @@ class Alerts:
         elif isinstance(event, Epoch):
             self._facts |= {"epoch": event.number, "eval_loss": event.eval_loss}
         elif isinstance(event, Ended) and event.reason in ALARMING:
-            taken = tell(self._url, event.reason, event.error, self._facts)
+            taken = post_alert(self._url, event.reason, event.error, self._facts)
             if taken:
-                self._leave_word(event.reason)
+                self._record_alert(event.reason)
 
-    def _leave_word(self, reason: str) -> None:
+    def _record_alert(self, reason: str) -> None:
         if self._logs is None:
             return
         try:
@@ -71,7 +71,7 @@ class Alerts:
             _say(f"{self._logs} cannot be written, an alert may come twice: {error.strerror}")
 
 
-def from_environment(subject: str, logs: Path | None = None) -> Alerts | None:
+def webhook_from_environment(subject: str, logs: Path | None = None) -> WebhookListener | None:
     """Returns the listener that the environment asks for, or None.
 
     An address that cannot be told is said on standard error, and is no reason not to train.
@@ -83,14 +83,14 @@ def from_environment(subject: str, logs: Path | None = None) -> Alerts | None:
     url = _address()
     if not url:
         return None
-    if not usable(url):
+    if not is_usable_url(url):
         _say(f"{VARIABLE} is no https:// address: nobody will be told if the training fails")
         return None
-    return Alerts(url, subject, logs)
+    return WebhookListener(url, subject, logs)
 
 
 @contextmanager
-def of_other_processes(subject: str, logs: Path) -> Iterator[None]:
+def alert_on_error(subject: str, logs: Path) -> Iterator[None]:
     """Tells the webhook of an error that leaves the block, unless the training's process did.
 
     A process that was killed tells nothing, and one on a cluster may not know the address.
@@ -103,8 +103,8 @@ def of_other_processes(subject: str, logs: Path) -> Iterator[None]:
         yield
     except PlimsollError as error:
         url = _address()
-        if usable(url) and not was_alerted(logs):
-            tell(url, "failed", error.headline, {"training": subject})
+        if is_usable_url(url) and not was_alerted(logs):
+            post_alert(url, "failed", error.headline, {"training": subject})
         raise
 
 
@@ -112,7 +112,7 @@ def _address() -> str:
     return os.environ.get(VARIABLE, "").strip()
 
 
-def usable(url: str) -> bool:
+def is_usable_url(url: str) -> bool:
     """Returns whether an address is one of https, or of http on this machine."""
     try:
         parts = urllib.parse.urlsplit(url)
@@ -124,7 +124,7 @@ def usable(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
 
 
-def tell(url: str, reason: str, error: str, facts: Mapping[str, Any]) -> bool:
+def post_alert(url: str, reason: str, error: str, facts: Mapping[str, Any]) -> bool:
     """Posts one alert, and returns whether the webhook took it; never raises, never waits long.
 
     Args:
@@ -139,18 +139,18 @@ def tell(url: str, reason: str, error: str, facts: Mapping[str, Any]) -> bool:
     text = f"Training {reason}{at}: {about}" + (f"\n{error}" if error else "")
     known = {name: value for name, value in facts.items() if value is not None}
     message = {"text": text, "reason": reason, "error": error, "host": host, **known}
-    said: list[str] = ["it did not answer in time"]
+    outcome: list[str] = ["it did not answer in time"]
     # A socket's own time limit starts anew with each byte.
-    posting = threading.Thread(target=_post, args=(url, message, said), daemon=True)
-    posting.start()
-    posting.join(MOST_SECONDS)
-    trouble = said[-1]
+    thread = threading.Thread(target=_post, args=(url, message, outcome), daemon=True)
+    thread.start()
+    thread.join(MOST_SECONDS)
+    trouble = outcome[-1]
     if trouble:
         _say(f"the webhook of {VARIABLE} was not told that the training {_was(reason)}: {trouble}")
     return not trouble
 
 
-def _post(url: str, message: Mapping[str, Any], said: list[str]) -> None:
+def _post(url: str, message: Mapping[str, Any], outcome: list[str]) -> None:
     """Posts a message; appends what went wrong, or an empty text."""
     body = json.dumps(finite(message), ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "plimsoll"}
@@ -159,15 +159,15 @@ def _post(url: str, message: Mapping[str, Any], said: list[str]) -> None:
         with _OPENER.open(request, timeout=TIMEOUT_SECONDS) as answer:
             answer.read(1)
     except urllib.error.HTTPError as error:
-        said.append(f"it answered with status {error.code}")
+        outcome.append(f"it answered with status {error.code}")
         error.close()
     except urllib.error.URLError as error:
-        said.append(_without_url(error.reason))
+        outcome.append(_without_url(error.reason))
     except Exception as error:
         # An alert that fails must not end a training.
-        said.append(_without_url(error))
+        outcome.append(_without_url(error))
     else:
-        said.append("")
+        outcome.append("")
 
 
 def _without_url(error: object) -> str:

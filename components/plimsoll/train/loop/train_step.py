@@ -9,55 +9,55 @@ import torch
 from torch import nn
 
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.data.sampler import seed_of
-from plimsoll.train.data.tensors import Rows
-from plimsoll.train.distributed.devices import autocasts
+from plimsoll.train.data.sampler import derived_seed
+from plimsoll.train.data.tensors import TensorBatch
+from plimsoll.train.distributed.data_parallel import ShardedWeights
+from plimsoll.train.distributed.devices import uses_bfloat16
 from plimsoll.train.distributed.process_group import World
-from plimsoll.train.distributed.sharding import Weights
-from plimsoll.train.loop.ema import Averaged
+from plimsoll.train.loop.ema import WeightEma
+from plimsoll.train.loop.learning_rate import LearningRateSchedule
 from plimsoll.train.loop.losses import Loss
-from plimsoll.train.loop.schedules import Schedule
 
 FEWEST_ROWS = 2
 """Layers that look at a batch's statistics need two rows; those that only fill up count 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class StepParts:
     """What a step is made of."""
 
     model: nn.Module
     """What is called: the network, or what wraps it."""
-    weights: Weights
-    averaged: Averaged
+    weights: ShardedWeights
+    ema: WeightEma
     loss: Loss
-    schedule: Schedule
+    schedule: LearningRateSchedule
     config: TrainConfig
     world: World
     device: torch.device
 
 
-class Steps:
+class TrainStep:
     """Takes steps. What random layers draw depends on the seed, the step and the process alone.
 
     Args:
         parts: What a step is made of.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: StepParts) -> None:
         self.parts = parts
         self.total = torch.zeros((), dtype=torch.float64, device=parts.device)
         """Sum of the losses of this epoch's rows in this process; reading it waits for a GPU."""
         self.parameters = list(parts.weights.parameters.values())
         self.optimizer = self._optimizer()
-        self._in_16_bits = autocasts(parts.config, parts.device)
+        self._in_16_bits = uses_bfloat16(parts.config, parts.device)
         self._generator = (
             torch.cuda.default_generators[parts.device.index]
             if parts.device.type == "cuda"
             else torch.default_generator
         )
 
-    def take(self, batch: Rows, *, rows: int, step: int) -> None:
+    def run(self, batch: TensorBatch, *, rows: int, step: int) -> None:
         """Learns from a batch.
 
         Args:
@@ -70,10 +70,10 @@ class Steps:
         loss = self.backward(batch, rows)
         self._clip()
         self.optimizer.step()
-        self.parts.averaged.follow(self.parts.averaged.share(step + 1))
+        self.parts.ema.update(self.parts.ema.newest_share(step + 1))
         self.total += loss
 
-    def backward(self, batch: Rows, rows: int) -> torch.Tensor:
+    def backward(self, batch: TensorBatch, rows: int) -> torch.Tensor:
         """Sets the gradients of a batch, and returns the sum of its rows' losses."""
         real, batch = len(batch), batch.padded(FEWEST_ROWS)
         with self.autocast():
@@ -81,7 +81,7 @@ class Steps:
         target = batch.target
         if real < len(batch):
             answers, target = answers[:real], target[:real]
-        loss = self.parts.loss.learnt(answers, target)
+        loss = self.parts.loss.training_loss(answers, target)
         self.optimizer.zero_grad()
         # The processes' gradients are averaged: so their sum is over the rows of all.
         (loss * (self.parts.world.size / rows)).backward()
@@ -90,7 +90,7 @@ class Steps:
     def seed(self, step: int) -> None:
         """Sets torch's generator for a step, from 0."""
         parts = self.parts
-        self._generator.manual_seed(seed_of(parts.config.seed, "step", step, parts.world.rank))
+        self._generator.manual_seed(derived_seed(parts.config.seed, "step", step, parts.world.rank))
 
     def autocast(self) -> AbstractContextManager[object]:
         """Returns the context in which matrix products are computed in 16 bits, if they are."""

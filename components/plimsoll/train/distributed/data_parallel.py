@@ -18,14 +18,14 @@ OWN_GROUP = 1 << 20
 """A layer of so many weights is gathered by itself, so that never all are in memory at once."""
 
 
-def shared(
+def parallelized(
     network: nn.Module, config: TrainConfig, world: World, device: torch.device
 ) -> nn.Module:
     """Returns the module that is called in a step; gradients are means over the processes."""
     if world.size == 1:
         return network
     if config.parallel == "fsdp":
-        _cut(network, world, device)
+        _fully_shard(network, world, device)
         return network
     unknown = config.model == "module"
     return DistributedDataParallel(
@@ -38,24 +38,24 @@ def shared(
     )
 
 
-def _cut(network: nn.Module, world: World, device: torch.device) -> None:
+def _fully_shard(network: nn.Module, world: World, device: torch.device) -> None:
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
     mesh = init_device_mesh(device.type, (world.size,))
     for child in list(network.modules()):
         own = sum(weight.numel() for weight in child.parameters(recurse=False))
-        if child is not network and own >= OWN_GROUP and not _only_holds(child):
+        if child is not network and own >= OWN_GROUP and not _is_container(child):
             fully_shard(child, mesh=mesh)
     # Gathered weights would outlive a change of the shards between two passes.
     fully_shard(network, mesh=mesh, reshard_after_forward=True)
 
 
-def _only_holds(module: nn.Module) -> bool:
+def _is_container(module: nn.Module) -> bool:
     return isinstance(module, nn.ParameterList | nn.ParameterDict | nn.ModuleList)
 
 
-class Weights:
+class ShardedWeights:
     """A network's weights as this process holds them: whole, or its shard of each.
 
     Args:
@@ -87,14 +87,14 @@ class Weights:
             part: This process's part.
         """
         like = self.parameters.get(name)
-        if like is not None and _is_cut(like):
-            part = _like(like, part).full_tensor()
+        if like is not None and _is_sharded(like):
+            part = _as_dtensor(like, part).full_tensor()
         return part.detach().to("cpu", copy=True).contiguous()
 
     def part(self, name: str, whole: torch.Tensor) -> torch.Tensor:
         """Returns this process's part of a whole tensor, on its device."""
         like = self.parameters.get(name)
-        if like is not None and _is_cut(like):
+        if like is not None and _is_sharded(like):
             from torch.distributed.tensor import distribute_tensor
 
             moved = whole.to(like.device)
@@ -103,10 +103,10 @@ class Weights:
         held = self.parameters[name] if like is not None else self.buffers[name]
         return whole.to(held.device, copy=True)
 
-    def state_like(self, name: str, part: torch.Tensor) -> torch.Tensor:
+    def optimizer_state_like(self, name: str, part: torch.Tensor) -> torch.Tensor:
         """Returns a part as the optimiser keeps what belongs to a parameter."""
         like = self.parameters[name]
-        return _like(like, part) if _is_cut(like) else part
+        return _as_dtensor(like, part) if _is_sharded(like) else part
 
 
 def local_part(value: torch.Tensor) -> torch.Tensor:
@@ -115,16 +115,16 @@ def local_part(value: torch.Tensor) -> torch.Tensor:
         return _local(value)
 
 
-def _is_cut(value: torch.Tensor) -> bool:
+def _is_sharded(value: torch.Tensor) -> bool:
     return hasattr(value, "placements")
 
 
 def _local(value: Any) -> torch.Tensor:
-    found: torch.Tensor = value.to_local() if _is_cut(value) else value.detach()
+    found: torch.Tensor = value.to_local() if _is_sharded(value) else value.detach()
     return found
 
 
-def _like(like: Any, part: torch.Tensor) -> Any:
+def _as_dtensor(like: Any, part: torch.Tensor) -> Any:
     from torch.distributed.tensor import DTensor
 
     return DTensor.from_local(

@@ -8,7 +8,7 @@ from plimsoll.errors import DataError
 from plimsoll.formats.examples import Examples
 
 
-def check_learnable(examples: Examples) -> None:
+def check_trainable(examples: Examples) -> None:
     """Refuses examples that nothing can be learnt from.
 
     Raises:

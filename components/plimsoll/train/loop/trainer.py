@@ -9,13 +9,12 @@ from collections.abc import Callable
 
 import torch
 
-from plimsoll.train.data.tensors import Rows
+from plimsoll.train.data.tensors import TensorBatch
 from plimsoll.train.distributed import devices
-from plimsoll.train.distributed.heartbeat import Look, Pulse
-from plimsoll.train.loop import checkpoints, memory
-from plimsoll.train.loop import train_state as states
+from plimsoll.train.distributed.heartbeat import Beat, Heartbeat
+from plimsoll.train.loop import checkpoints, out_of_memory, train_state
 from plimsoll.train.loop.loss_checks import check_finite, check_moves
-from plimsoll.train.loop.setup import Setting
+from plimsoll.train.loop.setup import TrainingSetup
 from plimsoll.train.telemetry.events import Ended, Event, Saved, Started, Stepped
 from plimsoll.train.telemetry.events import Epoch as EpochTold
 from plimsoll.train.telemetry.history import Epoch, History
@@ -25,7 +24,7 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
     """The training was asked to stop, and what it had come to was saved."""
 
 
-class Training:
+class Trainer:
     """One process's part of a training.
 
     Args:
@@ -35,16 +34,16 @@ class Training:
     """
 
     def __init__(
-        self, setting: Setting, tell: Callable[[Event], None], stopping: Callable[[], bool]
+        self, setting: TrainingSetup, tell: Callable[[Event], None], stopping: Callable[[], bool]
     ) -> None:
         self._setting, self._steps = setting, setting.steps
         self._parts = setting.steps.parts
         self._config, self._world = setting.job.config, self._parts.world
-        self._tell = tell if self._world.first else _untold
+        self._tell = tell if self._world.first else _ignore
         seconds = 60 * self._config.checkpoint_minutes if setting.job.checkpoints else 0.0
-        self._pulse = Pulse(self._world, stopping, seconds, self._config.batch_size)
-        self._identity = states.identity(setting.job, setting.shape.network)
-        self._progress = states.Progress()
+        self._pulse = Heartbeat(self._world, stopping, seconds, self._config.batch_size)
+        self._identity = train_state.identity(setting.job, setting.shape.network)
+        self._progress = train_state.TrainState()
         self._notes: tuple[str, ...] = ()
 
     def run(self) -> History:
@@ -73,7 +72,7 @@ class Training:
             epochs=tuple(progress.epochs),
             best=progress.best,
             planned=self._config.epochs,
-            place=self._place,
+            device=self._place,
             notes=self._notes,
         )
 
@@ -91,12 +90,12 @@ class Training:
 
     def best_weights(self) -> dict[str, torch.Tensor]:
         """Returns the whole weights of the best epoch; all processes have to ask together."""
-        kept, weights = self._progress.kept, self._parts.weights
+        kept, weights = self._progress.best_weights, self._parts.weights
         return {name: weights.whole(name, value) for name, value in kept.items()}
 
     @property
     def _place(self) -> str:
-        return devices.words_for(self._parts.device, self._world)
+        return devices.describe_device(self._parts.device, self._world)
 
     @property
     def _over(self) -> bool:
@@ -117,7 +116,7 @@ class Training:
         self._notes = tuple(said)
         if name:
             path = folder / name
-            self._progress = states.resumed(checkpoints.read(path), self._steps, path)
+            self._progress = train_state.restore(checkpoints.read(path), self._steps, path)
             self._notes += (f"went on from step {self._progress.step:,}",)
 
     def _started(self) -> Started:
@@ -129,7 +128,7 @@ class Training:
             batch_size=self._config.batch_size,
             steps_an_epoch=setting.steps_an_epoch,
             epochs=self._config.epochs,
-            weights=setting.learnt,
+            weights=setting.parameters,
             place=self._place,
             processes=self._world.size,
             resumed_at=self._progress.step,
@@ -153,30 +152,32 @@ class Training:
             if forced or self._pulse.due(progress.step):
                 self._look(seen=(at + 1) * self._config.batch_size, save=forced)
 
-    def _step(self, batch: Rows, whole: int) -> None:
+    def _step(self, batch: TensorBatch, whole: int) -> None:
         try:
-            self._steps.take(batch, rows=whole, step=self._progress.step)
+            self._steps.run(batch, rows=whole, step=self._progress.step)
             return
         except RuntimeError as error:
-            if not memory.is_out_of_memory(error):
+            if not out_of_memory.is_out_of_memory(error):
                 raise
             said = str(error)
         # The traceback is gone, and with it what the step had in memory.
         raise self._out_of_memory(batch, said)
 
-    def _out_of_memory(self, batch: Rows, said: str) -> Exception:
+    def _out_of_memory(self, batch: TensorBatch, said: str) -> Exception:
         alone = self._world.size == 1
         fits = len(batch) // 2
         if alone:
-            fits = memory.fitting(batch, lambda rows: self._steps.backward(rows, len(rows)))
-        return memory.refused(
+            fits = out_of_memory.largest_fitting(
+                batch, lambda rows: self._steps.backward(rows, len(rows))
+            )
+        return out_of_memory.batch_too_large(
             self._config.batch_size, fits * self._world.size, measured=alone, said=said
         )
 
     def _look(self, *, seen: int, save: bool) -> None:
         """Looks up: at the loss so far, at the clock, and whether to save or to stop."""
         progress = self._progress
-        look = self._pulse.look(progress.step, float(self._steps.total))
+        look = self._pulse.beat(progress.step, float(self._steps.total))
         epoch = (progress.step - 1) // self._setting.steps_an_epoch + 1
         loss = look.losses / seen
         check_finite(loss, split="train", epoch=epoch, step=progress.step, config=self._config)
@@ -186,7 +187,7 @@ class Training:
         if look.stop:
             raise Interrupted
 
-    def _stepped(self, look: Look, epoch: int, loss: float) -> Stepped:
+    def _stepped(self, look: Beat, epoch: int, loss: float) -> Stepped:
         step, parts = self._progress.step, self._parts
         left = parts.schedule.total - step
         return Stepped(
@@ -209,7 +210,7 @@ class Training:
         check_finite(losses / rows, split="train", **named)  # type: ignore[arg-type]
         begun = time.monotonic()
         eval_loss = self._evaluated(number)
-        self._pulse.paused(time.monotonic() - begun)
+        self._pulse.exclude(time.monotonic() - begun)
         check_finite(eval_loss, split="eval", **named)  # type: ignore[arg-type]
         epoch = Epoch(
             number=number,
@@ -222,7 +223,7 @@ class Training:
         seconds = time.monotonic() - self._begun
         self._tell(EpochTold(**dataclasses.asdict(epoch), seconds=seconds))
         every = self._config.checkpoint_steps
-        look = self._pulse.look(progress.step, float(self._steps.total))
+        look = self._pulse.beat(progress.step, float(self._steps.total))
         self._tell(self._stepped(look, number, epoch.train_loss))
         self._steps.total.zero_()
         save = bool(every) and progress.step % every == 0
@@ -234,14 +235,14 @@ class Training:
     def _evaluated(self, number: int) -> float:
         """Returns the eval loss of the average, whose weights are kept if it is the lowest."""
         progress, parts = self._progress, self._parts
-        with parts.averaged.shown():
+        with parts.ema.applied():
             loss = self._mean_loss()
             # Weights that still warm up may be lucky in their mean, but order rows badly.
-            settled = parts.schedule.settled(progress.step)
+            settled = parts.schedule.warmed_up(progress.step)
             if settled and not loss >= self.best_loss and math.isfinite(loss):
                 progress.best, progress.stale = number, 0
                 values = {**parts.weights.local, **parts.weights.buffers}
-                progress.kept = {name: value.clone() for name, value in values.items()}
+                progress.best_weights = {name: value.clone() for name, value in values.items()}
             elif settled:
                 progress.stale += 1
         return loss
@@ -253,7 +254,7 @@ class Training:
         with torch.no_grad():
             for rows in held_out.parts():
                 answers = parts.model(rows.numeric, rows.categorical)
-                sums += parts.loss.compared(answers, rows.target)
+                sums += parts.loss.eval_loss(answers, rows.target)
             for rows in held_out.fillers():
                 parts.model(rows.numeric, rows.categorical)
         total, count = self._world.summed(*sums.tolist())
@@ -261,16 +262,16 @@ class Training:
 
     def _save(self) -> None:
         begun = time.monotonic()
-        checkpoint = states.taken(self._progress, self._steps)
+        checkpoint = train_state.capture(self._progress, self._steps)
         folder = self._setting.job.checkpoints
         if self._world.first and folder is not None:
             kept = self._config.checkpoints_kept
             checkpoints.write(folder, checkpoint, self._identity, kept)
         seconds = time.monotonic() - begun
-        self._pulse.saved()
-        self._pulse.paused(seconds)
+        self._pulse.checkpoint_saved()
+        self._pulse.exclude(seconds)
         self._tell(Saved(step=self._progress.step, seconds=seconds))
 
 
-def _untold(_: Event) -> None:
+def _ignore(_: Event) -> None:
     return

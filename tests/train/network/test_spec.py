@@ -10,7 +10,7 @@ import torch
 from plimsoll.errors import ConfigError, DataError
 from plimsoll.models import network
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.network import shape
+from plimsoll.train.network import spec
 from train import odd_examples
 
 FAMILIES = ("linear", "mlp", "tabm", "dcn")
@@ -67,7 +67,7 @@ def examples(request, tmp_path_factory):
 def test_every_family_learns_from_every_shape_and_answers(family, examples):
     for numbers in ("bins", "embedded", "periodic", "plain") if family == "mlp" else ("bins",):
         config = TrainConfig(model=family, numbers=numbers, **SMALL)
-        module = shape.fresh_network(shape.shape_for(examples, config), 0)
+        module = spec.initial_network(spec.network_spec_for(examples, config), 0)
         losses = [stepped(module, examples) for _ in range(6)]
         # From constants there is nothing to learn but the share of each class.
         assert min(losses[1:]) < losses[0] or len(np.unique(examples.numeric("train"))) == 1
@@ -86,40 +86,42 @@ def test_every_family_learns_from_every_shape_and_answers(family, examples):
 def test_one_seed_gives_the_same_first_weights(tmp_path):
     examples = odd_examples.write(tmp_path / "x", numeric=2, outputs=((5, 1),))
     for family in FAMILIES:
-        chosen = shape.shape_for(examples, TrainConfig(model=family, **SMALL))
-        first, second = (shape.fresh_network(chosen, 7).state_dict() for _ in range(2))
+        chosen = spec.network_spec_for(examples, TrainConfig(model=family, **SMALL))
+        first, second = (spec.initial_network(chosen, 7).state_dict() for _ in range(2))
         assert all(torch.equal(first[name], second[name]) for name in first)
-        other = shape.fresh_network(chosen, 8).state_dict()
+        other = spec.initial_network(chosen, 8).state_dict()
         assert not all(torch.equal(first[name], other[name]) for name in first)
 
 
 def test_a_linear_model_has_no_hidden_layer_and_drops_nothing(tmp_path):
     examples = odd_examples.write(tmp_path / "x", numeric=2, outputs=())
-    chosen = shape.shape_for(examples, TrainConfig(model="linear")).network
+    chosen = spec.network_spec_for(examples, TrainConfig(model="linear")).network
     assert chosen.hidden == ()
     assert chosen.dropout == 0
 
 
 def test_wide_examples_have_fewer_bins_and_narrow_crosses(tmp_path):
     examples = odd_examples.write(tmp_path / "x", numeric=300, outputs=(), rows=640)
-    mlp = shape.shape_for(examples, TrainConfig(model="mlp", bins=16, numbers="bins")).network
-    assert max(mlp.bins) == shape.MOST_BINNED // 300
-    tabm = shape.shape_for(examples, TrainConfig(model="tabm", bins=16, numbers="bins")).network
+    mlp = spec.network_spec_for(examples, TrainConfig(model="mlp", bins=16, numbers="bins")).network
+    assert max(mlp.bins) == spec.MOST_BINNED // 300
+    tabm = spec.network_spec_for(
+        examples, TrainConfig(model="tabm", bins=16, numbers="bins")
+    ).network
     assert tabm.numbers == "plain"
-    dcn = shape.shape_for(examples, TrainConfig(model="dcn", bins=16)).network
-    assert dcn.rank == shape.CROSS_RANK
+    dcn = spec.network_spec_for(examples, TrainConfig(model="dcn", bins=16)).network
+    assert dcn.rank == spec.CROSS_RANK
 
 
 def test_few_rows_have_no_bins(tmp_path):
     examples = odd_examples.write(tmp_path / "x", numeric=2, outputs=(), rows=90)
-    assert shape.shape_for(examples, TrainConfig(model="mlp")).network.numbers == "plain"
+    assert spec.network_spec_for(examples, TrainConfig(model="mlp")).network.numbers == "plain"
 
 
 def test_edges_of_many_rows_come_from_rows_spread_over_them(tmp_path, monkeypatch):
     examples = odd_examples.write(tmp_path / "x", numeric=2, outputs=(), rows=3000)
-    whole = shape.shape_for(examples, TrainConfig(model="mlp", bins=8)).edges
-    monkeypatch.setattr(shape, "ROWS_FOR_EDGES", 1000)
-    sampled = shape.shape_for(examples, TrainConfig(model="mlp", bins=8)).edges
+    whole = spec.network_spec_for(examples, TrainConfig(model="mlp", bins=8)).edges
+    monkeypatch.setattr(spec, "ROWS_FOR_EDGES", 1000)
+    sampled = spec.network_spec_for(examples, TrainConfig(model="mlp", bins=8)).edges
     for one, other in zip(whole, sampled, strict=True):
         assert one[1:-1] == pytest.approx(other[1:-1], abs=0.15)
 
@@ -127,14 +129,14 @@ def test_edges_of_many_rows_come_from_rows_spread_over_them(tmp_path, monkeypatc
 def test_what_cannot_be_learnt_from_is_refused(tmp_path):
     examples = odd_examples.write(tmp_path / "none", numeric=0, outputs=())
     with pytest.raises(DataError, match="no input column"):
-        shape.shape_for(examples, TrainConfig(model="mlp"))
+        spec.network_spec_for(examples, TrainConfig(model="mlp"))
 
     examples = odd_examples.write(tmp_path / "one", numeric=1, outputs=(), classes=1)
     with pytest.raises(DataError, match="one class only"):
-        shape.shape_for(examples, TrainConfig(model="mlp"))
+        spec.network_spec_for(examples, TrainConfig(model="mlp"))
 
     with pytest.raises(ConfigError, match="no family of networks"):
-        shape.shape_for(examples, TrainConfig(model="boosting"))
+        spec.network_spec_for(examples, TrainConfig(model="boosting"))
 
 
 OWN = """
@@ -171,8 +173,8 @@ def plain_examples(tmp_path_factory):
 
 
 def test_a_network_of_ones_own_learns_and_comes_back_the_same(plain_examples, tmp_path):
-    chosen = shape.shape_for(plain_examples, TrainConfig(model="module"), OWN)
-    module = shape.fresh_network(chosen, 0)
+    chosen = spec.network_spec_for(plain_examples, TrainConfig(model="module"), OWN)
+    module = spec.initial_network(chosen, 0)
     before = stepped(module, plain_examples)
     assert stepped(module, plain_examples) < before
 
@@ -187,8 +189,8 @@ def test_a_network_of_ones_own_learns_and_comes_back_the_same(plain_examples, tm
 def test_the_network_of_the_documentation_learns(plain_examples):
     page = (Path(__file__).parents[3] / "docs" / "training.md").read_text("utf-8")
     source = page.split("```python\n")[1].split("```")[0]
-    chosen = shape.shape_for(plain_examples, TrainConfig(model="module"), source)
-    module = shape.fresh_network(chosen, 0)
+    chosen = spec.network_spec_for(plain_examples, TrainConfig(model="module"), source)
+    module = spec.initial_network(chosen, 0)
     before = stepped(module, plain_examples)
     assert stepped(module, plain_examples) < before
 
@@ -254,12 +256,12 @@ def own(answer, init=INIT):
 )
 def test_a_network_of_ones_own_that_will_not_do_is_refused_at_once(plain_examples, source, said):
     with pytest.raises(ConfigError) as refusal:
-        shape.shape_for(plain_examples, TrainConfig(model="module"), source)
+        spec.network_spec_for(plain_examples, TrainConfig(model="module"), source)
     assert re.search(said, str(refusal.value)), str(refusal.value)
 
 
 def test_trying_a_network_leaves_the_generator_as_it_was(plain_examples):
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
-    shape.shape_for(plain_examples, TrainConfig(model="module"), OWN)
+    spec.network_spec_for(plain_examples, TrainConfig(model="module"), OWN)
     assert torch.equal(torch.random.get_rng_state(), before)

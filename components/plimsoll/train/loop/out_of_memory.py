@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 
 from plimsoll.errors import ConfigError
-from plimsoll.train.data.tensors import Rows
+from plimsoll.train.data.tensors import TensorBatch
 
 OF_PROCESSORS = ("not enough memory", "can't allocate memory")
 
@@ -21,7 +21,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in text for word in OF_PROCESSORS)
 
 
-def fitting(batch: Rows, attempt: Callable[[Rows], object]) -> int:
+def largest_fitting(batch: TensorBatch, attempt: Callable[[TensorBatch], object]) -> int:
     """Returns how many rows of a batch fit: half of it, a quarter and so on, tried for real.
 
     Call it when no exception is handled any more: its traceback holds what the step had made.
@@ -49,7 +49,7 @@ def fitting(batch: Rows, attempt: Callable[[Rows], object]) -> int:
     return 0
 
 
-def refused(batch_size: int, fits: int, *, measured: bool, said: str) -> ConfigError:
+def batch_too_large(batch_size: int, fits: int, *, measured: bool, said: str) -> ConfigError:
     """Returns the error for a batch that does not fit.
 
     Args:
@@ -70,7 +70,7 @@ def refused(batch_size: int, fits: int, *, measured: bool, said: str) -> ConfigE
     return ConfigError(headline, cause=f"{cause}\n{found}", hint=f'try: {{"batch_size": {fits}}}')
 
 
-def elsewhere(said: str) -> ConfigError:
+def outside_a_step(said: str) -> ConfigError:
     """Returns the error for memory that ended outside of a step."""
     return ConfigError(
         "the device is out of memory",

@@ -16,8 +16,8 @@ from plimsoll.models.network import BINNED, FAMILIES, Network, NetworkConfig, bu
 from plimsoll.models.network_layers import Periodic, PiecewiseLinear, bin_edges
 from plimsoll.models.user_module import source_of
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.data.learnable import check_learnable
-from plimsoll.train.network.user_network import check_own
+from plimsoll.train.data.trainable import check_trainable
+from plimsoll.train.network.user_network import check_user_network
 
 ROWS_A_BIN = 32
 FEWEST_BINS = 4
@@ -33,7 +33,7 @@ CROSS_RANK = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class NetworkSpec:
     """A network's configuration, and what its first weights are made from."""
 
     network: NetworkConfig
@@ -45,7 +45,7 @@ class Shape:
     """Source of the user's own network."""
 
 
-def shape_for(examples: Examples, config: TrainConfig, module: str = "") -> Shape:
+def network_spec_for(examples: Examples, config: TrainConfig, module: str = "") -> NetworkSpec:
     """Chooses the shape of the network.
 
     Args:
@@ -60,12 +60,12 @@ def shape_for(examples: Examples, config: TrainConfig, module: str = "") -> Shap
     """
     if config.model not in FAMILIES:
         raise ConfigError(f"{config.model!r} is no family of networks", choices=FAMILIES)
-    check_learnable(examples)
+    check_trainable(examples)
     if config.model == "module":
         network = NetworkConfig(**_common(examples, config), hidden=config.hidden)
         source = source_of(module)
-        check_own(network, source, examples)
-        return Shape(network=network, module=source)
+        check_user_network(network, source, examples)
+        return NetworkSpec(network=network, module=source)
     edges = _edges(examples, config)
     numbers = config.numbers if config.numbers not in BINNED or edges else "plain"
     sizes = tuple(item.size for item in examples.categorical_outputs)
@@ -84,10 +84,10 @@ def shape_for(examples: Examples, config: TrainConfig, module: str = "") -> Shap
         **knobs,
         **_of_family(config, knobs, len(examples.numeric_names)),
     )
-    return Shape(network=network, edges=edges, frequency_spread=config.frequency_spread)
+    return NetworkSpec(network=network, edges=edges, frequency_spread=config.frequency_spread)
 
 
-def fresh_network(shape: Shape, seed: int) -> Network:
+def initial_network(shape: NetworkSpec, seed: int) -> Network:
     """Returns an untrained network with its bins set."""
     torch.manual_seed(seed)
     network = build(shape.network, shape.module)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Schedule:
+class LearningRateSchedule:
     """A straight rise to the highest learning rate, then half a cosine to 0."""
 
     total: int
@@ -18,13 +18,13 @@ class Schedule:
 
     def rate(self, step: int) -> float:
         """Returns the learning rate of a step, from 0."""
-        return self.highest * self._share(step)
+        return self.highest * self._factor(step)
 
-    def settled(self, step: int) -> bool:
+    def warmed_up(self, step: int) -> bool:
         """Returns whether the rise is over after so many steps."""
         return step >= self.warm_up * self.total
 
-    def _share(self, step: int) -> float:
+    def _factor(self, step: int) -> float:
         rising = self.warm_up * self.total
         if step < rising:
             return (step + 1) / (rising + 1)
