@@ -22,7 +22,7 @@ from sklearn import metrics
 
 from plimsoll.formats.examples import Examples, open_examples
 from plimsoll.train.candidates.blending import loss_of
-from plimsoll.train.candidates.candidates import Asked, Places, try_all
+from plimsoll.train.candidates.candidates import TrainRequest, WorkFolders, train_candidates
 from plimsoll.train.config import TrainConfig
 
 SPLITS = ("eval", "test")
@@ -51,8 +51,10 @@ def main(data: str, seed: int, way: str, settings: dict[str, Any]) -> None:
 
 def by_auto(examples: Examples, config: TrainConfig, folder: Path) -> dict[str, Any]:
     """Trains as the component does; tells of each model, and of the one that is best on eval."""
-    places = Places(scratch=folder / "models", logs=folder / "logs", checkpoints=None)
-    trials = try_all(examples, config, Asked(), places, lambda line: print(line, file=sys.stderr))
+    places = WorkFolders(scratch=folder / "models", logs=folder / "logs", checkpoints=None)
+    trials = train_candidates(
+        examples, config, TrainRequest(), places, lambda line: print(line, file=sys.stderr)
+    )
     best = trials.best("auto")
     tried = [{"model": item.family, **told(examples, item.answers)} for item in trials.tried]
     return {

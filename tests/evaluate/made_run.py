@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from plimsoll.evaluate.model import Inputs
+from plimsoll.evaluate.model import EvaluateInputs
 from plimsoll.formats.dataset import write_batches
 from plimsoll.formats.statistics import write_statistics
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.storage.files import write_text
 from plimsoll.train import config as training
-from plimsoll.train.candidates.candidates import Asked
+from plimsoll.train.candidates.candidates import TrainRequest
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.core import NOTHING_ELSE, Outputs, train_examples
+from plimsoll.train.core import DEFAULT_REQUEST, OutputPaths, train_examples
 from plimsoll.transform import config as transforming
 from plimsoll.transform.core import transform_dataset
 
@@ -31,9 +31,9 @@ def make(
     learnable: bool = True,
     plan: Path | None = None,
     config: TrainConfig = QUICK,
-    asked: Asked = NOTHING_ELSE,
+    asked: TrainRequest = DEFAULT_REQUEST,
     **problem,
-) -> Inputs:
+) -> EvaluateInputs:
     """Writes dataset, transform, examples, model, schema and statistics below a folder."""
     random = np.random.default_rng(7)
     positive = "yes" if task == "binary" else ""
@@ -59,17 +59,17 @@ def make(
         dataset_id=dataset.id,
         anomalies={"checks": []},
     )
-    outputs = Outputs(
+    outputs = OutputPaths(
         model=folder / "model", report=folder / "train.html", logs=folder / "train-logs"
     )
     train_examples(folder / "examples", outputs, config, asked)
     return at(folder)
 
 
-def at(folder: Path) -> Inputs:
+def at(folder: Path) -> EvaluateInputs:
     """Returns the inputs below a folder."""
     names = ("dataset", "examples", "transform", "model", "schema", "statistics")
-    return Inputs.at({name: str(folder / name) for name in names})
+    return EvaluateInputs.at({name: str(folder / name) for name in names})
 
 
 def _table(random: np.random.Generator, task: str, rows: int, *, learnable: bool) -> pa.Table:

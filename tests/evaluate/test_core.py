@@ -169,7 +169,7 @@ def drop_baseline(inputs, other):
 def test_artifacts_that_do_not_belong_together_are_refused(tmp_path, harm, said):
     inputs = made_run.make(tmp_path / "this")
     other = made_run.make(tmp_path / "other", "multiclass")
-    mixed = model.Inputs(**{**vars(inputs), **harm(inputs, other)})
+    mixed = model.EvaluateInputs(**{**vars(inputs), **harm(inputs, other)})
     with pytest.raises(ArtifactError, match=said):
         core.evaluate(mixed, tmp_path / "package", tmp_path / "page.html")
     assert not (tmp_path / "package").exists()

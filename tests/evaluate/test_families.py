@@ -9,8 +9,8 @@ from plimsoll.evaluate import core
 from plimsoll.formats.package import open_package
 from plimsoll.serving.model.predictor import Predictor
 from plimsoll.train import config as training
-from plimsoll.train.candidates.candidates import Asked
-from plimsoll.train.core import NOTHING_ELSE
+from plimsoll.train.candidates.candidates import TrainRequest
+from plimsoll.train.core import DEFAULT_REQUEST
 
 OWN = """
 import torch
@@ -30,7 +30,7 @@ class Own(nn.Module):
 def build(inputs):
     return Own(inputs)
 """
-OTHERS = {"boosting": NOTHING_ELSE, "tabm": NOTHING_ELSE, "module": Asked(module=OWN)}
+OTHERS = {"boosting": DEFAULT_REQUEST, "tabm": DEFAULT_REQUEST, "module": TrainRequest(module=OWN)}
 
 
 def config_of(family):

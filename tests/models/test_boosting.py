@@ -14,7 +14,7 @@ from plimsoll.errors import ArtifactError
 from plimsoll.models import boosting
 from plimsoll.models.model import open_model
 from plimsoll.storage.files import read_json, write_json
-from plimsoll.train.candidates.boosting import boost
+from plimsoll.train.candidates.boosting import fit_boosting
 from plimsoll.train.config import TrainConfig
 from train import odd_examples
 
@@ -32,7 +32,7 @@ def saved(request, tmp_path_factory):
         folder / "x", numeric=1, outputs=((6, 1), (9, 3)), classes=request.param
     )
     (folder / "model").mkdir()
-    boost(examples, TrainConfig(trees=6, threads=1), ()).write(folder / "model")
+    fit_boosting(examples, TrainConfig(trees=6, threads=1), ()).write(folder / "model")
     rows = Rows(np.array(examples.numeric("eval")), np.array(examples.categorical("eval")))
     return folder / "model", rows
 

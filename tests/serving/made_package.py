@@ -19,7 +19,7 @@ from plimsoll.models.transform import (
 )
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.storage.files import write_json, write_text
-from plimsoll.train.candidates.boosting import boost
+from plimsoll.train.candidates.boosting import fit_boosting
 from plimsoll.train.config import TrainConfig
 
 CLASSES = {
@@ -186,7 +186,7 @@ def _save_boosting(parts: Path, transform: Transform) -> None:
     rows = dict.fromkeys(SPLITS, 200)
     write_examples(parts / "examples", header, rows, {split: [batch] for split in SPLITS})
     config = TrainConfig(model="boosting", trees=5, threads=1)
-    boost(open_examples(parts / "examples"), config, ()).write(parts / "model")
+    fit_boosting(open_examples(parts / "examples"), config, ()).write(parts / "model")
 
 
 __all__ = ["INSTANCES", "make_package", "open_package", "read_transform"]

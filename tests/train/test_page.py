@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from plimsoll.train.page import Candidate, Told, training_page
+from plimsoll.train.page import CandidateSummary, TrainingReport, training_page
 from plimsoll.train.telemetry.history import Epoch, History
 
 HISTORY = History(
@@ -17,7 +17,7 @@ HISTORY = History(
     best=5,
     planned=60,
 )
-NETWORK = Candidate(
+NETWORK = CandidateSummary(
     model="tabm",
     eval_loss=0.40,
     parameters=1234,
@@ -27,8 +27,8 @@ NETWORK = Candidate(
     settings={"hidden": (512, 256), "dropout": 0.4},
     losses=[epoch.eval_loss for epoch in HISTORY.epochs],
 )
-BOOSTING = Candidate(model="boosting", eval_loss=0.42, best_epoch=210)
-TOLD = Told(
+BOOSTING = CandidateSummary(model="boosting", eval_loss=0.42, best_epoch=210)
+TOLD = TrainingReport(
     label="late",
     task="binary",
     rows=1000,
@@ -62,7 +62,7 @@ def test_one_network_and_boosting_beside_it():
 
 def test_all_models_that_were_tried_stand_in_a_table_and_a_chart():
     other = replace(NETWORK, model="mlp", eval_loss=0.41, chosen=False)
-    late = Candidate(model="linear", eval_loss=None, note="the time ran out")
+    late = CandidateSummary(model="linear", eval_loss=None, note="the time ran out")
     page = training_page(replace(TOLD, candidates=(other, NETWORK, late, BOOSTING))).html()
     text = shown(replace(TOLD, candidates=(other, NETWORK, late, BOOSTING)))
 
@@ -101,7 +101,9 @@ def test_losses_of_another_unit_are_not_drawn_into_one_chart(change):
 
 
 def test_a_blend_may_be_the_one_that_is_chosen_and_the_best_boosting_is_compared_with():
-    blend = Candidate(model="blend", eval_loss=0.399, chosen=True, settings={"of": "tabm 0.7"})
+    blend = CandidateSummary(
+        model="blend", eval_loss=0.399, chosen=True, settings={"of": "tabm 0.7"}
+    )
     worse = replace(BOOSTING, eval_loss=0.5, settings={"leaves": 7})
     candidates = (worse, replace(NETWORK, chosen=False), BOOSTING, blend)
     text = shown(replace(TOLD, candidates=candidates, history=None))

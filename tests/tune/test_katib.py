@@ -35,7 +35,7 @@ LAUNCHER = LauncherConfig(
 
 def form(**changed):
     asked = {"name": "search", "examples": "pvc://data/runs/examples", "launcher": LAUNCHER}
-    return katib.Form(**{**asked, **changed})
+    return katib.ExperimentOptions(**{**asked, **changed})
 
 
 def rendered(config=None, space=SPACE, **changed):
@@ -116,7 +116,7 @@ def test_the_trials_command_is_one_line_that_a_shell_splits_into_the_flags(kind)
     assert options.examples == "/mnt/plimsoll/runs/examples"
     assert json.loads(options.config)["epochs"] == 12
     assert {"hidden=[256, 128]", "learning_rate=0.003", "model=mlp"} <= set(options.set)
-    assert len(options.set) == len(SPACE.knobs)
+    assert len(options.set) == len(SPACE.hyperparameters)
 
 
 def test_every_parameter_of_the_template_refers_to_one_that_is_searched():

@@ -10,7 +10,7 @@ from plimsoll.tune import space as spaces
 from plimsoll.tune.config import MARKS, TuneConfig
 from plimsoll.tune.journal import JOURNAL, held
 from plimsoll.tune.search import Search
-from plimsoll.tune.workers import Outcome, shares
+from plimsoll.tune.workers import Outcome, machine_shares
 
 SPACE = spaces.read(
     "{model: [mlp, tabm, boosting], learning_rate: {low: 1e-4, high: 1e-2, log: true},"
@@ -29,7 +29,9 @@ def go(folder, trials=12, *, kill_at=None, **config):
     folder.mkdir(exist_ok=True)
     search = Search(folder, SPACE, TuneConfig(trials=trials, workers=1, **config))
     while (drawn := search.next()) is not None:
-        outcome = search.known(drawn) or run(search, drawn, killed=drawn.number == kill_at)
+        outcome = search.duplicate_outcome(drawn) or run(
+            search, drawn, killed=drawn.number == kill_at
+        )
         if outcome is None:
             return search
         search.finish(drawn, outcome)
@@ -153,10 +155,10 @@ def test_the_seconds_of_all_starts_count_and_one_trial_is_whole_in_any_case(tmp_
     search = Search(tmp_path, SPACE, config)
     drawn = search.next()
     assert drawn is not None
-    assert search.stopped() == ""
+    assert search.stop_reason() == ""
     search.finish(drawn, Outcome(state="complete", eval_loss=1.0))
 
-    assert "seconds of the search were spent" in search.stopped()
+    assert "seconds of the search were spent" in search.stop_reason()
     assert search.next() is None
     assert Search(tmp_path, SPACE, config).next() is None
 
@@ -166,7 +168,7 @@ def test_trials_of_equal_knobs_are_not_run_twice(tmp_path):
     search = Search(tmp_path, space, TuneConfig(trials=8))
     ran = []
     while (drawn := search.next()) is not None:
-        outcome = search.known(drawn)
+        outcome = search.duplicate_outcome(drawn)
         if outcome is None:
             ran.append(drawn.values["model"])
             outcome = Outcome(state="complete", eval_loss=float(len(ran)))
@@ -200,6 +202,6 @@ def test_trials_are_json(tmp_path):
     ],
 )
 def test_each_worker_has_its_share(workers, gpus, threads, seen):
-    parts = shares(workers, 0, 8, gpus)
+    parts = machine_shares(workers, 0, 8, gpus)
     assert [part.threads for part in parts] == threads
     assert [part.variables.get("CUDA_VISIBLE_DEVICES") for part in parts] == seen

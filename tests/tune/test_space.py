@@ -22,7 +22,7 @@ def test_yaml_and_json_say_the_same():
     again = spaces.read(json.dumps(space.to_dict()), TrainConfig())
 
     assert again == space
-    knobs = {knob.name: knob for knob in space.knobs}
+    knobs = {knob.name: knob for knob in space.hyperparameters}
     assert next(iter(knobs)) == "model"
     rate = knobs["learning_rate"]
     assert (rate.low, rate.high, rate.log) == (0.0001, 0.01, True)
@@ -39,7 +39,7 @@ def test_every_model_has_a_space_of_its_own(model):
     base = TrainConfig(model=model)
     space = spaces.read("", base)
 
-    names = [knob.name for knob in space.knobs]
+    names = [knob.name for knob in space.hyperparameters]
     assert ("model" in names) == (model == "auto")
     assert ("members" in names) == (model in ("tabm", "auto"))
     assert ("leaves" in names) == (model in ("boosting", "auto"))

@@ -11,7 +11,7 @@ from plimsoll.tune import model, trial
 
 
 def asked(space="", *, base="{}", module="", storage=""):
-    return model.Asked.read(space, "", base, module, storage)
+    return model.TuneRequest.read(space, "", base, module, storage)
 
 
 def test_a_module_is_asked_for_before_any_trial():
@@ -85,7 +85,7 @@ def events(epochs, ran):
 @pytest.mark.parametrize("epochs", [1, 7, 20, 133])
 def test_marks_are_comparable_whatever_the_epochs(epochs):
     told = {}
-    marks = trial.Marks(tell=told.__setitem__, unit=10.0, regression=True)
+    marks = trial.ProgressReporter(report=told.__setitem__, unit=10.0, regression=True)
     for event in events(epochs, epochs):
         marks.on_event(event)
 
@@ -97,7 +97,7 @@ def test_marks_are_comparable_whatever_the_epochs(epochs):
 
 def test_marks_end_where_a_training_stops_early():
     told = {}
-    marks = trial.Marks(tell=told.__setitem__, unit=1.0, regression=False)
+    marks = trial.ProgressReporter(report=told.__setitem__, unit=1.0, regression=False)
     for event in events(40, 19):
         marks.on_event(event)
     assert list(told) == list(range(1, 10))

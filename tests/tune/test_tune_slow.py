@@ -35,7 +35,7 @@ ENVIRONMENT = {
 
 
 def asked(space=SPACE, *, storage="", module="", base=None, **config):
-    return model.Asked.read(
+    return model.TuneRequest.read(
         space, json.dumps({"workers": 1, **config}), json.dumps(base or BASE), module, str(storage)
     )
 

@@ -93,7 +93,7 @@ def _rendered(options: argparse.Namespace) -> str:
     rendered = katib.experiment(
         space.read(_read(options.space) if options.space else "", base),
         configs.parse(_text(options.config)),
-        katib.Form(
+        katib.ExperimentOptions(
             name=options.name,
             examples=options.examples,
             kind=options.kind,

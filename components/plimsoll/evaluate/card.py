@@ -29,14 +29,14 @@ _FAMILIES = {
 }
 
 
-def model_card(found: Evaluation, plan: FeaturePlan | None) -> str:
+def model_card(evaluation: Evaluation, plan: FeaturePlan | None) -> str:
     """Returns a model's card.
 
     Args:
-        found: What was found out about the model.
+        evaluation: What was found out about the model.
         plan: The plan of the features that were joined; None: none were.
     """
-    dataset, transform = found.dataset, found.transform
+    dataset, transform = evaluation.dataset, evaluation.transform
     problem, label = dataset.problem, transform.label
     what = _TASKS[label.task].format(
         label=label.name, positive=label.positive, count=len(label.classes)
@@ -44,18 +44,19 @@ def model_card(found: Evaluation, plan: FeaturePlan | None) -> str:
     lines = [
         f"# {problem.name}",
         "",
-        f"{_FAMILIES[found.family]} that {what}.",
-        *_code(found),
+        f"{_FAMILIES[evaluation.family]} that {what}.",
+        *_code(evaluation),
         "",
         "## Data",
         "",
     ]
     lines += [f"Dataset `{dataset.id[:16]}`, split by {problem.split.by or 'hash'}:", ""]
     lines += [f"- {split}: {dataset.rows(split):,} rows" for split in SPLITS]
-    lines += ["", "## How good it is", "", *_table(found.metrics, found.baseline)]
+    lines += ["", "## How good it is", "", *_table(evaluation.metrics, evaluation.baseline)]
     lines += ["", "## Thresholds on the test split", ""]
     lines += [
-        f"- {verdict}: {'passed' if verdict.passed else 'FAILED'}" for verdict in found.verdicts
+        f"- {verdict}: {'passed' if verdict.passed else 'FAILED'}"
+        for verdict in evaluation.verdicts
     ]
     lines += ["", "## What it reads", ""]
     lines += [f"- `{column.name}` ({column.type}): {column.why}" for column in transform.inputs]
@@ -73,24 +74,24 @@ _LIMITS = (
 )
 
 
-def _code(found: Evaluation) -> list[str]:
-    if not found.code:
+def _code(evaluation: Evaluation) -> list[str]:
+    if not evaluation.code:
         return []
-    files = ", ".join(f"`{name}` (SHA-256 `{digest}`)" for name, digest in found.code.items())
-    said = (
+    files = ", ".join(f"`{name}` (SHA-256 `{digest}`)" for name, digest in evaluation.code.items())
+    text = (
         f"**This package holds code**, {files}, which runs wherever the model is loaded: read it "
         "before you serve it."
     )
-    return ["", said]
+    return ["", text]
 
 
 def _features(plan: FeaturePlan) -> list[str]:
-    said = (
+    text = (
         f"The feature service `{plan.service}` of the project `{plan.project}`, registry "
         f"`{plan.registry_sha256[:16]}`, each value as of `{plan.time}`:"
     )
     return [
-        said,
+        text,
         "",
         *(
             f"- `{view.name}` by {_keys(view)}: {_names(view.features)}; {_age(view)}"

@@ -39,11 +39,11 @@ def evaluate(
         reason: Which does not.
     """
     from plimsoll.evaluate import core
-    from plimsoll.evaluate.model import Inputs
+    from plimsoll.evaluate.model import EvaluateInputs
 
     names = ("dataset", "examples", "transform", "model", "schema", "statistics")
     inputs = (dataset, examples, transform, model, schema, statistics)
-    paths = Inputs.at(dict(zip(names, (item.path for item in inputs), strict=True)))
+    paths = EvaluateInputs.at(dict(zip(names, (item.path for item in inputs), strict=True)))
     result = core.evaluate(paths, package.path, report.path)
     package.metadata.update(result.about)
     metrics.metadata.update(result.metrics)

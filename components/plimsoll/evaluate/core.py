@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from plimsoll.errors import ArtifactError
 from plimsoll.evaluate import card, gate, lineage, report, warmup
 from plimsoll.evaluate.metrics import Floats, measure
-from plimsoll.evaluate.model import BySplit, Evaluation, Found, Inputs
+from plimsoll.evaluate.model import BySplit, EvaluateInputs, EvaluateResult, Evaluation
 from plimsoll.evaluate.slices import measure_slices
 from plimsoll.formats.dataset import Dataset, open_dataset
 from plimsoll.formats.examples import Examples, open_examples
@@ -29,7 +29,7 @@ from plimsoll.storage.files import digest_file, write_text
 BASELINE_SPLITS = ("eval", "test")
 
 
-def evaluate(inputs: Inputs, package: str | Path, page: str | Path) -> Found:
+def evaluate(inputs: EvaluateInputs, package: str | Path, page: str | Path) -> EvaluateResult:
     """Evaluates a model and writes its package and the report.
 
     Args:
@@ -41,24 +41,24 @@ def evaluate(inputs: Inputs, package: str | Path, page: str | Path) -> Found:
         ArtifactError: if an artifact is damaged, or they do not belong together.
     """
     model = open_model(inputs.model)
-    found = examine(inputs, model)
-    reason = gate.reason(found.verdicts)
-    packaged = write_package(Path(package), _contents(inputs, found, model))
-    write_text(Path(page), report.page(found).html())
-    return Found(
+    evaluation = examine(inputs, model)
+    reason = gate.reason(evaluation.verdicts)
+    packaged = write_package(Path(package), _contents(inputs, evaluation, model))
+    write_text(Path(page), report.page(evaluation).html())
+    return EvaluateResult(
         blessed=not reason,
         reason=reason,
-        metrics=_flat(found.metrics),
-        baseline=_flat(found.baseline),
+        metrics=_flat(evaluation.metrics),
+        baseline=_flat(evaluation.baseline),
         about={
             "name": packaged.name,
             "version": packaged.version,
-            "notes": _notes(found, packaged, reason),
+            "notes": _notes(evaluation, packaged, reason),
         },
     )
 
 
-def examine(inputs: Inputs, model: Model) -> Evaluation:
+def examine(inputs: EvaluateInputs, model: Model) -> Evaluation:
     """Measures a model and its baseline, and judges the model."""
     dataset, examples = open_dataset(inputs.dataset), open_examples(inputs.examples)
     transform = read_transform(inputs.transform)
@@ -129,11 +129,11 @@ def _check_together(dataset: Dataset, examples: Examples) -> None:
 
 def _check_statistics(folder: Path, dataset: Dataset) -> None:
     # They become the package's reference for drift, so they must be whole and of this dataset.
-    found = open_statistics(folder)
-    if found.dataset_id != dataset.id:
+    statistics = open_statistics(folder)
+    if statistics.dataset_id != dataset.id:
         raise ArtifactError(
             "the statistics were not made from this dataset",
-            cause=f"dataset {dataset.id[:16]}, statistics of {found.dataset_id[:16]}",
+            cause=f"dataset {dataset.id[:16]}, statistics of {statistics.dataset_id[:16]}",
         )
 
 
@@ -141,33 +141,34 @@ def _check_shape(model: Model, examples: Examples) -> None:
     sizes = tuple(item.size for item in examples.categorical_outputs)
     outputs = len(examples.classes) or 1
     widths = tuple(item.width for item in examples.categorical_outputs)
-    found = (model.task, model.outputs, model.numeric, model.categories, model.widths)
-    wanted = (examples.task, outputs, len(examples.numeric_names), sizes, widths)
-    if found != wanted:
+    given = (model.task, model.outputs, model.numeric, model.categories, model.widths)
+    expected = (examples.task, outputs, len(examples.numeric_names), sizes, widths)
+    if given != expected:
         raise ArtifactError(
             "the model was not trained on examples like these",
             cause="task, outputs, numeric columns, categories and their widths: "
-            f"the model's are {found}, "
-            f"the examples' {wanted}",
+            f"the model's are {given}, "
+            f"the examples' {expected}",
             hint="train again on these examples",
         )
 
 
 def _baseline(path: Path, answers: Floats) -> Floats:
     try:
-        found: Floats = np.load(path, allow_pickle=False)
+        predictions: Floats = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{path} cannot be read", cause=str(error)) from error
-    if found.shape != answers.shape or not np.isfinite(found).all():
+    if predictions.shape != answers.shape or not np.isfinite(predictions).all():
         raise ArtifactError(
             f"{path} does not hold one answer a row",
-            cause=f"its shape is {found.shape}, expected finite numbers of shape {answers.shape}",
+            cause=f"its shape is {predictions.shape}, "
+            f"expected finite numbers of shape {answers.shape}",
         )
-    return found
+    return predictions
 
 
-def _contents(inputs: Inputs, found: Evaluation, model: Model) -> Contents:
-    dataset, transform = found.dataset, found.transform
+def _contents(inputs: EvaluateInputs, evaluation: Evaluation, model: Model) -> Contents:
+    dataset, transform = evaluation.dataset, evaluation.transform
     plan = None if dataset.feature_plan is None else open_plan(dataset.feature_plan)
     columns = inputs_of(dataset, transform, plan)
     requests = warmup.instances(dataset, columns)
@@ -186,18 +187,18 @@ def _contents(inputs: Inputs, found: Evaluation, model: Model) -> Contents:
         instances=requests,
         answers=warmup.answers(requests, transform, model),
         metrics={
-            **found.metrics,
-            "baseline": found.baseline,
-            "slices": [vars(item) for item in found.slices],
+            **evaluation.metrics,
+            "baseline": evaluation.baseline,
+            "slices": [vars(item) for item in evaluation.slices],
             "thresholds": [
-                {**vars(verdict), "passed": verdict.passed} for verdict in found.verdicts
+                {**vars(verdict), "passed": verdict.passed} for verdict in evaluation.verdicts
             ],
         },
         lineage={
             **lineage.lineage(dataset, inputs.transform, inputs.model, plan),
-            "model": {"family": found.family, "code": dict(found.code)},
+            "model": {"family": evaluation.family, "code": dict(evaluation.code)},
         },
-        model_card=card.model_card(found, plan),
+        model_card=card.model_card(evaluation, plan),
         features=dataset.feature_plan,
     )
 
@@ -219,27 +220,29 @@ def inputs_of(
     )
 
 
-def _notes(found: Evaluation, package: Package, reason: str) -> list[str]:
-    metric = {"binary": "auc", "multiclass": "accuracy", "regression": "rmse"}[found.examples.task]
-    ours, theirs = found.metrics["test"][metric], found.baseline["test"][metric]
+def _notes(evaluation: Evaluation, package: Package, reason: str) -> list[str]:
+    metric = {"binary": "auc", "multiclass": "accuracy", "regression": "rmse"}[
+        evaluation.examples.task
+    ]
+    ours, theirs = evaluation.metrics["test"][metric], evaluation.baseline["test"][metric]
     unmeasured = [
         f"{split} {name}"
-        for split, values in found.metrics.items()
+        for split, values in evaluation.metrics.items()
         for name, value in values.items()
         if math.isnan(value)
     ]
-    lines = [f"test {metric} {ours:.4f} ({found.family}); gradient boosting {theirs:.4f}"]
+    lines = [f"test {metric} {ours:.4f} ({evaluation.family}); gradient boosting {theirs:.4f}"]
     lines += [
         f"the package HOLDS CODE: {name}, SHA-256 {digest[:16]}"
-        for name, digest in found.code.items()
+        for name, digest in evaluation.code.items()
     ]
-    if found.inferred:
+    if evaluation.inferred:
         lines.append("no thresholds given: no worse than a constant guess, beyond chance")
-        if any(verdict.bound == "min" and verdict.allowed == 0 for verdict in found.verdicts):
+        if any(verdict.bound == "min" and verdict.allowed == 0 for verdict in evaluation.verdicts):
             lines.append("TOO FEW test rows of a class for that to refuse any model")
     if unmeasured:
         lines.append(f"could not be computed: {', '.join(unmeasured)}")
-    verdicts = "; ".join(str(verdict) for verdict in found.verdicts)
+    verdicts = "; ".join(str(verdict) for verdict in evaluation.verdicts)
     lines.append(f"not blessed: {reason}" if reason else f"blessed: {verdicts}")
     return [*lines, f"package {package.name} {package.version}"]
 

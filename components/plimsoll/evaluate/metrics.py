@@ -35,8 +35,8 @@ def measure(
         return _of_values(np.asarray(label, np.float64), answers)
     given = predicted_classes(task, classes, positive, answers)
     if task == "binary":
-        place = list(classes).index(positive)
-        return _of_two_classes(np.equal(label, place), answers[:, place], np.equal(given, place))
+        index = list(classes).index(positive)
+        return _of_two_classes(np.equal(label, index), answers[:, index], np.equal(given, index))
     return _of_classes(np.asarray(label), answers, given)
 
 
@@ -67,10 +67,10 @@ def calibration_bins(
     confidence: Floats, correct: NDArray[np.bool_]
 ) -> list[tuple[float, float, int]]:
     """Returns mean confidence, share correct and rows of each bin that holds rows."""
-    places = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     return [
         (float(confidence[inside].mean()), float(correct[inside].mean()), int(inside.sum()))
-        for inside in (np.equal(places, place) for place in range(CALIBRATION_BINS))
+        for inside in (np.equal(bins, index) for index in range(CALIBRATION_BINS))
         if inside.any()
     ]
 
@@ -108,7 +108,7 @@ def _of_classes(
     rows = np.arange(len(label))
     truth = np.zeros_like(probabilities)
     truth[rows, label] = 1
-    areas = [roc_auc(np.equal(label, place), probabilities[:, place]) for place in present]
+    areas = [roc_auc(np.equal(label, index), probabilities[:, index]) for index in present]
     return {
         "auc": float(np.mean(areas)),
         "log_loss": _log_loss(probabilities[rows, label]),

@@ -18,7 +18,7 @@ BySplit = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs:
+class EvaluateInputs:
     """Where the artifacts lie."""
 
     dataset: Path
@@ -29,7 +29,7 @@ class Inputs:
     statistics: Path
 
     @classmethod
-    def at(cls, paths: Mapping[str, str]) -> Inputs:
+    def at(cls, paths: Mapping[str, str]) -> EvaluateInputs:
         """Returns the inputs at some paths."""
         return cls(**{name: Path(path) for name, path in paths.items()})
 
@@ -62,7 +62,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class EvaluateResult:
     """What the component hands on."""
 
     blessed: bool

@@ -46,15 +46,15 @@ _FAMILIES = {
 }
 
 
-def page(found: Evaluation) -> Page:
+def page(evaluation: Evaluation) -> Page:
     """Returns the page of an evaluation."""
-    problem, task = found.dataset.problem, found.examples.task
+    problem, task = evaluation.dataset.problem, evaluation.examples.task
     made = Page(
         f"Evaluation: {problem.label}",
-        f"{task} by {_FAMILIES[found.family]} on {found.examples.rows['test']:,} test rows, "
-        "never seen in training.",
+        f"{task} by {_FAMILIES[evaluation.family]} on {evaluation.examples.rows['test']:,} "
+        "test rows, never seen in training.",
     )
-    test, baseline = found.metrics["test"], found.baseline["test"]
+    test, baseline = evaluation.metrics["test"], evaluation.baseline["test"]
     made.add_bare(
         "",
         cards(
@@ -64,16 +64,16 @@ def page(found: Evaluation) -> Page:
             ]
         ),
     )
-    made.add_bare("Thresholds", _verdicts(found), _about_thresholds(found))
+    made.add_bare("Thresholds", _verdicts(evaluation), _about_thresholds(evaluation))
     if task == "binary":
-        _add_two_classes(made, found)
+        _add_two_classes(made, evaluation)
     if task == "regression":
-        _add_values(made, found)
+        _add_values(made, evaluation)
     else:
-        _add_confusion(made, found)
-    made.add_bare("Metrics", _metrics(found))
-    if found.slices:
-        made.add_bare("Slices of the test split", _slices(found))
+        _add_confusion(made, evaluation)
+    made.add_bare("Metrics", _metrics(evaluation))
+    if evaluation.slices:
+        made.add_bare("Slices of the test split", _slices(evaluation))
     return made
 
 
@@ -81,7 +81,7 @@ def _number(value: float) -> str:
     return f"{value:,.4f}" if abs(value) < LARGE else f"{value:,.1f}"
 
 
-def _verdicts(found: Evaluation) -> str:
+def _verdicts(evaluation: Evaluation) -> str:
     rows = [
         [
             verdict.metric,
@@ -89,13 +89,13 @@ def _verdicts(found: Evaluation) -> str:
             verdict.measured,
             badge("passed", "good") if verdict.passed else badge("failed", "bad"),
         ]
-        for verdict in found.verdicts
+        for verdict in evaluation.verdicts
     ]
     return table(["metric", "allowed", "measured on test", "verdict"], rows)
 
 
-def _about_thresholds(found: Evaluation) -> str:
-    if not found.inferred:
+def _about_thresholds(evaluation: Evaluation) -> str:
+    if not evaluation.inferred:
         return "From the problem file; bounds are inclusive."
     return (
         "The problem names none, so the model must be no worse than a constant guess, with three "
@@ -103,32 +103,32 @@ def _about_thresholds(found: Evaluation) -> str:
     )
 
 
-def _metrics(found: Evaluation) -> str:
-    names = list(found.metrics["test"])
+def _metrics(evaluation: Evaluation) -> str:
+    names = list(evaluation.metrics["test"])
     rows: list[list[object]] = []
-    for who, metrics in ((OURS, found.metrics), (THEIRS, found.baseline)):
+    for who, metrics in ((OURS, evaluation.metrics), (THEIRS, evaluation.baseline)):
         for split, values in metrics.items():
             rows.append([split, who, *(values.get(name) for name in names)])
     return table(["split", "model", *names], rows)
 
 
-def _slices(found: Evaluation) -> str:
-    names = _HEADLINES[found.examples.task]
+def _slices(evaluation: Evaluation) -> str:
+    names = _HEADLINES[evaluation.examples.task]
     rows = [
         [item.column, item.value, item.rows, *(item.metrics.get(name) for name in names)]
-        for item in found.slices
+        for item in evaluation.slices
     ]
     return table(["column", "value", "rows", *names], rows)
 
 
-def _add_two_classes(made: Page, found: Evaluation) -> None:
-    place = list(found.examples.classes).index(found.examples.positive)
-    truth = np.asarray(found.examples.label("test")) == place
+def _add_two_classes(made: Page, evaluation: Evaluation) -> None:
+    index = list(evaluation.examples.classes).index(evaluation.examples.positive)
+    truth = np.asarray(evaluation.examples.label("test")) == index
     scores = {
-        OURS: found.answers["test"][:, place],
-        THEIRS: found.baseline_answers["test"][:, place],
+        OURS: evaluation.answers["test"][:, index],
+        THEIRS: evaluation.baseline_answers["test"][:, index],
     }
-    positive = class_text(found.examples.positive)
+    positive = class_text(evaluation.examples.positive)
     made.add(
         "Ranking and calibration",
         grid(
@@ -174,23 +174,23 @@ def _roc(truth: NDArray[np.bool_], score: Floats) -> list[tuple[float, float]]:
     return list(zip(false.tolist(), true.tolist(), strict=True))
 
 
-def _add_confusion(made: Page, found: Evaluation) -> None:
-    examples = found.examples
+def _add_confusion(made: Page, evaluation: Evaluation) -> None:
+    examples = evaluation.examples
     label = np.asarray(examples.label("test"))
     given = predicted_classes(
-        examples.task, examples.classes, examples.positive, found.answers["test"]
+        examples.task, examples.classes, examples.positive, evaluation.answers["test"]
     )
     count = len(examples.classes)
-    cells = np.bincount(label * count + given, minlength=count * count).reshape(count, count)
+    matrix = np.bincount(label * count + given, minlength=count * count).reshape(count, count)
     shown = np.argsort(-np.bincount(label, minlength=count), kind="stable")[:MOST_CLASSES]
     shown = np.sort(shown)
-    names = [class_text(examples.classes[place]) for place in shown]
+    names = [class_text(examples.classes[index]) for index in shown]
     made.add_bare(
         "Confusion",
         heat_table(
             names,
             names,
-            cells[np.ix_(shown, shown)].tolist(),
+            matrix[np.ix_(shown, shown)].tolist(),
             row_title="actual",
             column_title="predicted",
             by_row=True,
@@ -199,11 +199,11 @@ def _add_confusion(made: Page, found: Evaluation) -> None:
     )
 
 
-def _add_values(made: Page, found: Evaluation) -> None:
-    label = np.asarray(found.examples.label("test"), np.float64)
-    answers = found.answers["test"]
-    places = np.unique(np.linspace(0, len(label) - 1, min(MOST_DOTS, len(label))).astype(int))
-    dots = list(zip(label[places].tolist(), answers[places].tolist(), strict=True))
+def _add_values(made: Page, evaluation: Evaluation) -> None:
+    label = np.asarray(evaluation.examples.label("test"), np.float64)
+    answers = evaluation.answers["test"]
+    indices = np.unique(np.linspace(0, len(label) - 1, min(MOST_DOTS, len(label))).astype(int))
+    dots = list(zip(label[indices].tolist(), answers[indices].tolist(), strict=True))
     made.add(
         "Estimates and errors",
         grid(
@@ -218,7 +218,7 @@ def _add_values(made: Page, found: Evaluation) -> None:
             histogram(
                 {
                     OURS: buckets((answers - label).tolist()),
-                    THEIRS: buckets((found.baseline_answers["test"] - label).tolist()),
+                    THEIRS: buckets((evaluation.baseline_answers["test"] - label).tolist()),
                 },
                 x_label="estimated minus actual",
                 title="Errors",

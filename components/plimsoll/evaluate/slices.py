@@ -39,20 +39,20 @@ def measure_slices(
         dataset: The dataset; its problem names the columns.
         measure: Returns the metrics of the test rows that a mask chooses.
     """
-    found = []
+    slices = []
     for column in dataset.problem.slices:
         values = np.array(
             [_text(row[column]) for row in rows_from_table(dataset.read("test", [column]))]
         )
         names, counts = np.unique(values, return_counts=True)
         order = np.lexsort((names, -counts))[:MOST_VALUES]
-        found += [
-            Slice(column=column, value=str(names[at]), rows=int(counts[at]), metrics=measured)
-            for at in order
-            if counts[at] >= LEAST_ROWS
-            for measured in [measure(values == names[at])]
+        slices += [
+            Slice(column=column, value=str(names[index]), rows=int(counts[index]), metrics=measured)
+            for index in order
+            if counts[index] >= LEAST_ROWS
+            for measured in [measure(values == names[index])]
         ]
-    return found
+    return slices
 
 
 def _text(value: Any) -> str:

@@ -29,8 +29,8 @@ def instances(dataset: Dataset, inputs: Sequence[Mapping[str, Any]]) -> list[dic
     """
     columns = [column["name"] for column in inputs]
     table = dataset.read("test", columns)
-    places = np.unique(np.linspace(0, table.num_rows - 1, min(ROWS, table.num_rows)).astype(int))
-    rows = rows_from_table(table.take(places))
+    indices = np.unique(np.linspace(0, table.num_rows - 1, min(ROWS, table.num_rows)).astype(int))
+    rows = rows_from_table(table.take(indices))
     texts = [column["name"] for column in inputs if column["type"] == "string"]
     empty = dict.fromkeys(columns)
     unseen = {**rows[0], **dict.fromkeys(texts, UNSEEN)}

@@ -18,7 +18,7 @@ from plimsoll.storage.files import checked_manifest, write_json
 
 if TYPE_CHECKING:
     from plimsoll.models.family import Model
-    from plimsoll.models.network import Inputs
+    from plimsoll.models.network import ModelInputs
 
 FORMAT = "plimsoll.blend/1"
 CONFIG_FILE = "blend.json"
@@ -71,7 +71,7 @@ class BlendModel:
         self.categories = first.categories
         self.widths = first.widths
 
-    def predict(self, inputs: Inputs) -> NDArray[np.float64]:
+    def predict(self, inputs: ModelInputs) -> NDArray[np.float64]:
         """Returns probabilities (rows, classes), or values (rows,) in the label's unit."""
         return blended([model.predict(inputs) for model in self.models], self.weights)
 
@@ -97,14 +97,14 @@ def save_blend(folder: Path, members: Sequence[Member]) -> None:
     Raises:
         ArtifactError: if a member is no model, or the weights do not come to 1.
     """
-    told = []
-    for place, member in enumerate(members):
-        name = _name(place)
+    entries = []
+    for index, member in enumerate(members):
+        name = _member_folder(index)
         (folder / name).mkdir(parents=True)
         for file in files_of(member.folder):
             shutil.copyfile(member.folder / file, folder / name / file)
-        told.append({"folder": name, "weight": member.weight})
-    write_json(folder / CONFIG_FILE, {"format": FORMAT, "members": told})
+        entries.append({"folder": name, "weight": member.weight})
+    write_json(folder / CONFIG_FILE, {"format": FORMAT, "members": entries})
     members_of(folder)
 
 
@@ -115,12 +115,12 @@ def members_of(folder: Path) -> tuple[Member, ...]:
         ArtifactError: if it is damaged, names another folder than the members' own, or its
             weights are not above 0 and together 1.
     """
-    told = checked_manifest(folder, CONFIG_FILE, FORMAT).get("members")
-    if not isinstance(told, list) or not 1 <= len(told) <= MOST_MEMBERS:
+    entries = checked_manifest(folder, CONFIG_FILE, FORMAT).get("members")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MOST_MEMBERS:
         raise ArtifactError(
             f"{folder / CONFIG_FILE} does not hold", cause=f"1 to {MOST_MEMBERS} members, please"
         )
-    members = tuple(_member(folder, place, item) for place, item in enumerate(told))
+    members = tuple(_member(folder, index, item) for index, item in enumerate(entries))
     total = math.fsum(member.weight for member in members)
     if abs(total - 1) > ROUNDING:
         raise ArtifactError(
@@ -130,18 +130,22 @@ def members_of(folder: Path) -> tuple[Member, ...]:
     return members
 
 
-def _member(folder: Path, place: int, item: Any) -> Member:
-    if (folder / _name(place) / CONFIG_FILE).exists():
-        raise ArtifactError(f"{folder} blends a blend", cause=f"member {place} is one")
-    told = item if isinstance(item, dict) else {}
-    weight = told.get("weight")
+def _member(folder: Path, index: int, item: Any) -> Member:
+    if (folder / _member_folder(index) / CONFIG_FILE).exists():
+        raise ArtifactError(f"{folder} blends a blend", cause=f"member {index} is one")
+    entries = item if isinstance(item, dict) else {}
+    weight = entries.get("weight")
     # The name is known, so that no file can lead the reader to another folder.
-    if isinstance(weight, int | float) and told.get("folder") == _name(place) and 0 < weight <= 1:
-        return Member(folder=folder / _name(place), weight=float(weight))
+    if (
+        isinstance(weight, int | float)
+        and entries.get("folder") == _member_folder(index)
+        and 0 < weight <= 1
+    ):
+        return Member(folder=folder / _member_folder(index), weight=float(weight))
     raise ArtifactError(
-        f"{folder / CONFIG_FILE} does not hold", cause=f"member {place} is {item!r}"
+        f"{folder / CONFIG_FILE} does not hold", cause=f"member {index} is {item!r}"
     )
 
 
-def _name(place: int) -> str:
-    return f"member-{place}"
+def _member_folder(index: int) -> str:
+    return f"member-{index}"

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.errors import ArtifactError, ConfigError, EnvironmentBuildError
-from plimsoll.models.trees import MOST_BYTES, Expected, check
+from plimsoll.models.trees import MOST_BYTES, ExpectedTrees, check
 from plimsoll.problem import TASKS
 from plimsoll.storage.files import checked_manifest, digest_bytes, write_json, write_text
 
 if TYPE_CHECKING:
-    from plimsoll.models.network import Inputs
+    from plimsoll.models.network import ModelInputs
 
 FORMAT = "plimsoll.boosting/1"
 CONFIG_FILE = "boosting.json"
@@ -73,26 +73,26 @@ class BoostingConfig:
         return self.numeric + sum(own)
 
     @property
-    def expected(self) -> Expected:
+    def expected(self) -> ExpectedTrees:
         """What the trees have to be."""
-        names = [item.name for item in dataclasses.fields(Expected)]
-        return Expected(**{name: getattr(self, name) for name in names})
+        names = [item.name for item in dataclasses.fields(ExpectedTrees)]
+        return ExpectedTrees(**{name: getattr(self, name) for name in names})
 
-    def matrix(self, inputs: Inputs) -> NDArray[np.float32]:
+    def matrix(self, inputs: ModelInputs) -> NDArray[np.float32]:
         """Returns what the trees split, shape (rows, columns)."""
         made = np.empty((len(inputs.numeric), self.columns), np.float32)
         made[:, : self.numeric] = inputs.numeric
-        place, start = self.numeric, 0
+        column, start = self.numeric, 0
         for width, frequent in zip(self.widths, self.frequent, strict=True):
             own = inputs.categorical[:, start : start + width]
             start += width
             if width == 1:
-                made[:, place] = own[:, 0]
-                place += 1
+                made[:, column] = own[:, 0]
+                column += 1
                 continue
             for index in frequent:
-                made[:, place] = (own == index).any(axis=1)
-                place += 1
+                made[:, column] = (own == index).any(axis=1)
+                column += 1
         return made
 
 
@@ -126,7 +126,7 @@ class BoostingModel:
         except lightgbm().basic.LightGBMError as error:
             raise ArtifactError("the trees cannot be used", cause=str(error)) from error
 
-    def predict(self, inputs: Inputs) -> NDArray[np.float64]:
+    def predict(self, inputs: ModelInputs) -> NDArray[np.float64]:
         """Returns probabilities (rows, classes), or values (rows,) in the label's unit.
 
         A row's answer is the same to the last bit alone and among others.
@@ -146,7 +146,7 @@ class BoostingModel:
         ]
         return np.concatenate(parts)
 
-    def _answers(self, inputs: Inputs) -> NDArray[np.float64]:
+    def _answers(self, inputs: ModelInputs) -> NDArray[np.float64]:
         given = self._booster.predict(self.config.matrix(inputs), num_threads=self._threads)
         answers = np.asarray(given, np.float64)
         if self.task != "binary":
@@ -201,10 +201,11 @@ def _config(values: Mapping[str, Any]) -> BoostingConfig:
 
 def _text(path: Path, size: Any, digest: Any) -> str:
     try:
-        found = path.stat().st_size
-        if found != size or found > MOST_BYTES:
+        bytes_found = path.stat().st_size
+        if bytes_found != size or bytes_found > MOST_BYTES:
             raise ArtifactError(
-                f"{path} is damaged", cause=f"it has {found:,} bytes, {CONFIG_FILE} says {size}"
+                f"{path} is damaged",
+                cause=f"it has {bytes_found:,} bytes, {CONFIG_FILE} says {size}",
             )
         data = path.read_bytes()
     except OSError as error:
@@ -243,5 +244,5 @@ def lightgbm() -> Any:
 
 def _openmp_of_torch() -> list[Path]:
     spec = importlib.util.find_spec("torch")
-    places = spec.submodule_search_locations if spec else None
-    return [path for place in places or () for path in Path(place).glob("lib/libgomp*.so*")]
+    folders = spec.submodule_search_locations if spec else None
+    return [path for folder in folders or () for path in Path(folder).glob("lib/libgomp*.so*")]

@@ -51,16 +51,16 @@ class EmbeddedBins(nn.Module):
 
     def fit(self, edges: Sequence[NDArray[np.float32]]) -> None:
         """Takes the rising edges of each column; one edge fewer bins than edges."""
-        for place, ends in enumerate(edges):
+        for column, ends in enumerate(edges):
             count = max(0, len(ends) - 1)
-            self.low[place, :count] = torch.from_numpy(ends[:-1].copy())[:count]
-            self.scale[place, :count] = torch.from_numpy(1 / np.diff(ends))[:count]
+            self.low[column, :count] = torch.from_numpy(ends[:-1].copy())[:count]
+            self.scale[column, :count] = torch.from_numpy(1 / np.diff(ends))[:count]
 
     def forward(self, numeric: torch.Tensor) -> torch.Tensor:
         """Returns shape (rows, columns * width)."""
         # Columns first, so that each one's own layer is a product of a batch of matrices.
         numbers = numeric.t().unsqueeze(2)
         spread = (numbers - self.low.unsqueeze(1)).mul_(self.scale.unsqueeze(1)).clamp_(0, 1)
-        made = torch.baddbmm(self.bias, spread, self.weight)
-        made = torch.addcmul(made, numbers.clamp(-FARTHEST, FARTHEST), self.slope)
-        return made.transpose(0, 1).flatten(1)
+        result = torch.baddbmm(self.bias, spread, self.weight)
+        result = torch.addcmul(result, numbers.clamp(-FARTHEST, FARTHEST), self.slope)
+        return result.transpose(0, 1).flatten(1)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from plimsoll.models.network import Inputs
+    from plimsoll.models.network import ModelInputs
 
 
 class Model(Protocol):
@@ -38,5 +38,5 @@ class Model(Protocol):
     def widths(self) -> tuple[int, ...]:
         """Columns that each categorical output takes."""
 
-    def predict(self, inputs: Inputs) -> NDArray[np.float64]:
+    def predict(self, inputs: ModelInputs) -> NDArray[np.float64]:
         """Returns probabilities (rows, classes), or values (rows,) in the label's unit."""

@@ -12,7 +12,7 @@ from plimsoll.models import model_files
 from plimsoll.models.family import Model
 
 if TYPE_CHECKING:
-    from plimsoll.models.network import Inputs
+    from plimsoll.models.network import ModelInputs
 
 
 class NetworkModel:
@@ -34,7 +34,7 @@ class NetworkModel:
         self.categories = config.categories
         self.widths = config.widths
 
-    def predict(self, inputs: Inputs) -> NDArray[np.float64]:
+    def predict(self, inputs: ModelInputs) -> NDArray[np.float64]:
         """Returns probabilities (rows, classes), or values (rows,) in the label's unit."""
         from plimsoll.models import network
 

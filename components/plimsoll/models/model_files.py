@@ -26,14 +26,14 @@ def files_of(folder: Path) -> tuple[str, ...]:
     Raises:
         ArtifactError: if it is the folder of none of the kinds, or of several.
     """
-    found = [name for name in _FILES if (folder / name).is_file()]
-    if len(found) != 1:
+    kinds = [name for name in _FILES if (folder / name).is_file()]
+    if len(kinds) != 1:
         raise ArtifactError(
             f"{folder} is no model",
-            cause=f"it has {' and '.join(found)}" if found else "it has none of these files",
+            cause=f"it has {' and '.join(kinds)}" if kinds else "it has none of these files",
             choices=tuple(_FILES),
         )
-    (kind,) = found
+    (kind,) = kinds
     more: list[str] = []
     if kind == NETWORK and (folder / MODULE).is_file():
         more = [MODULE]

@@ -37,7 +37,7 @@ NUMBERS_AT_ONCE = 1 << 23
 _TUPLES = ("categories", "widths", "embeddings", "bins", "hidden")
 
 
-class Inputs(Protocol):
+class ModelInputs(Protocol):
     """What a model reads: ``Features`` of the transform, or a split of the examples."""
 
     @property
@@ -218,15 +218,15 @@ def _numbers(config: NetworkConfig) -> Numbers:
 
 
 def _body(config: NetworkConfig, width: int) -> nn.Module:
-    knobs: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "hidden": config.hidden,
         "dropout": config.dropout,
         "outputs": config.outputs,
     }
     if config.family == "tabm":
-        return layers.Ensemble(width, members=config.members, **knobs)
+        return layers.Ensemble(width, members=config.members, **settings)
     if config.family == "dcn":
-        return layers.Crosses(width, crosses=config.crosses, rank=config.rank, **knobs)
+        return layers.Crosses(width, crosses=config.crosses, rank=config.rank, **settings)
     deep, last = layers.perceptron(width, config.hidden, config.dropout)
     return nn.Sequential(*deep, nn.Linear(last, config.outputs))
 
@@ -309,7 +309,7 @@ def check_weights(weights: Mapping[str, torch.Tensor], module: Network, where: s
             raise ArtifactError(f"{where}: {name} holds numbers that are not finite")
 
 
-def predict(module: nn.Module, config: NetworkConfig, features: Inputs) -> NDArray[np.float64]:
+def predict(module: nn.Module, config: NetworkConfig, features: ModelInputs) -> NDArray[np.float64]:
     """Answers rows.
 
     Args:
@@ -352,11 +352,11 @@ def _answers(
 def _raw(
     module: nn.Module, numeric: NDArray[np.float32], categorical: NDArray[np.int32]
 ) -> NDArray[np.float32]:
-    place = next(module.parameters()).device
+    device = next(module.parameters()).device
     with torch.inference_mode():
         result = module(
-            torch.from_numpy(np.array(numeric, np.float32)).to(place),
-            torch.from_numpy(np.array(categorical, np.int64)).to(place),
+            torch.from_numpy(np.array(numeric, np.float32)).to(device),
+            torch.from_numpy(np.array(categorical, np.int64)).to(device),
         )
     array: NDArray[np.float32] = result.float().cpu().numpy()
     return array

@@ -31,14 +31,14 @@ def bin_edges(values: NDArray[np.float32], bins: int) -> NDArray[np.float32]:
     A value that fills a bin alone (a column's usual zero, what stands for missing) gets one edge,
     and the others are spread over the rest: by plain quantiles it would take most of them.
     """
-    found, counts = np.unique(values, return_counts=True)
-    if len(found) > bins + 1:
+    edges, counts = np.unique(values, return_counts=True)
+    if len(edges) > bins + 1:
         heavy = counts > len(values) / bins
-        light = np.repeat(found[~heavy], counts[~heavy])
+        light = np.repeat(edges[~heavy], counts[~heavy])
         shares = np.linspace(0, 1, bins + 1 - int(heavy.sum()))
-        found = np.union1d(found[heavy], np.quantile(light, shares, method="nearest"))
-    apart = np.diff(found, prepend=-np.inf) > NARROWEST
-    return np.asarray(found[apart], np.float32)
+        edges = np.union1d(edges[heavy], np.quantile(light, shares, method="nearest"))
+    apart = np.diff(edges, prepend=-np.inf) > NARROWEST
+    return np.asarray(edges[apart], np.float32)
 
 
 class Plain(nn.Module):
@@ -71,17 +71,17 @@ class PiecewiseLinear(nn.Module):
         self.bins = tuple(bins)
         self.width = sum(bins)
         self._groups = [
-            (count, [place for place, own in enumerate(bins) if own == count])
+            (count, [column for column, own in enumerate(bins) if own == count])
             for count in sorted({count for count in bins if count})
         ]
-        for count, places in self._groups:
-            self.register_buffer(f"places_{count}", torch.tensor(places), persistent=False)
+        for count, columns in self._groups:
+            self.register_buffer(f"places_{count}", torch.tensor(columns), persistent=False)
         self.register_buffer("low", torch.zeros(self.width))
         self.register_buffer("scale", torch.zeros(self.width))
 
     def fit(self, edges: Sequence[NDArray[np.float32]]) -> None:
         """Takes the rising edges of each column; one edge fewer bins than edges."""
-        ordered = [edges[place] for _, places in self._groups for place in places]
+        ordered = [edges[column] for _, columns in self._groups for column in columns]
         if ordered:
             low = np.concatenate([ends[:-1] for ends in ordered])
             self.low.copy_(torch.from_numpy(low))
@@ -91,10 +91,10 @@ class PiecewiseLinear(nn.Module):
     def forward(self, numeric: torch.Tensor) -> torch.Tensor:
         """Returns shape (rows, bins), each number from 0 to 1."""
         parts, start = [], 0
-        for count, places in self._groups:
-            stop = start + count * len(places)
+        for count, columns in self._groups:
+            stop = start + count * len(columns)
             own = numeric
-            if len(places) < len(self.bins):
+            if len(columns) < len(self.bins):
                 own = numeric.index_select(1, self.get_buffer(f"places_{count}"))
             spread = own.unsqueeze(2) - self.low[start:stop].view(-1, count)
             spread = spread.mul_(self.scale[start:stop].view(-1, count)).clamp_(0, 1)
@@ -132,8 +132,8 @@ class Periodic(nn.Module):
         # Columns first, so that each one's own layer is a product of a batch of matrices.
         angles = 2 * math.pi * numbers.t().unsqueeze(2) * self.frequencies.unsqueeze(1)
         waves = torch.cat([torch.cos(angles), torch.sin(angles)], dim=2)
-        made = torch.baddbmm(self.bias.unsqueeze(1), waves, self.weight)
-        return functional.relu(made).transpose(0, 1).flatten(1)
+        result = torch.baddbmm(self.bias.unsqueeze(1), waves, self.weight)
+        return functional.relu(result).transpose(0, 1).flatten(1)
 
 
 class Categories(nn.Module):
@@ -152,12 +152,12 @@ class Categories(nn.Module):
         super().__init__()
         self.width = sum(embeddings)
         starts = np.cumsum([0, *widths])[:-1].tolist()
-        places = range(len(sizes))
-        self._wide = [(starts[place], widths[place]) for place in places if widths[place] > 1]
-        self._shared = sorted({embeddings[place] for place in places if widths[place] == 1})
+        columns = range(len(sizes))
+        self._wide = [(starts[column], widths[column]) for column in columns if widths[column] > 1]
+        self._shared = sorted({embeddings[column] for column in columns if widths[column] == 1})
         self.tables = nn.ParameterList()
         for width in self._shared:
-            own = [p for p in places if widths[p] == 1 and embeddings[p] == width]
+            own = [p for p in columns if widths[p] == 1 and embeddings[p] == width]
             offsets = np.cumsum([0, *(sizes[p] for p in own)])
             self.register_buffer(
                 f"columns_{width}", torch.tensor([starts[p] for p in own]), persistent=False
@@ -166,9 +166,9 @@ class Categories(nn.Module):
                 f"offsets_{width}", torch.from_numpy(offsets[:-1]), persistent=False
             )
             self.tables.append(_table(int(offsets[-1]), width))
-        for place in places:
-            if widths[place] > 1:
-                self.tables.append(_table(sizes[place], embeddings[place]))
+        for column in columns:
+            if widths[column] > 1:
+                self.tables.append(_table(sizes[column], embeddings[column]))
 
     def forward(self, categorical: torch.Tensor) -> torch.Tensor:
         """Returns shape (rows, embeddings' widths together)."""
@@ -280,8 +280,8 @@ class SharedLinear(nn.Module):
             matrices = self.after.unsqueeze(2) * self.weight * self.before.unsqueeze(1)
             bias, matrix = self.bias.flatten(), matrices.flatten(0, 1).t()
             return torch.addmm(bias, entered[:, 0], matrix).view(-1, *self.bias.shape)
-        made = functional.linear(entered * self.before, self.weight)
-        return torch.addcmul(self.bias, made, self.after)
+        result = functional.linear(entered * self.before, self.weight)
+        return torch.addcmul(self.bias, result, self.after)
 
 
 class Ensemble(nn.Module):
@@ -300,8 +300,8 @@ class Ensemble(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList()
-        for place, own in enumerate(hidden):
-            self.layers.append(SharedLinear(members, width, own, signs=place == 0))
+        for column, own in enumerate(hidden):
+            self.layers.append(SharedLinear(members, width, own, signs=column == 0))
             width = own
         self.dropout = nn.Dropout(dropout)
         bound = 1 / math.sqrt(max(1, width))

@@ -31,9 +31,9 @@ def positive_index(classes: Sequence[Any], positive: Any) -> int:
         ArtifactError: if it is none of them.
     """
     wanted = class_text(positive)
-    for place, value in enumerate(classes):
+    for index, value in enumerate(classes):
         if class_text(value) == wanted:
-            return place
+            return index
     raise ArtifactError(
         f"the positive class {wanted!r} is not a class of the label",
         choices=[class_text(value) for value in classes],
@@ -55,8 +55,8 @@ def predicted_classes(
         probabilities: Shape (rows, classes).
     """
     if task == "binary":
-        place = positive_index(classes, positive)
-        return np.where(probabilities[:, place] >= HALF, place, 1 - place).astype(np.int64)
+        index = positive_index(classes, positive)
+        return np.where(probabilities[:, index] >= HALF, index, 1 - index).astype(np.int64)
     return np.asarray(probabilities.argmax(axis=1), np.int64)
 
 
@@ -80,11 +80,11 @@ def as_answers(
         return [{"value": value} for value in np.asarray(array, np.float64).tolist()]
     names = [class_text(value) for value in classes]
     given = predicted_classes(task, classes, positive, array).tolist()
-    place = positive_index(classes, positive) if task == "binary" else None
+    index = positive_index(classes, positive) if task == "binary" else None
     return [
         {
             "label": classes[label],
-            "probability": row[label if place is None else place],
+            "probability": row[label if index is None else index],
             "probabilities": dict(zip(names, row, strict=True)),
         }
         for label, row in zip(given, np.asarray(array, np.float64).tolist(), strict=True)

@@ -159,8 +159,8 @@ class Transform:
     def __post_init__(self) -> None:
         names = [name for _, part in self.parts() for name in output_names(part)]
         sources = [column.name for column in self.columns]
-        for found in (names, sources):
-            if len(set(found)) != len(found):
+        for group in (names, sources):
+            if len(set(group)) != len(group):
                 raise ArtifactError("the transform names a column or an output twice")
         types = {column.name: column.type for column in self.columns}
         for cross in self.crosses:
@@ -258,8 +258,8 @@ def read_transform(folder: Path) -> Transform:
             cause=f"{type(error).__name__}: {error}",
             hint="make it again; its files must not be edited",
         ) from error
-    found = transform.to_dict()
-    if stated != (found["numeric"], found["categorical"]):
+    remade = transform.to_dict()
+    if stated != (remade["numeric"], remade["categorical"]):
         raise ArtifactError(f"the transform {folder} names other outputs than it makes")
     return transform
 

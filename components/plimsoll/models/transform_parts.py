@@ -338,7 +338,7 @@ def output_names(part: Part) -> tuple[str, ...]:
     if isinstance(part, Cycle):
         return (f"{part.output}.sin", f"{part.output}.cos")
     if isinstance(part, Bins):
-        return tuple(f"{part.output}.{place}" for place in range(len(part.edges) - 1))
+        return tuple(f"{part.output}.{index}" for index in range(len(part.edges) - 1))
     if isinstance(part, TargetMean) and part.classes:
         return tuple(f"{part.output}.{name}" for name in part.classes)
     return (part.output,)

@@ -45,7 +45,7 @@ _OBJECTIVES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Expected:
+class ExpectedTrees:
     """What the trees have to be."""
 
     task: str
@@ -58,17 +58,17 @@ class Expected:
     """Trees a class."""
 
     @property
-    def a_round(self) -> int:
+    def per_round(self) -> int:
         """Trees that answer together: one a class, of two classes one."""
         return self.outputs if self.task == "multiclass" else 1
 
 
-def trimmed(text: str) -> str:
+def without_parameters(text: str) -> str:
     """Returns a model's text without what follows the trees: its parameters."""
     return text[: text.index(END) + len(END)]
 
 
-def check(text: str, expected: Expected) -> None:
+def check(text: str, expected: ExpectedTrees) -> None:
     """Refuses a text that LightGBM could not read safely as the trees expected.
 
     Raises:
@@ -76,56 +76,56 @@ def check(text: str, expected: Expected) -> None:
     """
     head, separator, rest = text.partition("\n\n")
     if not separator or not rest.endswith(END):
-        raise _refused("it does not end with its trees")
+        raise _refusal("it does not end with its trees")
     sizes = _check_head(head, expected)
     start = 0
     for place, size in enumerate(sizes):
         block = rest[start : start + size]
         start += size
         if len(block) != size or not block.endswith("\n\n\n"):
-            raise _refused(f"tree {place} is not as long as it says")
+            raise _refusal(f"tree {place} is not as long as it says")
         first, _, lines = block[:-3].partition("\n")
         if first != f"Tree={place}":
-            raise _refused(f"tree {place} begins with {first[:40]!r}")
+            raise _refusal(f"tree {place} begins with {first[:40]!r}")
         try:
             _check_tree(_values(lines), expected.columns)
         except ValueError as error:
-            raise _refused(f"tree {place}: {error}") from error
+            raise _refusal(f"tree {place}: {error}") from error
     if rest[start:] != END:
-        raise _refused("something stands between the trees and their end")
+        raise _refusal("something stands between the trees and their end")
 
 
-def _check_head(head: str, expected: Expected) -> list[int]:
+def _check_head(head: str, expected: ExpectedTrees) -> list[int]:
     first, _, lines = head.partition("\n")
     try:
         fields = _fields(lines)
     except ValueError as error:
-        raise _refused(f"its head: {error}") from error
+        raise _refusal(f"its head: {error}") from error
     names = [f"Column_{place}" for place in range(expected.columns)]
     wanted = {
         "version": "v4",
-        "num_class": str(expected.a_round),
-        "num_tree_per_iteration": str(expected.a_round),
+        "num_class": str(expected.per_round),
+        "num_tree_per_iteration": str(expected.per_round),
         "label_index": "0",
         "max_feature_idx": str(expected.columns - 1),
         "objective": _OBJECTIVES[expected.task].format(outputs=expected.outputs),
         "feature_names": " ".join(names),
     }
     if first != "tree" or set(fields) != {*wanted, "feature_infos", "tree_sizes"}:
-        raise _refused("its head has other fields than a model of trees")
+        raise _refusal("its head has other fields than a model of trees")
     for name, value in wanted.items():
         if fields[name] != value:
-            raise _refused(f"{name} is {fields[name][:60]!r}, expected {value[:60]!r}")
+            raise _refusal(f"{name} is {fields[name][:60]!r}, expected {value[:60]!r}")
     infos = fields["feature_infos"].split(" ")
     if len(infos) != expected.columns or not all(map(_INFO.fullmatch, infos)):
-        raise _refused("feature_infos are not one a column")
+        raise _refusal("feature_infos are not one a column")
     sizes = fields["tree_sizes"].split(" ")
-    if len(sizes) != expected.trees * expected.a_round:
-        raise _refused(f"it has {len(sizes)} trees, expected {expected.trees} a class")
+    if len(sizes) != expected.trees * expected.per_round:
+        raise _refusal(f"it has {len(sizes)} trees, expected {expected.trees} a class")
     if not all(
         size.isascii() and size.isdigit() and len(size) < len("1000000000000") for size in sizes
     ):
-        raise _refused("tree_sizes are not whole numbers")
+        raise _refusal("tree_sizes are not whole numbers")
     return [int(size) for size in sizes]
 
 
@@ -218,5 +218,5 @@ def _single(values: Mapping[str, NDArray[np.float64]], name: str) -> float:
     return float(values[name][0])
 
 
-def _refused(cause: str) -> ArtifactError:
+def _refusal(cause: str) -> ArtifactError:
     return ArtifactError("the trees cannot be used", cause=cause)

@@ -68,7 +68,7 @@ def source_of(module: str) -> str:
         ConfigError: if it is not found, or is not one file that stands alone.
     """
     path = _PATH.fullmatch(module.strip())
-    source = module if path is None else _found(path["module"], path["function"])
+    source = module if path is None else _source_at(path["module"], path["function"])
     if len(source.encode()) > MOST_BYTES:
         raise ConfigError(
             "the network's file is too large", cause=f"it has more than {MOST_BYTES:,} bytes"
@@ -83,7 +83,7 @@ def check_source(module: str) -> None:
         ConfigError: if the text is not Python.
     """
     if module.strip() and not _PATH.fullmatch(module.strip()):
-        _called(lambda: ast.parse(module), "the network's file", "")
+        _translating_errors(lambda: ast.parse(module), "the network's file", "")
 
 
 def build_module(source: str, inputs: NetworkInputs) -> nn.Module:
@@ -94,7 +94,7 @@ def build_module(source: str, inputs: NetworkInputs) -> nn.Module:
     """
     from torch import nn
 
-    module = _executed(source)
+    module = _execute(source)
     function = getattr(module, FUNCTION, None)
     if not callable(function):
         names = [name for name in vars(module) if not name.startswith("_")]
@@ -103,7 +103,9 @@ def build_module(source: str, inputs: NetworkInputs) -> nn.Module:
             cause=nearest(FUNCTION, names),
             hint=_HINT,
         )
-    made = _called(lambda: function(inputs), f"{FUNCTION} of the network's file", source)
+    made = _translating_errors(
+        lambda: function(inputs), f"{FUNCTION} of the network's file", source
+    )
     if not isinstance(made, nn.Module):
         raise ConfigError(
             f"{FUNCTION} of the network's file returns {type(made).__name__}, not a torch module",
@@ -118,7 +120,7 @@ def run_forward(module: Callable[..., Any], source: str, *inputs: Any) -> Any:
     Raises:
         ConfigError: if it raises.
     """
-    return _called(lambda: module(*inputs), "the network's forward", source)
+    return _translating_errors(lambda: module(*inputs), "the network's forward", source)
 
 
 class _TextLoader(importlib.abc.InspectLoader):
@@ -136,7 +138,7 @@ class _TextLoader(importlib.abc.InspectLoader):
         return self.source_to_code(self._source, _filename(self._source))
 
 
-def _executed(source: str) -> ModuleType:
+def _execute(source: str) -> ModuleType:
     digest = digest_bytes(source.encode())
     name = f"plimsoll_network_{digest}"
     if name in sys.modules:
@@ -150,14 +152,14 @@ def _executed(source: str) -> ModuleType:
     # Before it runs, as dataclasses and the like look their module up.
     sys.modules[name] = module
     try:
-        _called(lambda: loader.exec_module(module), "the network's file", source)
+        _translating_errors(lambda: loader.exec_module(module), "the network's file", source)
     except BaseException:
         del sys.modules[name]
         raise
     return module
 
 
-def _called(function: Callable[[], Any], what: str, source: str) -> Any:
+def _translating_errors(function: Callable[[], Any], what: str, source: str) -> Any:
     try:
         return function()
     except SyntaxError as error:
@@ -188,7 +190,7 @@ def _filename(source: str) -> str:
     return f"<network {digest_bytes(source.encode())[:16]}>"
 
 
-def _found(module: str, function: str) -> str:
+def _source_at(module: str, function: str) -> str:
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError) as error:
@@ -201,7 +203,9 @@ def _found(module: str, function: str) -> str:
             hint="give the file itself, or install its package where the training runs",
         )
     source = Path(spec.origin).read_text("utf-8")
-    tree = _called(lambda: ast.parse(source, spec.origin or module), f"the file of {module}", "")
+    tree = _translating_errors(
+        lambda: ast.parse(source, spec.origin or module), f"the file of {module}", ""
+    )
     _check_alone(tree, module)
     names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     if function not in names:

@@ -42,8 +42,10 @@ def train(
     from plimsoll.train import core
     from plimsoll.train.config import parse
 
-    outputs = core.Outputs(model=Path(model.path), report=Path(report.path), logs=Path(logs.path))
+    outputs = core.OutputPaths(
+        model=Path(model.path), report=Path(report.path), logs=Path(logs.path)
+    )
     settings = parse(json_text(config))
     launch = json_text(launcher_config)
-    with core.asking(module, launcher, launch, checkpoints, start_from) as request:
+    with core.open_request(module, launcher, launch, checkpoints, start_from) as request:
         model.metadata.update(core.train_examples(Path(examples.path), outputs, settings, request))

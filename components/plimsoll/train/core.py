@@ -31,21 +31,28 @@ from plimsoll.storage.provenance import METADATA_KEY
 from plimsoll.train import page as pictures
 from plimsoll.train import report
 from plimsoll.train.candidates import importance
-from plimsoll.train.candidates.candidates import Asked, Places, Trained, Trials, settled, try_all
+from plimsoll.train.candidates.candidates import (
+    Candidates,
+    TrainedModel,
+    TrainRequest,
+    WorkFolders,
+    resolved_config,
+    train_candidates,
+)
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.launch import config as launchers
-from plimsoll.train.launch.checkpoint_folder import kept_until_done
+from plimsoll.train.launch.checkpoint_folder import locked_checkpoint_folder
 from plimsoll.train.network import warm_start
 
 FORMAT = "plimsoll.training/2"
 CHECKPOINTS = "PLIMSOLL_CHECKPOINTS"
 """Where checkpoints lie if nothing is said: the local engine sets it."""
-NOTHING_ELSE = Asked()
+DEFAULT_REQUEST = TrainRequest()
 VERSIONS = ("lightgbm", "numpy", "safetensors", "torch")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outputs:
+class OutputPaths:
     """Where the outputs come to be."""
 
     model: Path
@@ -57,7 +64,7 @@ class Outputs:
 
 
 def train_examples(
-    examples: Path, outputs: Outputs, config: TrainConfig, asked: Asked = NOTHING_ELSE
+    examples: Path, outputs: OutputPaths, config: TrainConfig, asked: TrainRequest = DEFAULT_REQUEST
 ) -> dict[str, Any]:
     """Trains on an examples artifact, and writes the model folder and the report.
 
@@ -76,34 +83,38 @@ def train_examples(
         ConfigError: if the training diverges.
     """
     source = open_examples(examples)
-    config = settled(source, config, asked)
+    config = resolved_config(source, config, asked)
     outputs.logs.mkdir(parents=True, exist_ok=True)
     outputs.model.parent.mkdir(parents=True, exist_ok=True)
     name = _fingerprint(source, config, asked)
     with (
         tempfile.TemporaryDirectory(dir=outputs.model.parent, prefix=".train-") as scratch,
-        kept_until_done(asked.checkpoints, name) as checkpoints,
+        locked_checkpoint_folder(asked.checkpoints, name) as checkpoints,
     ):
-        places = Places(scratch=Path(scratch), logs=outputs.logs, checkpoints=checkpoints)
-        trials = try_all(source, config, asked, places, say)
+        places = WorkFolders(scratch=Path(scratch), logs=outputs.logs, checkpoints=checkpoints)
+        trials = train_candidates(source, config, asked, places, say)
         best = trials.best(config.model)
         write_model(outputs.model, trials, best)
-        leaned = importance.on_eval(source, best.folder, config.seed) if config.importance else ()
-        told = report.told(source, trials, best, leaned)
+        leaned = (
+            importance.eval_importance(source, best.folder, config.seed)
+            if config.importance
+            else ()
+        )
+        told = report.training_report(source, trials, best, leaned)
         write_text(outputs.report, pictures.training_page(told).html())
     return {
         "notes": notes(source, trials, best),
         "model": best.family,
         "parameters": best.parameters,
         "eval_loss": best.eval_loss,
-        **({METADATA_KEY: [asked.seen]} if asked.seen else {}),
+        **({METADATA_KEY: [asked.provenance]} if asked.provenance else {}),
     }
 
 
 @contextmanager
-def asking(
+def open_request(
     module: str, launcher: str, launcher_config: str, checkpoints: str, start_from: str
-) -> Iterator[Asked]:
+) -> Iterator[TrainRequest]:
     """Gives what the component's inputs ask; empty text asks for nothing.
 
     Raises:
@@ -112,7 +123,7 @@ def asking(
     """
     launchers.check_launcher(launcher)
     place = checkpoints or os.environ.get(CHECKPOINTS, "")
-    asked = Asked(
+    asked = TrainRequest(
         module=source_of(module) if module else "",
         launcher=launcher,
         launcher_config=launchers.parse(launcher_config),
@@ -123,10 +134,10 @@ def asking(
         return
     with local_copy(start_from) as (folder, seen):
         own = asked.module or warm_start.user_module_source(folder)
-        yield replace(asked, module=own, start_from=folder, seen=seen)
+        yield replace(asked, module=own, start_from=folder, provenance=seen)
 
 
-def write_model(folder: Path, trials: Trials, best: Trained) -> None:
+def write_model(folder: Path, trials: Candidates, best: TrainedModel) -> None:
     """Writes the model folder, whole: the model's files, how it was trained, boosting's answers."""
     with folder_written_whole(folder) as aside:
         for path in files_below(best.folder):
@@ -136,11 +147,13 @@ def write_model(folder: Path, trials: Trials, best: Trained) -> None:
         (aside / "baseline").mkdir()
         for split, answers in trials.boosting.answers.items():
             np.save(aside / "baseline" / f"{split}.npy", answers, allow_pickle=False)
-        write_json(aside / "candidates.json", [_told(item, best) for item in trials.tried])
-        write_json(aside / "training.json", _training(trials, best))
+        write_json(
+            aside / "candidates.json", [_candidate_json(item, best) for item in trials.trained]
+        )
+        write_json(aside / "training.json", _training_json(trials, best))
 
 
-def notes(source: Examples, trials: Trials, best: Trained) -> list[str]:
+def notes(source: Examples, trials: Candidates, best: TrainedModel) -> list[str]:
     """Says what was trained and how it compares, in short sentences."""
     name = "error" if source.task == "regression" else "log loss"
     said = [f"{best.family}: {best.parameters:,} {_unit(best)}"]
@@ -148,9 +161,9 @@ def notes(source: Examples, trials: Trials, best: Trained) -> list[str]:
         ran, planned = len(best.history["epochs"]), best.history["planned_epochs"]
         ended = f"stopped early after {ran}" if ran < planned else f"of {ran}"
         said[0] += f"; best epoch {best.history['best_epoch']}, {ended}"
-    if best.shares:
-        said[0] = f"blend: {report.blended(trials, best)}"
-    named = zip(report.names(trials), trials.tried, strict=True)
+    if best.blend_weights:
+        said[0] = f"blend: {report.blend_description(trials, best)}"
+    named = zip(report.display_names(trials), trials.trained, strict=True)
     losses = ", ".join(f"{called} {item.eval_loss:.4g}" for called, item in named)
     said.append(f"eval {name}: {losses}")
     if trials.left_out:
@@ -163,7 +176,7 @@ def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - the step's log is its standard output
 
 
-def _fingerprint(source: Examples, config: TrainConfig, asked: Asked) -> str:
+def _fingerprint(source: Examples, config: TrainConfig, asked: TrainRequest) -> str:
     return digest_json(
         {
             "examples": digest_file(source.folder / "manifest.json"),
@@ -175,7 +188,7 @@ def _fingerprint(source: Examples, config: TrainConfig, asked: Asked) -> str:
     )[:16]
 
 
-def _training(trials: Trials, best: Trained) -> dict[str, Any]:
+def _training_json(trials: Candidates, best: TrainedModel) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "model": best.family,
@@ -192,17 +205,17 @@ def _training(trials: Trials, best: Trained) -> dict[str, Any]:
     }
 
 
-def _told(item: Trained, best: Trained) -> dict[str, Any]:
+def _candidate_json(item: TrainedModel, best: TrainedModel) -> dict[str, Any]:
     return {
         "model": item.family,
         "config": item.config.to_dict(),
         "eval_loss": item.eval_loss,
         "parameters": item.parameters,
         "best_epoch": item.history["best_epoch"] if item.history else None,
-        "shares": list(item.shares),
+        "shares": list(item.blend_weights),
         "chosen": item is best,
     }
 
 
-def _unit(item: Trained) -> str:
+def _unit(item: TrainedModel) -> str:
     return "trees" if item.family == "boosting" else "weights"

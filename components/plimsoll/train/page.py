@@ -28,7 +28,7 @@ _NAMES = {BOOSTING: "gradient boosting"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class CandidateSummary:
     """One model that was tried."""
 
     model: str
@@ -52,7 +52,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class TrainingReport:
     """All that the page tells."""
 
     label: str
@@ -61,7 +61,7 @@ class Told:
     """``binary``, ``multiclass`` or ``regression``."""
     rows: int
     """Of the training split."""
-    candidates: Sequence[Candidate]
+    candidates: Sequence[CandidateSummary]
     """In the order in which they were tried; one is chosen. Boosting is among them."""
     history: History | None = None
     """Of the chosen network; None where boosting was chosen."""
@@ -77,33 +77,35 @@ class Told:
     """What the reader must know besides, such as that the time ran out."""
 
 
-def training_page(told: Told) -> Page:
+def training_page(training: TrainingReport) -> Page:
     """Returns the page of a training."""
-    chosen = _chosen(told)
-    auto = sum(item.model != BOOSTING for item in told.candidates) > 1
+    chosen = _chosen(training)
+    auto = sum(item.model != BOOSTING for item in training.candidates) > 1
     made = Page(
-        f"Training: {told.label}",
-        f"{_title(chosen.model)} for {told.task} on {told.rows:,} rows"
-        + (f", the best on eval of {len(told.candidates)} models." if auto else "."),
+        f"Training: {training.label}",
+        f"{_title(chosen.model)} for {training.task} on {training.rows:,} rows"
+        + (f", the best on eval of {len(training.candidates)} models." if auto else "."),
     )
-    made.add_bare("", _cards(told, chosen))
-    for note in told.notes:
+    made.add_bare("", _cards(training, chosen))
+    for note in training.notes:
         made.add_bare("", notice(note, tone="warn"))
-    if told.history is not None and told.history.epochs:
-        made.add("Losses", _losses(told, told.history), _about_losses(told, told.history))
-    if len(told.candidates) > 1:
-        _add_candidates(made, told, auto=auto)
-    if told.importances:
-        _add_importances(made, told)
-    if told.facts:
-        made.add("How it was trained", facts(told.facts))
-    if told.history is not None and told.history.epochs:
-        _add_epochs(made, told.history)
+    if training.history is not None and training.history.epochs:
+        made.add(
+            "Losses", _losses(training, training.history), _about_losses(training, training.history)
+        )
+    if len(training.candidates) > 1:
+        _add_candidates(made, training, auto=auto)
+    if training.importances:
+        _add_importances(made, training)
+    if training.facts:
+        made.add("How it was trained", facts(training.facts))
+    if training.history is not None and training.history.epochs:
+        _add_epochs(made, training.history)
     return made
 
 
-def _chosen(told: Told) -> Candidate:
-    return next(item for item in told.candidates if item.chosen)
+def _chosen(training: TrainingReport) -> CandidateSummary:
+    return next(item for item in training.candidates if item.chosen)
 
 
 def _title(model: str) -> str:
@@ -115,43 +117,43 @@ def _name(model: str) -> str:
     return _NAMES.get(model, model)
 
 
-def _loss_name(told: Told) -> str:
-    return "error (RMSE)" if told.task == "regression" else "log loss"
+def _loss_name(training: TrainingReport) -> str:
+    return "error (RMSE)" if training.task == "regression" else "log loss"
 
 
-def _boosting(told: Told) -> Candidate | None:
-    found = [item for item in told.candidates if item.model == BOOSTING and _finite(item)]
+def _boosting(training: TrainingReport) -> CandidateSummary | None:
+    found = [item for item in training.candidates if item.model == BOOSTING and _finite(item)]
     return min(found, key=lambda item: item.eval_loss or 0.0, default=None)
 
 
-def _finite(candidate: Candidate) -> bool:
+def _finite(candidate: CandidateSummary) -> bool:
     return candidate.eval_loss is not None and math.isfinite(candidate.eval_loss)
 
 
-def _cards(told: Told, chosen: Candidate) -> Html:
-    name = f"eval {_loss_name(told)}"
+def _cards(training: TrainingReport, chosen: CandidateSummary) -> Html:
+    name = f"eval {_loss_name(training)}"
     shown: list[tuple[str, object, object]] = [(name, chosen.eval_loss, _name(chosen.model))]
-    boosting = _boosting(told)
+    boosting = _boosting(training)
     if boosting is not None and not boosting.chosen:
         better = _against(chosen, boosting)
         shown.append((name, boosting.eval_loss, _name(BOOSTING)))
         shown.append(("against boosting", f"{better:+.2%}", "lower is better"))
-    if told.history is not None:
-        ran = len(told.history.epochs)
-        shown.append(("best epoch", told.history.best, f"of {ran} run"))
+    if training.history is not None:
+        ran = len(training.history.epochs)
+        shown.append(("best epoch", training.history.best, f"of {ran} run"))
     if chosen.parameters:
         shown.append(("parameters", chosen.parameters, "learnt"))
     return cards(shown)
 
 
-def _against(candidate: Candidate, boosting: Candidate) -> float:
+def _against(candidate: CandidateSummary, boosting: CandidateSummary) -> float:
     """Returns the difference of the eval losses as a share of boosting's."""
     if candidate.eval_loss is None or not boosting.eval_loss:
         return math.nan
     return (candidate.eval_loss - boosting.eval_loss) / boosting.eval_loss
 
 
-def _losses(told: Told, history: History) -> Html:
+def _losses(training: TrainingReport, history: History) -> Html:
     return line_chart(
         {
             "train": [(epoch.number, epoch.train_loss) for epoch in history.epochs],
@@ -160,31 +162,31 @@ def _losses(told: Told, history: History) -> Html:
         x_label="epoch",
         y_label="loss",
         x_marks={"best epoch": history.best},
-        y_marks=_boosting_mark(told),
+        y_marks=_boosting_mark(training),
         x_whole=True,
         dots=len(history.epochs) <= 60,
     )
 
 
-def _boosting_mark(told: Told) -> dict[str, float]:
+def _boosting_mark(training: TrainingReport) -> dict[str, float]:
     """Returns boosting's loss by what is written at it, where it is of the curves' unit."""
-    boosting = _boosting(told)
-    if boosting is None or boosting.eval_loss is None or told.weighted:
+    boosting = _boosting(training)
+    if boosting is None or boosting.eval_loss is None or training.weighted:
         return {}
-    return {} if told.task == "regression" else {_name(BOOSTING): boosting.eval_loss}
+    return {} if training.task == "regression" else {_name(BOOSTING): boosting.eval_loss}
 
 
-def _about_losses(told: Told, history: History) -> str:
+def _about_losses(training: TrainingReport, history: History) -> str:
     early = len(history.epochs) < history.planned
     ended = (
-        f"It stopped after {told.patience} epochs without a lower eval loss. "
-        if early and told.patience
+        f"It stopped after {training.patience} epochs without a lower eval loss. "
+        if early and training.patience
         else "It stopped early. "
         if early
         else "All epochs allowed were run. "
     )
-    unit = "Values are standardised here. " if told.task == "regression" else ""
-    weighed = "Classes weigh the same here, however rare. " if told.weighted else ""
+    unit = "Values are standardised here. " if training.task == "regression" else ""
+    weighed = "Classes weigh the same here, however rare. " if training.weighted else ""
     return (
         f"{ended}The weights of epoch {history.best} were kept, which has the lowest eval loss of "
         f"those past the learning rate's warm-up. {unit}{weighed}The train loss is taken while "
@@ -192,29 +194,29 @@ def _about_losses(told: Told, history: History) -> str:
     )
 
 
-def _add_candidates(made: Page, told: Told, *, auto: bool) -> None:
+def _add_candidates(made: Page, training: TrainingReport, *, auto: bool) -> None:
     heading = "Models that were tried" if auto else "Network and gradient boosting"
     about = "On the eval split; lower is better. The test split is left to evaluation."
-    curves = _curves(told)
+    curves = _curves(training)
     if curves is None:
-        made.add_bare(heading, _candidates(told), about)
+        made.add_bare(heading, _candidates(training), about)
     else:
         made.add(heading, curves, about)
-        made.add_bare("", _candidates(told))
+        made.add_bare("", _candidates(training))
 
 
-def _curves(told: Told) -> Html | None:
+def _curves(training: TrainingReport) -> Html | None:
     """Returns the eval losses by epoch of the networks that have no curves of their own."""
     named: dict[str, Sequence[float]] = {}
-    for item in told.candidates:
+    for item in training.candidates:
         if item.losses:
             again = sum(name.split(" ")[0] == item.model for name in named)
             named[f"{item.model} {again + 1}" if again else item.model] = item.losses
     lowest = [min(filter(math.isfinite, losses), default=math.nan) for losses in named.values()]
     # A chosen network has its own curves above.
-    if len(named) < (1 if told.history is None else 2) or not all(map(math.isfinite, lowest)):
+    if len(named) < (1 if training.history is None else 2) or not all(map(math.isfinite, lowest)):
         return None
-    marks = _boosting_mark(told)
+    marks = _boosting_mark(training)
     # The first epochs lie far above all that matters, and so does a model that is no match.
     ends = sorted([*lowest, *marks.values()])
     top = ends[0] + max(4 * (ends[len(ends) // 2] - ends[0]), NEAR * abs(ends[0]))
@@ -231,17 +233,17 @@ def _curves(told: Told) -> Html | None:
     )
 
 
-def _candidates(told: Told) -> Html:
+def _candidates(training: TrainingReport) -> Html:
     ordered = sorted(
-        told.candidates,
+        training.candidates,
         key=lambda item: math.inf if item.eval_loss is None else item.eval_loss,
     )
-    boosting = _boosting(told)
+    boosting = _boosting(training)
     changes = [_against(item, boosting) if boosting else math.nan for item in ordered]
     # A model that is no match would leave no room to tell the others apart.
     sizes = sorted(abs(change) for change in changes if math.isfinite(change) and change)
     scale = 1.5 * sizes[len(sizes) // 2] if sizes else 1.0
-    headers = ["model", f"eval {_loss_name(told)}", *(["against boosting"] if boosting else [])]
+    headers = ["model", f"eval {_loss_name(training)}", *(["against boosting"] if boosting else [])]
     rows: list[list[object]] = []
     for item, change in zip(ordered, changes, strict=True):
         chosen = badge("chosen", "good") if item.chosen else ""
@@ -259,13 +261,13 @@ def _candidates(told: Told) -> Html:
     return table([*headers, "parameters", "best epoch", "settings"], rows)
 
 
-def _add_importances(made: Page, told: Told) -> None:
+def _add_importances(made: Page, training: TrainingReport) -> None:
     made.add(
         "What the model leans on",
         bar_chart(
-            [item.column for item in told.importances],
-            {"": [item.rise for item in told.importances]},
-            value_label=f"rise of the eval {_loss_name(told)}",
+            [item.column for item in training.importances],
+            {"": [item.rise for item in training.importances]},
+            value_label=f"rise of the eval {_loss_name(training)}",
             horizontal=True,
         ),
         "A column's values are dealt out anew among the rows of the eval split: how much the loss "
@@ -274,8 +276,8 @@ def _add_importances(made: Page, told: Told) -> None:
     made.add_bare(
         "",
         table(
-            ["column", f"rise of the eval {_loss_name(told)}", "spread of the repeats"],
-            [[item.column, item.rise, item.spread] for item in told.importances],
+            ["column", f"rise of the eval {_loss_name(training)}", "spread of the repeats"],
+            [[item.column, item.rise, item.spread] for item in training.importances],
         ),
     )
 

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from plimsoll.formats.examples import Examples
-from plimsoll.train.candidates.candidates import Trained, Trials
+from plimsoll.train.candidates.candidates import Candidates, TrainedModel
 from plimsoll.train.candidates.importance import Importance
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.page import Candidate, Told
+from plimsoll.train.page import CandidateSummary, TrainingReport
 from plimsoll.train.telemetry.history import Epoch, History
 
 _SHOWN = ("numbers", "hidden", "members", "crosses", "bins", "leaves")
 """Knobs in which candidates of one family differ."""
 
 
-def told(
-    source: Examples, trials: Trials, best: Trained, importances: Sequence[Importance] = ()
-) -> Told:
+def training_report(
+    source: Examples, trials: Candidates, best: TrainedModel, importances: Sequence[Importance] = ()
+) -> TrainingReport:
     """Returns what the page tells.
 
     Args:
@@ -27,11 +27,11 @@ def told(
         best: The one that goes on.
         importances: How much it leans on each column, the most first; none: it was not measured.
     """
-    return Told(
+    return TrainingReport(
         label=source.problem.label,
         task=source.task,
         rows=source.rows["train"],
-        candidates=[_candidate(item, trials, best) for item in trials.tried],
+        candidates=[_candidate(item, trials, best) for item in trials.trained],
         history=_history(best),
         patience=best.config.patience,
         weighted=best.config.class_weights != "none",
@@ -43,44 +43,44 @@ def told(
     )
 
 
-def names(trials: Trials) -> list[str]:
+def display_names(trials: Candidates) -> list[str]:
     """Returns what models are called: the family, and what is unusual where there are two of it."""
-    families = [item.family for item in trials.tried]
+    families = [item.family for item in trials.trained]
     return [
-        item.family + _told_apart(item) if families.count(item.family) > 1 else item.family
-        for item in trials.tried
+        item.family + _unusual_settings(item) if families.count(item.family) > 1 else item.family
+        for item in trials.trained
     ]
 
 
-def blended(trials: Trials, blend: Trained) -> str:
+def blend_description(trials: Candidates, blend: TrainedModel) -> str:
     """Returns what a blend is made of, in words."""
-    members = zip(names(trials), blend.shares, strict=False)
+    members = zip(display_names(trials), blend.blend_weights, strict=False)
     return ", ".join(f"{share:.0%} {name}" for name, share in members if share)
 
 
-def _told_apart(item: Trained) -> str:
+def _unusual_settings(item: TrainedModel) -> str:
     odd = ", ".join(f"{name} {value}" for name, value in _settings(item.config).items())
     return f" ({odd})" if odd else ""
 
 
-def _candidate(item: Trained, trials: Trials, best: Trained) -> Candidate:
+def _candidate(item: TrainedModel, trials: Candidates, best: TrainedModel) -> CandidateSummary:
     history = _history(item)
-    note = blended(trials, item) if item.shares else ""
+    note = blend_description(trials, item) if item.blend_weights else ""
     trees = item.parameters if item.family == "boosting" else 0
-    return Candidate(
+    return CandidateSummary(
         model=item.family,
         eval_loss=item.eval_loss,
         parameters=0 if trees else item.parameters,
         best_epoch=history.best if history else trees,
         epochs=len(history.epochs) if history else 0,
         chosen=item is best,
-        settings={} if item.shares else _settings(item.config),
+        settings={} if item.blend_weights else _settings(item.config),
         losses=[epoch.eval_loss for epoch in history.epochs] if history else (),
         note=note,
     )
 
 
-def _history(item: Trained) -> History | None:
+def _history(item: TrainedModel) -> History | None:
     if item.history is None:
         return None
     return History(
@@ -99,7 +99,7 @@ def _settings(config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def _facts(source: Examples, best: Trained) -> dict[str, object]:
+def _facts(source: Examples, best: TrainedModel) -> dict[str, object]:
     config = best.config
     facts: dict[str, object] = {
         "inputs": f"{len(source.numeric_names)} numeric, "

@@ -39,7 +39,7 @@ def tune(
     from plimsoll.tune import core, model
 
     settings = (json_text(config), json_text(train_config))
-    request = model.Asked.read(space, *settings, module, storage)
+    request = model.TuneRequest.read(space, *settings, module, storage)
     result = core.tune_examples(examples.path, study.path, report.path, request)
     study.metadata.update(result.metadata())
     return (json.loads(result.best),)

@@ -23,8 +23,8 @@ from plimsoll.storage.files import (
     write_json,
     write_text,
 )
-from plimsoll.tune.model import Asked, Found
-from plimsoll.tune.search import Finished, Search
+from plimsoll.tune.model import TuneRequest, TuneResult
+from plimsoll.tune.search import FinishedTrial, Search
 
 FORMAT = "plimsoll.study/1"
 CHECKPOINTS = "PLIMSOLL_CHECKPOINTS"
@@ -32,14 +32,14 @@ FOLDER_PREFIX = "tune-"
 MOST_REASONS = 3
 
 
-def tune_examples(examples: str, study: str, report: str, asked: Asked) -> Found:
+def tune_examples(examples: str, study: str, report: str, request: TuneRequest) -> TuneResult:
     """Searches on an examples artifact, and writes the study and the report.
 
     Args:
         examples: The examples artifact; of its splits train and eval are read.
         study: Where the study's folder comes to be.
         report: Where the page comes to be.
-        asked: What is searched, and how.
+        request: What is searched, and how.
 
     Raises:
         ArtifactError: if the examples are damaged.
@@ -48,72 +48,72 @@ def tune_examples(examples: str, study: str, report: str, asked: Asked) -> Found
     from plimsoll.tune import report as pictures
 
     source = open_examples(Path(examples))
-    with _folder(source, asked) as folder:
-        found = _searched(source, folder, asked)
-    _write_study(Path(study), found, asked)
-    write_text(Path(report), pictures.page(source, found, asked).html())
-    return found
+    with _folder(source, request) as folder:
+        result = _search(source, folder, request)
+    _write_study(Path(study), result, request)
+    write_text(Path(report), pictures.page(source, result, request).html())
+    return result
 
 
-def fingerprint(source: Examples, asked: Asked) -> str:
+def fingerprint(source: Examples, request: TuneRequest) -> str:
     """Returns the digest of all that a trial's loss depends on, the budget left out.
 
     A search with a larger budget is the same search: it goes on.
     """
-    config = asked.config
+    config = request.config
     return digest_json(
         {
             "format": FORMAT,
             "examples": digest_file(source.folder / MANIFEST),
-            "space": asked.space.to_dict(),
-            "base": asked.space.base.to_dict(),
+            "space": request.space.to_dict(),
+            "base": request.space.base.to_dict(),
             "search": [config.sampler, config.pruner, config.random_trials, config.seed],
-            "module": asked.module,
+            "module": request.module,
             # What is kept for a restart is of this code; what someone keeps, of this version.
             "code": __version__
-            if asked.storage
+            if request.storage
             else code_digest(("formats", "models", "storage", "train")),
         }
     )
 
 
 @contextmanager
-def _folder(source: Examples, asked: Asked) -> Iterator[Path]:
+def _folder(source: Examples, request: TuneRequest) -> Iterator[Path]:
     """Yields the search's folder; a search that is done leaves nothing where none was asked for."""
-    root = asked.storage or os.environ.get(CHECKPOINTS, "")
+    root = request.storage or os.environ.get(CHECKPOINTS, "")
     if not root:
-        with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as place:
-            yield Path(place)
+        with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as scratch:
+            yield Path(scratch)
         return
-    folder = Path(root) / f"{FOLDER_PREFIX}{fingerprint(source, asked)[:16]}"
+    folder = Path(root) / f"{FOLDER_PREFIX}{fingerprint(source, request)[:16]}"
     yield folder
-    if not asked.storage:
+    if not request.storage:
         shutil.rmtree(folder)
 
 
-def _searched(source: Examples, folder: Path, asked: Asked) -> Found:
+def _search(source: Examples, folder: Path, request: TuneRequest) -> TuneResult:
     from plimsoll.tune.journal import JOURNAL, held
-    from plimsoll.tune.trial_runner import Running
+    from plimsoll.tune.trial_runner import TrialRunner
 
     with held(folder):
-        search = Search(folder, asked.space, asked.config)
-        Running(search=search, source=source, folder=folder, asked=asked).run()
+        search = Search(folder, request.space, request.config)
+        TrialRunner(search=search, source=source, folder=folder, request=request).run()
         trials, chosen = search.finished(), search.best()
         if chosen is None:
             # Nothing was found that were worth keeping, and the next start may do better.
             (folder / JOURNAL).unlink()
-            raise _none_whole(trials)
-        return Found(
+            raise _no_complete_trial(trials)
+        return TuneResult(
             trials=tuple(trials),
             chosen=chosen,
-            best=canonical_json(asked.space.config(chosen.values).to_dict()),
+            best=canonical_json(request.space.config(chosen.values).to_dict()),
             importances=search.importances(),
             resumed=search.resumed,
             task=source.task,
         )
 
 
-def _none_whole(trials: list[Finished]) -> StepError:
+def _no_complete_trial(trials: list[FinishedTrial]) -> StepError:
     reasons = list(dict.fromkeys(item.why for item in trials if item.why))
     return StepError(
         f"none of {len(trials)} trials came to its end",
@@ -122,20 +122,20 @@ def _none_whole(trials: list[Finished]) -> StepError:
     )
 
 
-def _write_study(folder: Path, found: Found, asked: Asked) -> None:
-    lines = [json.dumps(item.to_dict(), sort_keys=True) for item in found.trials]
+def _write_study(folder: Path, result: TuneResult, request: TuneRequest) -> None:
+    lines = [json.dumps(item.to_dict(), sort_keys=True) for item in result.trials]
     with folder_written_whole(folder) as aside:
         write_text(aside / "trials.jsonl", "".join(f"{line}\n" for line in lines))
-        write_json(aside / "best.json", json.loads(found.best))
+        write_json(aside / "best.json", json.loads(result.best))
         write_json(
             aside / "study.json",
             {
                 "format": FORMAT,
-                "space": asked.space.to_dict(),
-                "config": dataclasses.asdict(asked.config),
-                "train_config": asked.space.base.to_dict(),
-                "best": found.chosen.to_dict(),
-                "counts": found.counts(),
-                "importances": found.importances,
+                "space": request.space.to_dict(),
+                "config": dataclasses.asdict(request.config),
+                "train_config": request.space.base.to_dict(),
+                "best": result.chosen.to_dict(),
+                "counts": result.counts(),
+                "importances": result.importances,
             },
         )

@@ -21,7 +21,7 @@ from plimsoll.storage.files import canonical_json
 from plimsoll.train import config as train_configs
 from plimsoll.train.launch.config import BUCKET, CLAIM, LauncherConfig
 from plimsoll.tune.config import FIRST_TRIALS, METRIC, TuneConfig, rising_marks
-from plimsoll.tune.space import Knob, Space, value_of
+from plimsoll.tune.space import Hyperparameter, Space, value_of
 
 API = "kubeflow.org/v1beta1"
 KINDS = ("job", "trainjob")
@@ -37,7 +37,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Form:
+class ExperimentOptions:
     """What an Experiment is made for."""
 
     name: str
@@ -72,28 +72,28 @@ class Form:
             )
 
 
-def experiment(space: Space, config: TuneConfig, form: Form) -> dict[str, Any]:
+def experiment(space: Space, config: TuneConfig, options: ExperimentOptions) -> dict[str, Any]:
     """Returns the Experiment as JSON values.
 
     Args:
         space: What is searched; knobs without an effect on a trial's model do nothing there.
         config: The budget, and how to search.
-        form: What it is made for.
+        options: What it is made for.
 
     Raises:
         ConfigError: if Katib cannot do what is asked.
     """
     _check(config)
-    launcher, examples = _placed(form)
+    launcher, examples = _mounted(options)
     metadata: dict[str, Any] = {
-        "name": form.name,
+        "name": options.name,
         "labels": {"app.kubernetes.io/managed-by": "plimsoll"},
         "annotations": {ANNOTATION: canonical_json(space.base.to_dict())},
     }
     if launcher.namespace:
         metadata["namespace"] = launcher.namespace
-    command = _command(space, form, examples)
-    trial = _job(launcher, command) if form.kind == "job" else _trainjob(launcher, command)
+    command = _command(space, options, examples)
+    trial = _job(launcher, command) if options.kind == "job" else _trainjob(launcher, command)
     spec: dict[str, Any] = {
         "objective": {
             "type": "minimize",
@@ -106,13 +106,17 @@ def experiment(space: Space, config: TuneConfig, form: Form) -> dict[str, Any]:
         "parallelTrialCount": config.workers or AT_A_TIME,
         "maxFailedTrialCount": max(AT_A_TIME, config.trials // 3),
         "metricsCollectorSpec": {"collector": {"kind": "StdOut"}},
-        "parameters": [_parameter(knob) for knob in space.knobs],
+        "parameters": [_parameter(parameter) for parameter in space.hyperparameters],
         "trialTemplate": {
             "retain": False,
-            "primaryContainerName": CONTAINERS[form.kind],
+            "primaryContainerName": CONTAINERS[options.kind],
             "trialParameters": [
-                {"name": knob.name, "description": knob.said(), "reference": knob.name}
-                for knob in space.knobs
+                {
+                    "name": parameter.name,
+                    "description": parameter.description(),
+                    "reference": parameter.name,
+                }
+                for parameter in space.hyperparameters
             ],
             "trialSpec": trial,
         },
@@ -122,23 +126,23 @@ def experiment(space: Space, config: TuneConfig, form: Form) -> dict[str, Any]:
     return {"apiVersion": API, "kind": "Experiment", "metadata": metadata, "spec": spec}
 
 
-def best_config(found: Mapping[str, Any]) -> str:
+def best_config(experiment: Mapping[str, Any]) -> str:
     """Returns the best trial's TrainConfig, whole, as JSON.
 
     Args:
-        found: An Experiment as the cluster tells it: ``kubectl get experiment NAME -o json``.
+        experiment: An Experiment as the cluster tells it: ``kubectl get experiment NAME -o json``.
 
     Raises:
         ArtifactError: if it is not one that was rendered here, or no trial has ended.
     """
-    metadata, status = found.get("metadata") or {}, found.get("status") or {}
+    metadata, status = experiment.get("metadata") or {}, experiment.get("status") or {}
     base = (metadata.get("annotations") or {}).get(ANNOTATION)
-    if found.get("kind") != "Experiment" or base is None:
+    if experiment.get("kind") != "Experiment" or base is None:
         raise ArtifactError(
             "this is no Experiment that `plimsoll katib` rendered",
-            cause=f"kind is {found.get('kind')!r}, and there is no annotation {ANNOTATION}"
+            cause=f"kind is {experiment.get('kind')!r}, and there is no annotation {ANNOTATION}"
             if base is None
-            else f"kind is {found.get('kind')!r}",
+            else f"kind is {experiment.get('kind')!r}",
             hint="kubectl get experiment NAME -o json > experiment.json",
         )
     best = (status.get("currentOptimalTrial") or {}).get("parameterAssignments") or []
@@ -164,9 +168,9 @@ def _check(config: TuneConfig) -> None:
         )
 
 
-def _placed(form: Form) -> tuple[LauncherConfig, str]:
+def _mounted(options: ExperimentOptions) -> tuple[LauncherConfig, str]:
     """Returns the launcher config and the examples' place as the trial's pod sees it."""
-    launcher, examples = form.launcher, form.examples
+    launcher, examples = options.launcher, options.examples
     if examples.startswith(CLAIM):
         claim, _, folder = examples.removeprefix(CLAIM).partition("/")
         if launcher.storage and launcher.claim != claim:
@@ -189,27 +193,30 @@ def _placed(form: Form) -> tuple[LauncherConfig, str]:
     return launcher, examples
 
 
-def _command(space: Space, form: Form, examples: str) -> list[str]:
+def _command(space: Space, options: ExperimentOptions, examples: str) -> list[str]:
     # Katib makes one line for sh of a trial's command, and quotes nothing: so it is one here.
-    words = ["python", "-m", MODULE, "--examples", examples]
-    words += ["--config", canonical_json(space.base.to_dict())]
-    words += ["--module", form.module] if form.module else []
-    line = " ".join(shlex.quote(word) for word in words)
-    drawn = [f"--set '{knob.name}=${{trialParameters.{knob.name}}}'" for knob in space.knobs]
+    arguments = ["python", "-m", MODULE, "--examples", examples]
+    arguments += ["--config", canonical_json(space.base.to_dict())]
+    arguments += ["--module", options.module] if options.module else []
+    line = " ".join(shlex.quote(argument) for argument in arguments)
+    drawn = [
+        f"--set '{parameter.name}=${{trialParameters.{parameter.name}}}'"
+        for parameter in space.hyperparameters
+    ]
     return ["sh", "-c", " ".join([line, *drawn])]
 
 
-def _parameter(knob: Knob) -> dict[str, Any]:
-    if knob.choices:
-        feasible: dict[str, Any] = {"list": list(knob.texts())}
-        return {"name": knob.name, "parameterType": "categorical", "feasibleSpace": feasible}
-    feasible = {"min": _number(knob.low), "max": _number(knob.high)}
-    feasible["distribution"] = "logUniform" if knob.log else "uniform"
-    step = knob.step or (1 if knob.whole and not knob.log else 0)
+def _parameter(parameter: Hyperparameter) -> dict[str, Any]:
+    if parameter.choices:
+        feasible: dict[str, Any] = {"list": list(parameter.texts())}
+        return {"name": parameter.name, "parameterType": "categorical", "feasibleSpace": feasible}
+    feasible = {"min": _number(parameter.low), "max": _number(parameter.high)}
+    feasible["distribution"] = "logUniform" if parameter.log else "uniform"
+    step = parameter.step or (1 if parameter.whole and not parameter.log else 0)
     if step:
         feasible["step"] = _number(step)
-    kind = "int" if knob.whole else "double"
-    return {"name": knob.name, "parameterType": kind, "feasibleSpace": feasible}
+    kind = "int" if parameter.whole else "double"
+    return {"name": parameter.name, "parameterType": kind, "feasibleSpace": feasible}
 
 
 def _number(value: float) -> str:
@@ -311,22 +318,24 @@ def _resources(launcher: LauncherConfig) -> dict[str, Any]:
 
 
 def _where(launcher: LauncherConfig) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     if launcher.service_account:
-        found["serviceAccountName"] = launcher.service_account
+        fields["serviceAccountName"] = launcher.service_account
     if launcher.node_selector:
-        found["nodeSelector"] = dict(launcher.node_selector)
-    return found
+        fields["nodeSelector"] = dict(launcher.node_selector)
+    return fields
 
 
 def _env(launcher: LauncherConfig) -> list[dict[str, Any]]:
     values = {"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE", **launcher.env}
-    found: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
-    for name, place in sorted(launcher.secrets.items()):
-        secret, _, key = place.partition("/")
-        reference = {"secretKeyRef": {"name": secret, "key": key}}
-        found.append({"name": name, "valueFrom": reference})
-    return found
+    variables: list[dict[str, Any]] = [
+        {"name": name, "value": value} for name, value in values.items()
+    ]
+    for name, reference in sorted(launcher.secrets.items()):
+        secret, _, key = reference.partition("/")
+        source = {"secretKeyRef": {"name": secret, "key": key}}
+        variables.append({"name": name, "valueFrom": source})
+    return variables
 
 
 def _volumes(launcher: LauncherConfig) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

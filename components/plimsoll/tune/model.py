@@ -11,12 +11,12 @@ from plimsoll.train import config as train_configs
 from plimsoll.tune import config as configs
 from plimsoll.tune import space as spaces
 from plimsoll.tune.config import TuneConfig
-from plimsoll.tune.search import Finished
+from plimsoll.tune.search import FinishedTrial
 from plimsoll.tune.space import Space
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class TuneRequest:
     """What a search is asked for."""
 
     space: Space
@@ -27,7 +27,9 @@ class Asked:
     """Folder in which the search is kept; empty: where the engine says, or nowhere."""
 
     @classmethod
-    def read(cls, space: str, config: str, train_config: str, module: str, storage: str) -> Asked:
+    def read(
+        cls, space: str, config: str, train_config: str, module: str, storage: str
+    ) -> TuneRequest:
         """Reads what the component is given.
 
         Raises:
@@ -35,10 +37,10 @@ class Asked:
         """
         read = spaces.read(space, train_configs.parse(train_config))
         source = source_of(module) if module else ""
-        asked = cls(space=read, config=configs.parse(config), module=source, storage=storage)
-        models = [knob.choices for knob in read.knobs if knob.name == "model"] or [
-            (read.base.model,)
-        ]
+        request = cls(space=read, config=configs.parse(config), module=source, storage=storage)
+        models = [
+            parameter.choices for parameter in read.hyperparameters if parameter.name == "model"
+        ] or [(read.base.model,)]
         if "module" in models[0] and not module:
             raise ConfigError("tune: the model is module, and no module is given")
         if "://" in storage:
@@ -47,16 +49,16 @@ class Asked:
                 cause=f"it is {storage.partition('://')[0]}://...",
                 hint="mount it, or leave it out: the engine has a place for it",
             )
-        return asked
+        return request
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class TuneResult:
     """What a search came to."""
 
-    trials: tuple[Finished, ...]
+    trials: tuple[FinishedTrial, ...]
     """By number."""
-    chosen: Finished
+    chosen: FinishedTrial
     best: str
     """The chosen trial's TrainConfig, whole, as JSON."""
     importances: dict[str, float]

@@ -22,11 +22,11 @@ from plimsoll.pictures.charts import (
 from plimsoll.pictures.markup import Html
 from plimsoll.pictures.page import Page
 from plimsoll.tune.config import MARKS
-from plimsoll.tune.search import Finished
-from plimsoll.tune.space import Knob, text_of
+from plimsoll.tune.search import FinishedTrial
+from plimsoll.tune.space import Hyperparameter, text_of
 
 if TYPE_CHECKING:
-    from plimsoll.tune.model import Asked, Found
+    from plimsoll.tune.model import TuneRequest, TuneResult
 
 MOST_CURVES = 6
 MOST_SLICES = 4
@@ -35,22 +35,22 @@ NO_NUMBER = float("nan")
 Point = tuple[float, float]
 
 
-def page(source: Examples, found: Found, asked: Asked) -> Page:
+def page(source: Examples, result: TuneResult, request: TuneRequest) -> Page:
     """Returns the page of a search."""
     name = "error (RMSE)" if source.task == "regression" else "log loss"
     made = Page(
         f"Tuning: {source.problem.label}",
-        f"{len(found.trials)} trainings for {source.task} on {source.rows['train']:,} rows, "
+        f"{len(result.trials)} trainings for {source.task} on {source.rows['train']:,} rows, "
         "judged by their loss on the eval split. The test split was not looked at.",
     )
-    made.add_bare("", cards(_cards(found, name)))
+    made.add_bare("", cards(_cards(result, name)))
     made.add(
         "How the search went",
-        _history(found, name),
+        _history(result, name),
         "Each dot is a trial; the line is the best so far. A pruned trial stands where it was "
         "stopped, which is not where it would have ended; far worse ones are drawn at the edge.",
     )
-    curves = _curves(found)
+    curves = _curves(result)
     if curves:
         made.add(
             "How the best trials went",
@@ -62,28 +62,28 @@ def page(source: Examples, found: Found, asked: Asked) -> Page:
             ),
             "The loss on eval along the way. Boosting is not listened to on its way.",
         )
-    _add_importances(made, found, asked, name)
-    made.add("The best config", facts(_facts(found, asked)))
-    made.add_bare("Trials", _table(found, asked, name), "The best first.")
+    _add_importances(made, result, request, name)
+    made.add("The best config", facts(_facts(result, request)))
+    made.add_bare("Trials", _table(result, request, name), "The best first.")
     return made
 
 
-def _cards(found: Found, name: str) -> list[tuple[str, object, object]]:
-    counts, first = found.counts(), found.trials[0]
-    told: list[tuple[str, object, object]] = [
-        (f"best eval {name}", found.chosen.eval_loss, f"trial {found.chosen.number}"),
-        ("trials", len(found.trials), f"{counts['pruned']} pruned, {counts['failed']} failed"),
+def _cards(result: TuneResult, name: str) -> list[tuple[str, object, object]]:
+    counts, first = result.counts(), result.trials[0]
+    shown: list[tuple[str, object, object]] = [
+        (f"best eval {name}", result.chosen.eval_loss, f"trial {result.chosen.number}"),
+        ("trials", len(result.trials), f"{counts['pruned']} pruned, {counts['failed']} failed"),
     ]
-    if first.state == "complete" and first.number != found.chosen.number:
-        told.append((f"first eval {name}", first.eval_loss, "trial 0"))
-    return told
+    if first.state == "complete" and first.number != result.chosen.number:
+        shown.append((f"first eval {name}", first.eval_loss, "trial 0"))
+    return shown
 
 
-def _history(found: Found, name: str) -> Html:
+def _history(result: TuneResult, name: str) -> Html:
     best = math.inf
     line: list[Point] = []
     dots: dict[str, list[Point]] = {"complete": [], "pruned": []}
-    for trial in found.trials:
+    for trial in result.trials:
         if trial.eval_loss is None:
             continue
         # A gap after each: dots that no line joins.
@@ -95,7 +95,7 @@ def _history(found: Found, name: str) -> Html:
         if best < math.inf:
             line.append((float(trial.number), best))
     series = {"best so far": line, **{state: points for state, points in dots.items() if points}}
-    losses = [trial.eval_loss for trial in found.trials if trial.eval_loss is not None]
+    losses = [trial.eval_loss for trial in result.trials if trial.eval_loss is not None]
     return line_chart(
         series, x_label="trial", y_label=f"eval {name}", x_whole=True, y_domain=_domain(losses)
     )
@@ -113,8 +113,8 @@ def _domain(losses: Sequence[float]) -> Point:
     return low - room, high + room
 
 
-def _curves(found: Found) -> dict[str, list[Point]]:
-    listened = [item for item in found.trials if item.state == "complete" and item.losses]
+def _curves(result: TuneResult) -> dict[str, list[Point]]:
+    listened = [item for item in result.trials if item.state == "complete" and item.losses]
     listened.sort(key=lambda item: (item.eval_loss, item.number))
     return {
         f"trial {item.number}": [
@@ -124,14 +124,14 @@ def _curves(found: Found) -> dict[str, list[Point]]:
     }
 
 
-def _add_importances(made: Page, found: Found, asked: Asked, name: str) -> None:
-    shares = sorted(found.importances.items(), key=lambda item: (-item[1], item[0]))
+def _add_importances(made: Page, result: TuneResult, request: TuneRequest, name: str) -> None:
+    shares = sorted(result.importances.items(), key=lambda item: (-item[1], item[0]))
     if not shares:
         return
     made.add(
         "What mattered",
         bar_chart(
-            [knob for knob, _ in shares],
+            [parameter for parameter, _ in shares],
             {"": [share for _, share in shares]},
             value_label="importance",
             horizontal=True,
@@ -139,37 +139,41 @@ def _add_importances(made: Page, found: Found, asked: Asked, name: str) -> None:
         "Each knob's share in what sets the better trials apart from the rest (PED-ANOVA). "
         "It holds for this space and these trials: with few of them, take it as a hint.",
     )
-    knobs = {knob.name: knob for knob in asked.space.knobs}
+    parameters = {parameter.name: parameter for parameter in request.space.hyperparameters}
     slices = [
         part
-        for knob, _ in shares
-        if knob in knobs and not knobs[knob].choices
-        if (part := _slice(found, knobs[knob], name))
+        for parameter, _ in shares
+        if parameter in parameters and not parameters[parameter].choices
+        if (part := _slice(result, parameters[parameter], name))
     ]
     if slices:
         made.add("Knob by knob", grid(*slices[:MOST_SLICES]))
 
 
-def _slice(found: Found, knob: Knob, name: str) -> Html:
+def _slice(result: TuneResult, parameter: Hyperparameter, name: str) -> Html:
     # All models in each of the charts, so that each has one colour.
     groups: dict[str, list[Point]] = {}
-    for item in found.trials:
+    for item in result.trials:
         if item.state == "complete" and item.eval_loss is not None:
             group = groups.setdefault(str(item.values.get("model", "")), [])
-            if knob.name in item.values:
-                value = float(item.values[knob.name])
-                group.append((math.log10(value) if knob.log else value, item.eval_loss))
+            if parameter.name in item.values:
+                value = float(item.values[parameter.name])
+                group.append((math.log10(value) if parameter.log else value, item.eval_loss))
     if not any(groups.values()):
         return Html()
-    label = f"{knob.name}, power of ten" if knob.log else knob.name
-    return scatter_chart(groups, x_label=label, y_label=f"eval {name}", title=knob.name)
+    label = f"{parameter.name}, power of ten" if parameter.log else parameter.name
+    return scatter_chart(groups, x_label=label, y_label=f"eval {name}", title=parameter.name)
 
 
-def _facts(found: Found, asked: Asked) -> dict[str, object]:
-    config: dict[str, Any] = json.loads(found.best)
-    drawn = [knob.name for knob in asked.space.knobs if knob.name in found.chosen.values]
+def _facts(result: TuneResult, request: TuneRequest) -> dict[str, object]:
+    config: dict[str, Any] = json.loads(result.best)
+    drawn = [
+        parameter.name
+        for parameter in request.space.hyperparameters
+        if parameter.name in result.chosen.values
+    ]
     order = [*drawn, *(name for name in config if name not in drawn)]
-    base = asked.space.base.to_dict()
+    base = request.space.base.to_dict()
     return {
         name: _cell(config[name])
         for name in order
@@ -177,24 +181,24 @@ def _facts(found: Found, asked: Asked) -> dict[str, object]:
     }
 
 
-def _table(found: Found, asked: Asked, name: str) -> Html:
-    def goodness(item: Finished) -> tuple[object, ...]:
-        place = list(TONES).index(item.state)
-        return place, item.eval_loss if item.eval_loss is not None else math.inf, item.number
+def _table(result: TuneResult, request: TuneRequest, name: str) -> Html:
+    def goodness(item: FinishedTrial) -> tuple[object, ...]:
+        rank = list(TONES).index(item.state)
+        return rank, item.eval_loss if item.eval_loss is not None else math.inf, item.number
 
-    knobs = [knob.name for knob in asked.space.knobs]
+    parameters = [parameter.name for parameter in request.space.hyperparameters]
     rows = [
         [
             item.number,
             badge(item.state, TONES[item.state]),
             item.eval_loss,
-            *(_cell(item.values.get(knob)) for knob in knobs),
+            *(_cell(item.values.get(parameter)) for parameter in parameters),
             item.epochs or None,
             item.why.split("\n", 1)[0],
         ]
-        for item in sorted(found.trials, key=goodness)
+        for item in sorted(result.trials, key=goodness)
     ]
-    return table(["trial", "", f"eval {name}", *knobs, "epochs", "why"], rows)
+    return table(["trial", "", f"eval {name}", *parameters, "epochs", "why"], rows)
 
 
 def _cell(value: Any) -> object:

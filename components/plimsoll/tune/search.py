@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from plimsoll.train.config import TrainConfig
 from plimsoll.tune.config import FIRST_TRIALS, MARKS, TuneConfig, rising_marks
 from plimsoll.tune.journal import open_journal, open_study
-from plimsoll.tune.space import Knob, Space, value_of
+from plimsoll.tune.space import Hyperparameter, Space, value_of
 from plimsoll.tune.workers import Outcome
 
 SPENT = "seconds"
@@ -31,7 +31,7 @@ _STATES = {name: state for state, name in STATES.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
+class SampledTrial:
     """A trial to be run."""
 
     number: int
@@ -43,7 +43,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finished:
+class FinishedTrial:
     """A trial that has ended."""
 
     number: int
@@ -100,48 +100,48 @@ class Search:
         if not trials and (first := _base_values(space)):
             self.study.enqueue_trial(first)
 
-    def next(self) -> Drawn | None:
+    def next(self) -> SampledTrial | None:
         """Draws a trial, or takes up one that a kill broke off; None: the budget is spent."""
         with self._lock:
             if self._broken:
                 broken = self._broken.pop(0)
                 self.study.sampler = _sampler(self._config, broken.number)
-                return self._drawn(optuna.Trial(self.study, broken._trial_id))
+                return self._sample(optuna.Trial(self.study, broken._trial_id))
             begun = [
                 item
                 for item in self.study.get_trials(deepcopy=False)
                 if item.state != TrialState.WAITING
             ]
-            if self.stopped() or 0 < self._config.trials <= len(begun):
+            if self.stop_reason() or 0 < self._config.trials <= len(begun):
                 return None
             # Seeded for each trial: a search that was killed goes on as if it had not been.
             self.study.sampler = _sampler(self._config, len(begun))
             with self._journal.together():
-                return self._drawn(self.study.ask())
+                return self._sample(self.study.ask())
 
-    def report(self, drawn: Drawn, mark: int, loss: float) -> bool:
+    def report(self, sampled: SampledTrial, mark: int, loss: float) -> bool:
         """Takes a trial's loss on its way; says if it is worth going on with."""
         with self._lock:
-            if mark not in self._losses(drawn):
-                drawn.trial.report(loss, mark)
-            return not drawn.trial.should_prune()
+            if mark not in self._losses(sampled):
+                sampled.trial.report(loss, mark)
+            return not sampled.trial.should_prune()
 
-    def finish(self, drawn: Drawn, outcome: Outcome) -> Finished:
+    def finish(self, sampled: SampledTrial, outcome: Outcome) -> FinishedTrial:
         """Keeps what came of a trial."""
         with self._lock:
             with self._journal.together():
                 for name in ("epochs", "best", "why"):
-                    drawn.trial.set_user_attr(name, getattr(outcome, name))
+                    sampled.trial.set_user_attr(name, getattr(outcome, name))
                 state = _STATES[outcome.state]
-                self.study.tell(drawn.trial, outcome.eval_loss, state=state)
+                self.study.tell(sampled.trial, outcome.eval_loss, state=state)
                 self.study.set_user_attr(SPENT, self._spent())
-            return next(item for item in self.finished() if item.number == drawn.number)
+            return next(item for item in self.finished() if item.number == sampled.number)
 
-    def known(self, drawn: Drawn) -> Outcome | None:
+    def duplicate_outcome(self, sampled: SampledTrial) -> Outcome | None:
         """Returns what came of a trial that was whole and had the very same values, if any."""
         with self._lock:
             for item in self.finished():
-                if item.state == "complete" and dict(item.values) == dict(drawn.values):
+                if item.state == "complete" and dict(item.values) == dict(sampled.values):
                     said = f"the same as trial {item.number}"
                     return Outcome(
                         state="complete",
@@ -152,7 +152,7 @@ class Search:
                     )
         return None
 
-    def stopped(self) -> str:
+    def stop_reason(self) -> str:
         """Says why no trial may go on, once one was whole and the seconds are spent."""
         seconds = self._config.seconds
         if not seconds or self._spent() < seconds:
@@ -161,13 +161,13 @@ class Search:
             whole = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return f"stopped: the {seconds:g} seconds of the search were spent" if whole else ""
 
-    def finished(self) -> list[Finished]:
+    def finished(self) -> list[FinishedTrial]:
         """Returns the trials that have ended, by number."""
         with self._lock:
             trials = self.study.get_trials(deepcopy=False, states=tuple(STATES))
-        return [_finished(item) for item in trials]
+        return [_finished_trial(item) for item in trials]
 
-    def best(self) -> Finished | None:
+    def best(self) -> FinishedTrial | None:
         """Returns the whole trial with the lowest loss, the first of equals; None: none is."""
         whole = [item for item in self.finished() if item.state == "complete"]
         return min(whole, key=lambda item: (item.eval_loss, item.number), default=None)
@@ -180,71 +180,81 @@ class Search:
         with warnings.catch_warnings():
             # Few trials of a model say little of its own knobs: so does the report.
             warnings.simplefilter("ignore")
-            found = optuna.importance.get_param_importances(self.study)
-        return {name: float(share) for name, share in found.items() if math.isfinite(share)}
+            shares = optuna.importance.get_param_importances(self.study)
+        return {name: float(share) for name, share in shares.items() if math.isfinite(share)}
 
     def _spent(self) -> float:
         return self._before + time.monotonic() - self._began
 
-    def _losses(self, drawn: Drawn) -> Mapping[int, float]:
+    def _losses(self, sampled: SampledTrial) -> Mapping[int, float]:
         trials = self.study.get_trials(deepcopy=False)
-        told: Mapping[int, float] = trials[drawn.number].intermediate_values
-        return told
+        attributes: Mapping[int, float] = trials[sampled.number].intermediate_values
+        return attributes
 
-    def _drawn(self, trial: optuna.Trial) -> Drawn:
+    def _sample(self, trial: optuna.Trial) -> SampledTrial:
         values: dict[str, Any] = {}
-        for knob in self._space.applying(values):
-            values[knob.name] = _draw(trial, knob)
-        return Drawn(
+        for parameter in self._space.applying(values):
+            values[parameter.name] = _suggest(trial, parameter)
+        return SampledTrial(
             number=trial.number, values=values, config=self._space.config(values), trial=trial
         )
 
 
-def _draw(trial: optuna.Trial, knob: Knob) -> Any:
-    if knob.choices:
-        return _choice(knob, trial.suggest_categorical(knob.name, knob.texts()))
-    if knob.whole:
-        low, high, step = int(knob.low), int(knob.high), int(knob.step) or 1
-        return trial.suggest_int(knob.name, low, high, step=step, log=knob.log)
-    return trial.suggest_float(knob.name, knob.low, knob.high, step=knob.step or None, log=knob.log)
+def _suggest(trial: optuna.Trial, parameter: Hyperparameter) -> Any:
+    if parameter.choices:
+        return _choice(parameter, trial.suggest_categorical(parameter.name, parameter.texts()))
+    if parameter.whole:
+        low, high, step = int(parameter.low), int(parameter.high), int(parameter.step) or 1
+        return trial.suggest_int(parameter.name, low, high, step=step, log=parameter.log)
+    return trial.suggest_float(
+        parameter.name,
+        parameter.low,
+        parameter.high,
+        step=parameter.step or None,
+        log=parameter.log,
+    )
 
 
-def _choice(knob: Knob, text: Any) -> Any:
-    return knob.choices[knob.texts().index(str(text))]
+def _choice(parameter: Hyperparameter, text: Any) -> Any:
+    return parameter.choices[parameter.texts().index(str(text))]
 
 
-def _finished(item: FrozenTrial) -> Finished:
-    told = item.user_attrs
+def _finished_trial(item: FrozenTrial) -> FinishedTrial:
+    attributes = item.user_attrs
     values = {
         name: value_of(name, value) if isinstance(value, str) else value
         for name, value in item.params.items()
     }
-    return Finished(
+    return FinishedTrial(
         number=item.number,
         state=STATES[item.state],
         values={n: tuple(v) if isinstance(v, list) else v for n, v in values.items()},
         eval_loss=item.value,
         losses=dict(item.intermediate_values),
-        epochs=int(told.get("epochs", 0)),
-        best=int(told.get("best", 0)),
-        why=str(told.get("why", "")),
+        epochs=int(attributes.get("epochs", 0)),
+        best=int(attributes.get("best", 0)),
+        why=str(attributes.get("why", "")),
     )
 
 
 def _base_values(space: Space) -> dict[str, Any]:
     """Returns what the base config says of each knob, as it is drawn; empty if it lies outside."""
-    found: dict[str, Any] = {}
-    for knob in space.knobs:
-        value = getattr(space.base, knob.name)
-        if knob.choices:
-            inside = value in knob.choices
+    values: dict[str, Any] = {}
+    for parameter in space.hyperparameters:
+        value = getattr(space.base, parameter.name)
+        if parameter.choices:
+            inside = value in parameter.choices
         else:
-            off = (value - knob.low) % knob.step if knob.step else 0
-            inside = knob.low <= value <= knob.high and min(off, knob.step - off) < 1e-9
+            off = (value - parameter.low) % parameter.step if parameter.step else 0
+            inside = (
+                parameter.low <= value <= parameter.high and min(off, parameter.step - off) < 1e-9
+            )
         if not inside:
             return {}
-        found[knob.name] = knob.texts()[knob.choices.index(value)] if knob.choices else value
-    return found
+        values[parameter.name] = (
+            parameter.texts()[parameter.choices.index(value)] if parameter.choices else value
+        )
+    return values
 
 
 def _sampler(config: TuneConfig, number: int) -> optuna.samplers.BaseSampler:

@@ -29,7 +29,7 @@ FIRST = ("model", "numbers")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Knob:
+class Hyperparameter:
     """One field of TrainConfig, and what it may be: a range, or choices."""
 
     name: str
@@ -50,7 +50,7 @@ class Knob:
         """Returns the choices as texts, as a storage and Katib keep them."""
         return tuple(text_of(choice) for choice in self.choices)
 
-    def said(self) -> str:
+    def description(self) -> str:
         """Returns the knob in words: ``0.0001 to 0.01 (log)``, ``mlp, tabm``."""
         if self.choices:
             return ", ".join(self.texts())
@@ -63,21 +63,21 @@ class Knob:
 class Space:
     """What is searched, and the config that says the rest."""
 
-    knobs: tuple[Knob, ...]
+    hyperparameters: tuple[Hyperparameter, ...]
     """In the order in which they are drawn."""
     base: TrainConfig
 
-    def applying(self, values: Mapping[str, Any]) -> Iterator[Knob]:
+    def applying(self, values: Mapping[str, Any]) -> Iterator[Hyperparameter]:
         """Yields the knobs that have an effect, each after those it depends on were drawn.
 
         Args:
             values: What was drawn so far; the caller adds to it between the knobs.
         """
-        for knob in self.knobs:
+        for parameter in self.hyperparameters:
             model = str(values.get("model", self.base.model))
             numbers = str(values.get("numbers", self.base.numbers))
-            if applies(knob.name, model, numbers):
-                yield knob
+            if applies(parameter.name, model, numbers):
+                yield parameter
 
     def config(self, values: Mapping[str, Any]) -> TrainConfig:
         """Returns the base config with what was drawn.
@@ -89,7 +89,7 @@ class Space:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the space as JSON values, as ``read`` takes them."""
-        return {knob.name: _plain(knob) for knob in self.knobs}
+        return {parameter.name: _plain(parameter) for parameter in self.hyperparameters}
 
 
 def read(text: str, base: TrainConfig) -> Space:
@@ -106,14 +106,17 @@ def read(text: str, base: TrainConfig) -> Space:
     values = _loaded(text) if text.strip() else default(base)
     if base.model == "auto" and "model" not in values:
         base = dataclasses.replace(base, model=USUAL_MODEL)
-    knobs = [_knob(str(name), asked, base) for name, asked in values.items()]
-    order = [*FIRST, *(knob.name for knob in knobs)]
+    knobs = [_hyperparameter(str(name), entry, base) for name, entry in values.items()]
+    order = [*FIRST, *(parameter.name for parameter in knobs)]
     if not knobs:
         raise ConfigError(
             f"{NAME}: there is nothing to search in {base.model}",
             hint="name models in the space: {model: {choices: [mlp, boosting]}}",
         )
-    space = Space(knobs=tuple(sorted(knobs, key=lambda knob: order.index(knob.name))), base=base)
+    space = Space(
+        hyperparameters=tuple(sorted(knobs, key=lambda parameter: order.index(parameter.name))),
+        base=base,
+    )
     _check_models(space)
     return space
 
@@ -122,11 +125,11 @@ def default(base: TrainConfig) -> dict[str, Any]:
     """Returns the space that suits a model, as JSON values; ``auto``: all families at once."""
     families = (*NETWORKS[:-1], "boosting") if base.model == "auto" else (base.model,)
     found: dict[str, Any] = {"model": {CHOICES: list(families)}} if len(families) > 1 else {}
-    for name, asked in _USUAL.items():
+    for name, entry in _USUAL.items():
         if base.model == "module" and name in ("hidden", "dropout"):
             continue  # one's own may not use them
         if any(applies(name, family, form) for family in families for form in NUMBERS):
-            found[name] = asked
+            found[name] = entry
     return found
 
 
@@ -207,64 +210,66 @@ def _shipped(name: str) -> Any:
     return searched[name]
 
 
-def _knob(name: str, asked: Any, base: TrainConfig) -> Knob:
+def _hyperparameter(name: str, entry: Any, base: TrainConfig) -> Hyperparameter:
     shipped = _shipped(name)
-    if isinstance(asked, list):
-        asked = {CHOICES: asked}
-    if not isinstance(asked, dict) or not asked:
+    if isinstance(entry, list):
+        entry = {CHOICES: entry}
+    if not isinstance(entry, dict) or not entry:
         raise ConfigError(
             f"{NAME}: {name} must say a range or choices",
-            cause=f"it is {asked!r}",
+            cause=f"it is {entry!r}",
             hint=f"for example: {{{name}: {{choices: [{text_of(shipped)}]}}}}",
         )
-    for key in asked:
+    for key in entry:
         if key not in (*RANGE, CHOICES):
             cause = nearest(str(key), (*RANGE, CHOICES))
             raise ConfigError(
                 f"{NAME}: {name} cannot have {key!r}", cause=cause, choices=(*RANGE, CHOICES)
             )
-    if CHOICES in asked:
-        return _chosen(name, asked, shipped, base)
-    return _ranged(name, asked, shipped, base)
+    if CHOICES in entry:
+        return _chosen(name, entry, shipped, base)
+    return _ranged(name, entry, shipped, base)
 
 
-def _chosen(name: str, asked: Mapping[str, Any], shipped: Any, base: TrainConfig) -> Knob:
-    choices = asked[CHOICES]
-    if len(asked) > 1 or not isinstance(choices, list) or not choices:
+def _chosen(name: str, entry: Mapping[str, Any], shipped: Any, base: TrainConfig) -> Hyperparameter:
+    choices = entry[CHOICES]
+    if len(entry) > 1 or not isinstance(choices, list) or not choices:
         raise ConfigError(
             f"{NAME}: the choices of {name} must be a list, with nothing beside them",
-            cause=f"it is {dict(asked)!r}",
+            cause=f"it is {dict(entry)!r}",
         )
     if not isinstance(shipped, str | tuple):
         choices = [_number(name, choice, whole=isinstance(shipped, int)) for choice in choices]
     for choice in choices:
         _check_holds(name, choice, base)
     kept = (tuple(choice) if isinstance(choice, list) else choice for choice in choices)
-    knob = Knob(name=name, choices=tuple(kept))
-    if len(set(knob.texts())) < len(choices):
-        raise ConfigError(f"{NAME}: a choice of {name} stands there twice", cause=knob.said())
-    return knob
+    parameter = Hyperparameter(name=name, choices=tuple(kept))
+    if len(set(parameter.texts())) < len(choices):
+        raise ConfigError(
+            f"{NAME}: a choice of {name} stands there twice", cause=parameter.description()
+        )
+    return parameter
 
 
-def _ranged(name: str, asked: Mapping[str, Any], shipped: Any, base: TrainConfig) -> Knob:
+def _ranged(name: str, entry: Mapping[str, Any], shipped: Any, base: TrainConfig) -> Hyperparameter:
     if isinstance(shipped, str | tuple):
         raise ConfigError(
             f"{NAME}: {name} is not a number",
-            cause=f"it is given {dict(asked)!r}",
+            cause=f"it is given {dict(entry)!r}",
             hint=f"name choices: {{{name}: {{choices: [...]}}}}",
         )
     whole = isinstance(shipped, int)
-    missing = [end for end in ("low", "high") if end not in asked]
+    missing = [end for end in ("low", "high") if end not in entry]
     if missing:
         raise ConfigError(f"{NAME}: {name} has no {' and no '.join(missing)}")
-    low, high = (_number(name, asked[end], whole=whole) for end in ("low", "high"))
-    step = _number(name, asked["step"], whole=whole) if "step" in asked else 0
-    log = asked.get("log", False)
+    low, high = (_number(name, entry[end], whole=whole) for end in ("low", "high"))
+    step = _number(name, entry["step"], whole=whole) if "step" in entry else 0
+    log = entry.get("log", False)
     for said, holds in (
         (f"low {low:g} is not below high {high:g}", low < high),
         (f"log is {log!r}, neither true nor false", isinstance(log, bool)),
         (f"log needs a low above 0, and it is {low:g}", not log or low > 0),
-        (f"step is {step:g}, not above 0", "step" not in asked or step > 0),
+        (f"step is {step:g}, not above 0", "step" not in entry or step > 0),
         ("log and step do not go together", not (log and step)),
         ("0 means that it is chosen for the rows; begin above it", low or name not in ZERO_CHOOSES),
     ):
@@ -272,7 +277,7 @@ def _ranged(name: str, asked: Mapping[str, Any], shipped: Any, base: TrainConfig
             raise ConfigError(f"{NAME}: the range of {name} does not hold", cause=said)
     for end in (low, high):
         _check_holds(name, end, base)
-    return Knob(name=name, low=low, high=high, log=log, step=step, whole=whole)
+    return Hyperparameter(name=name, low=low, high=high, log=log, step=step, whole=whole)
 
 
 def _number(name: str, value: Any, *, whole: bool) -> float:
@@ -303,21 +308,25 @@ def _check_holds(name: str, value: Any, base: TrainConfig) -> None:
 
 
 def _check_models(space: Space) -> None:
-    offered = {knob.name: knob.choices for knob in space.knobs if knob.choices}
+    offered = {
+        parameter.name: parameter.choices
+        for parameter in space.hyperparameters
+        if parameter.choices
+    }
     models: Sequence[str] = offered.get("model", (space.base.model,))
     numbers: Sequence[str] = offered.get("numbers", (space.base.numbers,))
-    for knob in space.knobs:
-        if not any(applies(knob.name, model, form) for model in models for form in numbers):
+    for parameter in space.hyperparameters:
+        if not any(applies(parameter.name, model, form) for model in models for form in numbers):
             raise ConfigError(
-                f"{NAME}: {knob.name} has no effect on {', '.join(models)}",
-                cause=why_not(knob.name),
-                hint=f"leave {knob.name} out of the space",
+                f"{NAME}: {parameter.name} has no effect on {', '.join(models)}",
+                cause=why_not(parameter.name),
+                hint=f"leave {parameter.name} out of the space",
             )
 
 
-def _plain(knob: Knob) -> dict[str, Any]:
-    if knob.choices:
-        return {CHOICES: [list(c) if isinstance(c, tuple) else c for c in knob.choices]}
-    found: dict[str, Any] = {"low": knob.low, "high": knob.high}
-    found |= {"log": True} if knob.log else {}
-    return found | ({"step": knob.step} if knob.step else {})
+def _plain(parameter: Hyperparameter) -> dict[str, Any]:
+    if parameter.choices:
+        return {CHOICES: [list(c) if isinstance(c, tuple) else c for c in parameter.choices]}
+    found: dict[str, Any] = {"low": parameter.low, "high": parameter.high}
+    found |= {"log": True} if parameter.log else {}
+    return found | ({"step": parameter.step} if parameter.step else {})

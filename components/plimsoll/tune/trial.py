@@ -31,12 +31,12 @@ from plimsoll.train.telemetry.events import Epoch, Event, Started
 from plimsoll.tune import space as spaces
 from plimsoll.tune.config import MARKS, METRIC
 
-Teller = Callable[[int, float], None]
+Reporter = Callable[[int, float], None]
 """Takes a mark from 1 to ``MARKS``, and the loss on eval there; raises to end the trial."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class TrialResult:
     """What a whole trial came to."""
 
     eval_loss: float
@@ -48,35 +48,35 @@ class Result:
 
 
 @dataclass(kw_only=True)
-class Marks:
+class ProgressReporter:
     """Listens to a training, and tells at each mark of its way."""
 
-    tell: Teller
+    report: Reporter
     unit: float
     """Regression: standard deviation of the label in the training split; else 1."""
     regression: bool
     epochs: int = 0
-    told_up_to: int = 0
+    reported: int = 0
 
     def on_event(self, event: Event) -> None:
-        """Takes an event; what ``tell`` raises ends the training."""
+        """Takes an event; what ``report`` raises ends the training."""
         if isinstance(event, Started):
             self.epochs = event.epochs
         if not isinstance(event, Epoch) or not self.epochs:
             return
         reached = MARKS * event.number // self.epochs
         loss = event.eval_loss**0.5 * self.unit if self.regression else event.eval_loss
-        for mark in range(self.told_up_to + 1, reached + 1):
-            self.tell(mark, loss)
-        self.told_up_to = max(self.told_up_to, reached)
+        for mark in range(self.reported + 1, reached + 1):
+            self.report(mark, loss)
+        self.reported = max(self.reported, reached)
 
 
-def run(job: Job, tell: Teller) -> Result:
+def run(job: Job, report: Reporter) -> TrialResult:
     """Trains what a job says, and looks at eval; the test split is not read.
 
     Args:
         job: The training; its ``model`` is one family.
-        tell: Is told how it goes; boosting tells nothing.
+        report: Is told how it goes; boosting tells nothing.
 
     Raises:
         PlimsollError: if it cannot be trained.
@@ -84,27 +84,27 @@ def run(job: Job, tell: Teller) -> Result:
     source = open_examples(job.examples)
     config = job.config.for_rows(source.rows["train"])
     if config.model == "boosting":
-        return _boosted(source, config)
-    return _trained(source, dataclasses.replace(job, config=config), tell)
+        return _train_boosting(source, config)
+    return _train_network(source, dataclasses.replace(job, config=config), report)
 
 
-def _boosted(source: Examples, config: TrainConfig) -> Result:
-    from plimsoll.train.candidates.boosting import boost
+def _train_boosting(source: Examples, config: TrainConfig) -> TrialResult:
+    from plimsoll.train.candidates.boosting import fit_boosting
 
-    boosted = boost(source, config, ("eval",))
+    boosted = fit_boosting(source, config, ("eval",))
     loss = _loss(source, boosted.predictions["eval"])
-    return Result(eval_loss=loss, epochs=boosted.trees, best=boosted.trees)
+    return TrialResult(eval_loss=loss, epochs=boosted.trees, best=boosted.trees)
 
 
-def _trained(source: Examples, job: Job, tell: Teller) -> Result:
+def _train_network(source: Examples, job: Job, report: Reporter) -> TrialResult:
     from plimsoll.models.model import open_model
     from plimsoll.train.loop import loop
 
     regression = source.task == "regression"
     unit = float(np.std(source.label("train"), dtype=np.float64)) or 1.0 if regression else 1.0
-    history = loop.run(job, (Marks(tell=tell, unit=unit, regression=regression),))
+    history = loop.run(job, (ProgressReporter(report=report, unit=unit, regression=regression),))
     answers = open_model(job.out).predict(source.batch("eval"))
-    return Result(
+    return TrialResult(
         eval_loss=_loss(source, answers), epochs=len(history.epochs), best=int(history.best)
     )
 
@@ -112,10 +112,10 @@ def _trained(source: Examples, job: Job, tell: Teller) -> Result:
 def _loss(source: Examples, answers: NDArray[np.float64]) -> float:
     from plimsoll.train.candidates.blending import loss_of
 
-    found = loss_of(source.task, source.label("eval"), answers)
-    if not np.isfinite(found):
-        raise PlimsollError("the loss on eval is not a number", cause=f"it is {found}")
-    return found
+    loss = loss_of(source.task, source.label("eval"), answers)
+    if not np.isfinite(loss):
+        raise PlimsollError("the loss on eval is not a number", cause=f"it is {loss}")
+    return loss
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -123,10 +123,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         config = _config(options.config, options.set)
-        with tempfile.TemporaryDirectory(prefix="trial-") as place:
+        with tempfile.TemporaryDirectory(prefix="trial-") as folder:
             job = Job(
-                examples=_local(options.examples, Path(place) / "examples"),
-                out=Path(place) / "model",
+                examples=_local(options.examples, Path(folder) / "examples"),
+                out=Path(folder) / "model",
                 config=config,
                 module=source_of(options.module) if options.module else "",
             )

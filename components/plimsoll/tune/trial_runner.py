@@ -13,29 +13,29 @@ from typing import TYPE_CHECKING
 
 from plimsoll.formats.examples import Examples
 from plimsoll.train.job import Job
-from plimsoll.tune.search import Drawn, Finished, Search
+from plimsoll.tune.search import FinishedTrial, SampledTrial, Search
 from plimsoll.tune.space import text_of
-from plimsoll.tune.workers import Outcome, Share, Worker, shares
+from plimsoll.tune.workers import MachineShare, Outcome, Worker, machine_shares
 
 if TYPE_CHECKING:
-    from plimsoll.tune.model import Asked
+    from plimsoll.tune.model import TuneRequest
 
 TRIALS = "trials"
 MOST_SAID = 160
 
 
-class _BrokenOffError(Exception):
+class _SearchEndedError(Exception):
     """Raised in a worker's thread where the search ends early; its trial stays as it is."""
 
 
 @dataclass(kw_only=True)
-class Running:
+class TrialRunner:
     """The trials as they are run."""
 
     search: Search
     source: Examples
     folder: Path
-    asked: Asked
+    request: TuneRequest
     _broken_off: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -57,54 +57,56 @@ class Running:
             done.result()
         shutil.rmtree(self.folder / TRIALS, ignore_errors=True)
 
-    def _shares(self) -> list[Share]:
+    def _shares(self) -> list[MachineShare]:
         from plimsoll.train.distributed.devices import usable_processors
 
-        config = self.asked.config
-        threads = self.asked.space.base.threads
-        return shares(config.workers, threads, usable_processors(), gpus())
+        config = self.request.config
+        threads = self.request.space.base.threads
+        return machine_shares(config.workers, threads, usable_processors(), gpus())
 
-    def _work(self, share: Share) -> None:
+    def _work(self, share: MachineShare) -> None:
         worker = Worker(share.variables)
         try:
-            while (drawn := self.search.next()) is not None:
-                outcome = self.search.known(drawn) or self._outcome(worker, drawn, share)
-                self._tell(self.search.finish(drawn, outcome))
-        except _BrokenOffError:
+            while (sampled := self.search.next()) is not None:
+                outcome = self.search.duplicate_outcome(sampled) or self._outcome(
+                    worker, sampled, share
+                )
+                self._print_trial(self.search.finish(sampled, outcome))
+        except _SearchEndedError:
             worker.kill()
         finally:
             worker.end()
 
-    def _outcome(self, worker: Worker, drawn: Drawn, share: Share) -> Outcome:
-        place = self.folder / TRIALS / f"{drawn.number:04d}"
-        place.mkdir(parents=True, exist_ok=True)
+    def _outcome(self, worker: Worker, sampled: SampledTrial, share: MachineShare) -> Outcome:
+        folder = self.folder / TRIALS / f"{sampled.number:04d}"
+        folder.mkdir(parents=True, exist_ok=True)
         rows = self.source.rows["train"]
         job = Job(
             examples=self.source.folder.resolve(),
-            out=place / "model",
-            config=dataclasses.replace(drawn.config, threads=share.threads).for_rows(rows),
-            checkpoints=place / "checkpoints",
-            module=self.asked.module if drawn.config.model == "module" else "",
+            out=folder / "model",
+            config=dataclasses.replace(sampled.config, threads=share.threads).for_rows(rows),
+            checkpoints=folder / "checkpoints",
+            module=self.request.module if sampled.config.model == "module" else "",
         )
         outcome = worker.run(
-            job.write(place),
-            place / "log.txt",
-            lambda mark, loss: self.search.report(drawn, mark, loss),
+            job.write(folder),
+            folder / "log.txt",
+            lambda mark, loss: self.search.report(sampled, mark, loss),
             self._stopped,
         )
         for name in ("model", "checkpoints"):
-            shutil.rmtree(place / name, ignore_errors=True)
+            shutil.rmtree(folder / name, ignore_errors=True)
         return outcome
 
     def _stopped(self) -> str:
         if self._broken_off.is_set():
-            raise _BrokenOffError
-        return self.search.stopped()
+            raise _SearchEndedError
+        return self.search.stop_reason()
 
-    def _tell(self, trial: Finished) -> None:
+    def _print_trial(self, trial: FinishedTrial) -> None:
         best = self.search.best()
         parts = [f"trial {trial.number}"]
-        limit = self.asked.config.trials
+        limit = self.request.config.trials
         parts[0] += f" of {limit}:" if limit else ":"
         parts.append(trial.state)
         if trial.eval_loss is not None:
@@ -125,8 +127,10 @@ def gpus() -> tuple[str, ...]:
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    told = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = [name.strip() for name in told.split(",")] if told else list(map(str, range(count)))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = (
+        [name.strip() for name in visible.split(",")] if visible else list(map(str, range(count)))
+    )
     return tuple(names[:count])
 
 

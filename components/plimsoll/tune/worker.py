@@ -26,32 +26,32 @@ class Pruned(Exception):  # noqa: N818 - no error: the trial was not worth going
     """Raised within a training to end it: the search wants no more of it."""
 
 
-class Talk:
+class ParentChannel:
     """What this process and its parent say to each other."""
 
     def __init__(self, requests: IO[str], answers: IO[str]) -> None:
         self._requests = requests
         self._answers = answers
 
-    def heard(self) -> dict[str, Any] | None:
+    def receive(self) -> dict[str, Any] | None:
         """Returns the next request, or None if there is no parent any more."""
         line = self._requests.readline()
         return dict(json.loads(line)) if line.endswith("\n") else None
 
-    def say(self, **answer: Any) -> None:
+    def send(self, **answer: Any) -> None:
         """Answers."""
         self._answers.write(json.dumps(answer) + "\n")
         self._answers.flush()
 
-    def tell(self, mark: int, loss: float) -> None:
+    def report(self, mark: int, loss: float) -> None:
         """Reports a trial's loss on its way, and hears if it is to go on.
 
         Raises:
             Pruned: if it is not.
         """
-        self.say(mark=mark, eval_loss=loss)
-        heard = self.heard()
-        if heard is None or not heard["go_on"]:
+        self.send(mark=mark, eval_loss=loss)
+        reply = self.receive()
+        if reply is None or not reply["go_on"]:
             raise Pruned
 
 
@@ -60,20 +60,20 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    talk = Talk(sys.stdin, answers)
-    while (request := talk.heard()) is not None:
-        talk.say(**_outcome(request, talk))
+    parent = ParentChannel(sys.stdin, answers)
+    while (request := parent.receive()) is not None:
+        parent.send(**_outcome(request, parent))
     return 0
 
 
-def _outcome(request: dict[str, Any], talk: Talk) -> dict[str, Any]:
+def _outcome(request: dict[str, Any], parent: ParentChannel) -> dict[str, Any]:
     from plimsoll.tune import trial
 
     with Path(request["log"]).open("a", encoding="utf-8") as log:
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
     try:
-        result = trial.run(read_job(Path(request["job"])), talk.tell)
+        result = trial.run(read_job(Path(request["job"])), parent.report)
     except Pruned:
         return {"state": "pruned"}
     except PlimsollError as error:

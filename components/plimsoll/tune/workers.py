@@ -145,7 +145,9 @@ class Worker:
         return "\n".join([f"its process {how_it_ended(code)}", *lines])
 
 
-def shares(workers: int, threads: int, processors: int, gpus: tuple[str, ...]) -> list[Share]:
+def machine_shares(
+    workers: int, threads: int, processors: int, gpus: tuple[str, ...]
+) -> list[MachineShare]:
     """Divides the machine among workers.
 
     Args:
@@ -156,18 +158,18 @@ def shares(workers: int, threads: int, processors: int, gpus: tuple[str, ...]) -
     """
     workers = workers or len(gpus) or 1
     each = threads or max(1, processors // workers)
-    found = []
-    for place in range(workers):
+    shares = []
+    for index in range(workers):
         variables = {"OMP_NUM_THREADS": str(each)}
         if gpus:
-            mine = gpus[place::workers] or (gpus[place % len(gpus)],)
+            mine = gpus[index::workers] or (gpus[index % len(gpus)],)
             variables["CUDA_VISIBLE_DEVICES"] = ",".join(mine)
-        found.append(Share(threads=each, variables=variables))
-    return found
+        shares.append(MachineShare(threads=each, variables=variables))
+    return shares
 
 
 @dataclass(frozen=True, kw_only=True)
-class Share:
+class MachineShare:
     """A worker's part of the machine."""
 
     threads: int

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from plimsoll.train.candidates.auto import candidates
+from plimsoll.train.candidates.auto import auto_candidates
 from plimsoll.train.config import TrainConfig
 from train import made_examples
 
@@ -10,7 +10,7 @@ from train import made_examples
 def test_boosting_is_tried_first_and_what_is_set_stays(tmp_path: Path) -> None:
     examples = made_examples.write(tmp_path / "examples")
     config = TrainConfig(model="auto", dropout=0.15, seed=7)
-    tried = candidates(examples, config)
+    tried = auto_candidates(examples, config)
     assert tried[0].model == "boosting"
     assert {item.model for item in tried} > {"boosting", "mlp"}
     assert "auto" not in {item.model for item in tried}

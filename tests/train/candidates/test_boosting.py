@@ -5,7 +5,7 @@ import pytest
 
 from plimsoll.errors import DataError
 from plimsoll.models.model import open_model
-from plimsoll.train.candidates.boosting import MOST_FREQUENT, boost
+from plimsoll.train.candidates.boosting import MOST_FREQUENT, fit_boosting
 from plimsoll.train.config import TrainConfig
 from train import made_examples, odd_examples
 
@@ -21,7 +21,7 @@ class Rows:
 @pytest.mark.parametrize("named", odd_examples.SHAPES)
 def test_every_shape_is_learnt_and_comes_back_the_same(named, tmp_path):
     examples = odd_examples.write(tmp_path / "x", **odd_examples.SHAPES[named])
-    boosted = boost(examples, QUICK, ("eval", "test"))
+    boosted = fit_boosting(examples, QUICK, ("eval", "test"))
     boosted.write(tmp_path)
 
     model = open_model(tmp_path, threads=1)
@@ -42,14 +42,15 @@ def test_every_shape_is_learnt_and_comes_back_the_same(named, tmp_path):
 def test_the_same_trees_come_of_any_number_of_threads(task, tmp_path):
     examples = made_examples.write(tmp_path / "x", task, rows=1000)
     one, two = (
-        boost(examples, TrainConfig(trees=12, threads=threads), ()).model.text for threads in (1, 2)
+        fit_boosting(examples, TrainConfig(trees=12, threads=threads), ()).model.text
+        for threads in (1, 2)
     )
     assert one == two
 
 
 def test_it_stops_where_the_eval_loss_was_lowest(tmp_path):
     examples = made_examples.write(tmp_path / "x", rows=400)
-    boosted = boost(examples, TrainConfig(trees=400, threads=1), ("eval",))
+    boosted = fit_boosting(examples, TrainConfig(trees=400, threads=1), ("eval",))
     losses = boosted.losses["eval"]
     assert boosted.trees < len(losses) < boosted.planned
     assert losses[boosted.trees - 1] == min(losses)
@@ -61,14 +62,14 @@ def test_it_stops_where_the_eval_loss_was_lowest(tmp_path):
 def test_a_class_that_train_lacks_is_answered_all_the_same(tmp_path):
     examples = odd_examples.write(tmp_path / "x", numeric=2, outputs=(), classes=40, rows=30)
     assert len(np.unique(examples.label("train"))) < 40
-    answers = boost(examples, QUICK, ("eval",)).predictions["eval"]
+    answers = fit_boosting(examples, QUICK, ("eval",)).predictions["eval"]
     assert answers.shape == (10, 40)
     assert np.isfinite(answers).all()
 
 
 def test_of_lists_the_frequent_values_have_columns(tmp_path):
     examples = odd_examples.write(tmp_path / "x", numeric=0, outputs=((500, 3), (6, 2)))
-    (many, few) = boost(examples, QUICK, ()).model.config.frequent
+    (many, few) = fit_boosting(examples, QUICK, ()).model.config.frequent
     counts = np.bincount(examples.categorical("train")[:, :3].ravel(), minlength=500)
     counts[0] = 0
     assert len(many) == MOST_FREQUENT
@@ -80,7 +81,7 @@ def test_balanced_classes_raise_the_rare_one(tmp_path):
     examples = made_examples.write(tmp_path / "x", "binary")
     rare = int(np.argmin(np.bincount(examples.label("train"))))
     plain, balanced = (
-        boost(examples, TrainConfig(trees=12, threads=1, class_weights=weights), ("eval",))
+        fit_boosting(examples, TrainConfig(trees=12, threads=1, class_weights=weights), ("eval",))
         for weights in ("none", "balanced")
     )
     means = [made.predictions["eval"][:, rare].mean() for made in (plain, balanced)]
@@ -89,6 +90,8 @@ def test_balanced_classes_raise_the_rare_one(tmp_path):
 
 def test_what_cannot_be_learnt_from_is_refused(tmp_path):
     with pytest.raises(DataError, match="no input column"):
-        boost(odd_examples.write(tmp_path / "none", numeric=0, outputs=()), QUICK, ())
+        fit_boosting(odd_examples.write(tmp_path / "none", numeric=0, outputs=()), QUICK, ())
     with pytest.raises(DataError, match="one class only"):
-        boost(odd_examples.write(tmp_path / "one", numeric=1, outputs=(), classes=1), QUICK, ())
+        fit_boosting(
+            odd_examples.write(tmp_path / "one", numeric=1, outputs=(), classes=1), QUICK, ()
+        )

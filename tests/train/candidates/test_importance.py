@@ -5,7 +5,11 @@ from plimsoll.errors import ConfigError
 from plimsoll.formats.examples import Batch
 from plimsoll.models.transform import CategoricalOutput
 from plimsoll.train import core
-from plimsoll.train.candidates.importance import Positions, columns_of, measured
+from plimsoll.train.candidates.importance import (
+    ColumnIndices,
+    indices_by_column,
+    permutation_importance,
+)
 from plimsoll.train.config import TrainConfig
 from train import made_examples
 
@@ -26,14 +30,14 @@ def predict(batch):
 
 
 COLUMNS = {
-    "used": Positions(numeric=(0,)),
-    "idle": Positions(numeric=(1, 2), categorical=(0,)),
-    "little": Positions(categorical=(1,)),
+    "used": ColumnIndices(numeric=(0,)),
+    "idle": ColumnIndices(numeric=(1, 2), categorical=(0,)),
+    "little": ColumnIndices(categorical=(1,)),
 }
 
 
 def leaned(model, batch, task="binary", **asked):
-    return measured(model, batch, COLUMNS, task=task, **asked)
+    return permutation_importance(model, batch, COLUMNS, task=task, **asked)
 
 
 def test_what_a_model_leans_on_comes_first_and_what_it_ignores_is_nothing():
@@ -76,7 +80,7 @@ def test_the_report_tells_it_where_it_is_asked_for(tmp_path, model, task):
     pages = []
     for wanted in (True, False):
         folder = tmp_path / str(wanted)
-        outputs = core.Outputs(
+        outputs = core.OutputPaths(
             model=folder / "model", report=folder / "report.html", logs=folder / "logs"
         )
         config = TrainConfig(model=model, epochs=2, trees=5, threads=1, importance=wanted)
@@ -97,10 +101,10 @@ def test_outputs_are_gathered_by_the_column_that_they_are_made_of():
         CategoricalOutput("x.category", 5), CategoricalOutput("tags", 9, 3),
         CategoricalOutput("at.day_of_week", 9),
     )  # fmt: skip
-    assert columns_of(numeric, categorical) == {
-        "x": Positions((0, 1), (0,)),
-        "at": Positions((2, 3), (4,)),
-        "b": Positions((4, 5)),
-        "t.no": Positions((6,)),
-        "tags": Positions((), (1, 2, 3)),
+    assert indices_by_column(numeric, categorical) == {
+        "x": ColumnIndices((0, 1), (0,)),
+        "at": ColumnIndices((2, 3), (4,)),
+        "b": ColumnIndices((4, 5)),
+        "t.no": ColumnIndices((6,)),
+        "tags": ColumnIndices((), (1, 2, 3)),
     }

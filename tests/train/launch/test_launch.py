@@ -32,8 +32,8 @@ def test_a_launcher_that_there_is_not(job):
 
 
 def test_as_many_processes_as_asked_for():
-    assert launch.processes_here(3) == 3
-    assert launch.processes_here(0) >= 1
+    assert launch.local_processes(3) == 3
+    assert launch.local_processes(0) >= 1
 
 
 def test_the_command(tmp_path):
@@ -105,7 +105,7 @@ Root Cause (first observed failure):
 
 @pytest.mark.parametrize(("first", "root", "rank"), [(-15, -9, 1), (1, -9, 1), (-9, 1, 0)])
 def test_a_process_that_was_killed(first, root, rank):
-    error = torchrun.killed(TORCHRUN.format(first=first, root=root))
+    error = torchrun.kill_error(TORCHRUN.format(first=first, root=root))
     assert error.headline == (
         f"process {rank} of the training was killed by SIGKILL (the machine may be out of memory)"
     )
@@ -114,15 +114,15 @@ def test_a_process_that_was_killed(first, root, rank):
 
 @pytest.mark.parametrize(("first", "root"), [(-15, 1), (1, 1), (-15, 143)])
 def test_none_was_killed(first, root):
-    assert torchrun.killed(TORCHRUN.format(first=first, root=root)) is None
+    assert torchrun.kill_error(TORCHRUN.format(first=first, root=root)) is None
 
 
 def test_a_crash_of_a_library():
-    assert "killed by SIGSEGV" in str(torchrun.killed(TORCHRUN.format(first=-15, root=-11)))
+    assert "killed by SIGSEGV" in str(torchrun.kill_error(TORCHRUN.format(first=-15, root=-11)))
 
 
 def test_a_process_that_exited():
-    error = torchrun.exited(1, "Traceback\nValueError: odd\n")
+    error = torchrun.exit_error(1, "Traceback\nValueError: odd\n")
     assert error.headline == "the training exited with 1"
     assert error.cause == "Traceback\nValueError: odd"
 

@@ -174,7 +174,7 @@ def test_a_process_that_is_killed_is_told_of(job, tmp_path, monkeypatch):
     from plimsoll.train.launch import torchrun
 
     killed = []
-    pass_on = torchrun._Running._pass_on
+    pass_on = torchrun._Torchrun._pass_on
 
     def killing(self, stream):
         for number in iter(lambda: _second_worker(self._process.pid, job), None):
@@ -185,7 +185,7 @@ def test_a_process_that_is_killed_is_told_of(job, tmp_path, monkeypatch):
             time.sleep(0.1)
         pass_on(self, stream)
 
-    monkeypatch.setattr(torchrun._Running, "_pass_on", killing)
+    monkeypatch.setattr(torchrun._Torchrun, "_pass_on", killing)
     with pytest.raises(StepError) as caught:
         launch.launch(endless(job), "local")
     assert killed

@@ -61,7 +61,7 @@ def at(job_name):
 def test_nodes_see_it_below_gcs(storage, bucket, job, tmp_path):
     from ingest.sources.gcs_double import BUCKET
 
-    job_file = shared_storage.staged(job, storage)
+    job_file = shared_storage.stage(job, storage)
     root = PurePosixPath("/gcs") / BUCKET / "team/runs"
     assert job_file == root / "jobs" / MARKS.name / "job.json"
     gcs.fetch(f"gs://{BUCKET}/{at('job.json')}", tmp_path / "job.json")
@@ -73,9 +73,9 @@ def test_nodes_see_it_below_gcs(storage, bucket, job, tmp_path):
 
 
 def test_examples_that_are_there_are_not_uploaded_again(storage, bucket, job):
-    shared_storage.staged(job, storage)
+    shared_storage.stage(job, storage)
     before = bucket.generation(at("examples/train/numeric.npy"))
-    shared_storage.staged(job, storage)
+    shared_storage.stage(job, storage)
     assert bucket.generation(at("examples/train/numeric.npy")) == before
 
 

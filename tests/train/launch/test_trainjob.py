@@ -602,12 +602,12 @@ class TestStorage:
     def test_files_that_grow_are_followed(self, tmp_path):
         source, target = tmp_path / "source", tmp_path / "target"
         source.write_text("one\n")
-        shared_storage._follow(source, target, whole=False)
+        shared_storage._append_growth(source, target, whole=False)
         source.write_text("one\ntwo\n")
-        shared_storage._follow(source, target, whole=False)
+        shared_storage._append_growth(source, target, whole=False)
         assert target.read_text() == "one\ntwo\n"
         source.write_text("new\n")
-        shared_storage._follow(source, target, whole=False)
+        shared_storage._append_growth(source, target, whole=False)
         assert target.read_text() == "new\n"
 
     def test_weights_to_start_from_are_taken_along(self, job, config, cluster, tmp_path):

@@ -46,7 +46,7 @@ def rendered(tmp_path, monkeypatch, config):
         monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
         job_file = PurePosixPath("/data/jobs/job.json")
         sent = []
-        asked = trainjob_form.form(config, MARKS, job_file)
+        asked = trainjob_form.train_arguments(config, MARKS, job_file)
         change = asked["change"]
         asked["change"] = lambda body: sent.append(change(body)) or sent[0]
         assert Cluster().create(**asked)

@@ -281,9 +281,9 @@ def test_a_blend_of_trees_is_refused(tmp_path):
 def test_a_network_of_ones_own_is_gone_on_with_as_it_is(tmp_path):
     _, folder = model(tmp_path)
     (folder / "module.py").write_text("def build(inputs): ...")
-    with core.asking("", "local", "", "", str(folder)) as asked:
+    with core.open_request("", "local", "", "", str(folder)) as asked:
         assert asked.module == "def build(inputs): ..."
-    with core.asking("x = 1", "local", "", "", str(folder)) as asked:
+    with core.open_request("x = 1", "local", "", "", str(folder)) as asked:
         assert asked.module == "x = 1"
 
 

@@ -108,7 +108,7 @@ def test_the_progress_file_is_read_back_as_it_was_told(tmp_path):
     assert training.ended == ENDED
     assert training.best.number == 2
     assert training.over
-    assert training.on_event == pytest.approx(time.time(), abs=3600)
+    assert training.updated == pytest.approx(time.time(), abs=3600)
 
 
 def test_each_line_can_be_read_at_once_and_by_any_reader(tmp_path):

@@ -18,7 +18,7 @@ SMALL = 5_000
 """Training rows up to which a training takes seconds, so that more of them are tried."""
 
 
-def candidates(examples: Examples, config: TrainConfig) -> tuple[TrainConfig, ...]:
+def auto_candidates(examples: Examples, config: TrainConfig) -> tuple[TrainConfig, ...]:
     """Returns what to train, what is likeliest to win in little time first.
 
     Args:
@@ -32,7 +32,7 @@ def candidates(examples: Examples, config: TrainConfig) -> tuple[TrainConfig, ..
         tried = (*_of_many_rows(), _TABM)
     else:
         tried = _of_many_rows()
-    return tuple(_chosen(config, settings) for settings in tried)
+    return tuple(_with_settings(config, settings) for settings in tried)
 
 
 def _of_few_rows() -> tuple[dict[str, Any], ...]:
@@ -70,7 +70,7 @@ _TABM = {
 _DEFAULT = TrainConfig()
 
 
-def _chosen(config: TrainConfig, settings: dict[str, Any]) -> TrainConfig:
+def _with_settings(config: TrainConfig, settings: dict[str, Any]) -> TrainConfig:
     left_open = {
         name: value
         for name, value in settings.items()

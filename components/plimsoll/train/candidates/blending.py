@@ -36,7 +36,7 @@ def loss_of(task: str, label: NDArray[Any], answer: NDArray[np.float64]) -> floa
     return math.sqrt(mean) if task == "regression" else mean
 
 
-def weights_for(
+def blend_weights(
     task: str, label: NDArray[Any], answers: Sequence[NDArray[np.float64]]
 ) -> tuple[float, ...]:
     """Chooses what each model weighs: with few rows about the same, with many what is best.

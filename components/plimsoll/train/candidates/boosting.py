@@ -37,7 +37,7 @@ _OBJECTIVES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Boosted:
+class BoostingFit:
     """Gradient boosting that was fitted."""
 
     model: boosting.BoostingModel
@@ -56,7 +56,7 @@ class Boosted:
         boosting.save_boosting(folder, self.model)
 
 
-def boost(examples: Examples, config: TrainConfig, splits: tuple[str, ...]) -> Boosted:
+def fit_boosting(examples: Examples, config: TrainConfig, splits: tuple[str, ...]) -> BoostingFit:
     """Fits LightGBM, stops early on eval, and answers splits as the saved trees do.
 
     The same examples and config give the same trees, on any number of threads.
@@ -81,10 +81,10 @@ def boost(examples: Examples, config: TrainConfig, splits: tuple[str, ...]) -> B
     planned = max(1, min(config.trees, MOST_TREES // a_round))
     inputs = _columns(examples, planned)
     booster, losses = _fitted(examples, config, inputs, threads)
-    text = trees.trimmed(booster.model_to_string(num_iteration=booster.best_iteration))
+    text = trees.without_parameters(booster.model_to_string(num_iteration=booster.best_iteration))
     kept = _columns(examples, booster.best_iteration)
     model = boosting.BoostingModel(kept, text, threads=threads)
-    return Boosted(
+    return BoostingFit(
         model=model,
         trees=kept.trees,
         planned=planned,
@@ -110,7 +110,7 @@ def _fitted(
         _label(examples, "eval"),
         weight=_weights(examples, config, "eval"),
     )
-    told: dict[str, dict[str, list[float]]] = {}
+    losses_by_metric: dict[str, dict[str, list[float]]] = {}
     booster = library.train(
         parameters,
         train,
@@ -118,12 +118,12 @@ def _fitted(
         valid_sets=[train, held_out],
         valid_names=["train", "eval"],
         callbacks=[
-            library.record_evaluation(told),
+            library.record_evaluation(losses_by_metric),
             library.early_stopping(STALE_TREES, verbose=False),
         ],
     )
     metric = _OBJECTIVES[examples.task][1]
-    return booster, {split: tuple(values[metric]) for split, values in told.items()}
+    return booster, {split: tuple(values[metric]) for split, values in losses_by_metric.items()}
 
 
 def _parameters(
@@ -174,19 +174,19 @@ def _frequent(indices: NDArray[np.int32], size: int) -> tuple[int, ...]:
     counts = np.bincount(indices.ravel(), minlength=size)
     counts[0] = 0
     order = np.argsort(-counts, kind="stable")[:MOST_FREQUENT]
-    found = [int(index) for index in order if counts[index]]
-    return tuple(sorted(found)) or (1,)
+    frequent = [int(index) for index in order if counts[index]]
+    return tuple(sorted(frequent)) or (1,)
 
 
 def _native(inputs: boosting.BoostingConfig) -> list[int]:
-    places, place = [], inputs.numeric
+    columns, column = [], inputs.numeric
     for size, width, frequent in zip(
         inputs.categories, inputs.widths, inputs.frequent, strict=True
     ):
         if width == 1 and size <= MOST_NATIVE:
-            places.append(place)
-        place += 1 if width == 1 else len(frequent)
-    return places
+            columns.append(column)
+        column += 1 if width == 1 else len(frequent)
+    return columns
 
 
 def _label(examples: Examples, split: str) -> NDArray[np.float64]:

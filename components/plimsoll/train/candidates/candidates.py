@@ -16,22 +16,22 @@ from plimsoll.models.blend import FAMILY as BLEND
 from plimsoll.models.blend import Member, blended, save_blend
 from plimsoll.models.model import NetworkModel
 from plimsoll.storage.files import read_json
-from plimsoll.train.candidates.auto import candidates
-from plimsoll.train.candidates.blending import loss_of, weights_for
-from plimsoll.train.candidates.boosting import boost
+from plimsoll.train.candidates.auto import auto_candidates
+from plimsoll.train.candidates.blending import blend_weights, loss_of
+from plimsoll.train.candidates.boosting import fit_boosting
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.job import Job
 from plimsoll.train.launch.config import LauncherConfig
 from plimsoll.train.launch.launcher import launch
 from plimsoll.train.network import warm_start
 
-HELD_OUT_SPLITS = ("eval", "test")
+PREDICTED_SPLITS = ("eval", "test")
 BOOSTING = "boosting"
 AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class TrainRequest:
     """What is asked of a training besides its knobs."""
 
     module: str = ""
@@ -44,12 +44,12 @@ class Asked:
     """A folder that outlives this step; None: no checkpoints are taken."""
     start_from: Path | None = None
     """A pushed model to go on from."""
-    seen: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     """A witness of that model."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
+class TrainedModel:
     """A model that was trained."""
 
     family: str
@@ -66,33 +66,33 @@ class Trained:
     """Weights that were learnt; trees a class, for boosting."""
     history: Mapping[str, Any] | None = None
     """A network's: ``epochs``, ``best_epoch``, ``planned_epochs``."""
-    shares: tuple[float, ...] = ()
+    blend_weights: tuple[float, ...] = ()
     """A blend's: what each of the models before it weighs."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trials:
+class Candidates:
     """All that was tried."""
 
-    tried: tuple[Trained, ...]
+    trained: tuple[TrainedModel, ...]
     """In the order in which they were trained; boosting is always the first."""
     left_out: tuple[str, ...] = ()
     """Families that the time budget did not allow."""
 
     @property
-    def boosting(self) -> Trained:
+    def boosting(self) -> TrainedModel:
         """What the others are compared with."""
-        return self.tried[0]
+        return self.trained[0]
 
-    def best(self, asked: str) -> Trained:
+    def best(self, asked: str) -> TrainedModel:
         """Returns the model that was asked for; ``auto``: the blend, or the best on eval alone."""
         wanted = BLEND if asked == AUTO else asked
-        fitting = [item for item in self.tried if item.family == wanted] or list(self.tried)
+        fitting = [item for item in self.trained if item.family == wanted] or list(self.trained)
         return min(fitting, key=lambda item: item.eval_loss)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
+class WorkFolders:
     """Where a training may write."""
 
     scratch: Path
@@ -102,16 +102,16 @@ class Places:
     checkpoints: Path | None
     """Of checkpoints; None: none are taken."""
 
-    def of(self, name: str, *, alone: bool) -> Places:
+    def for_candidate(self, name: str, *, alone: bool) -> WorkFolders:
         """Returns where one of the trainings may write."""
-        return Places(
+        return WorkFolders(
             scratch=self.scratch / name,
             logs=self.logs if alone else self.logs / name,
             checkpoints=self.checkpoints / name if self.checkpoints else None,
         )
 
 
-def settled(source: Examples, config: TrainConfig, asked: Asked) -> TrainConfig:
+def resolved_config(source: Examples, config: TrainConfig, asked: TrainRequest) -> TrainConfig:
     """Returns a config whose model is the one that a network of one's own, or to go on from, means.
 
     Raises:
@@ -126,18 +126,18 @@ def settled(source: Examples, config: TrainConfig, asked: Asked) -> TrainConfig:
     return config
 
 
-def try_all(
+def train_candidates(
     source: Examples,
     config: TrainConfig,
-    asked: Asked,
-    places: Places,
+    asked: TrainRequest,
+    places: WorkFolders,
     say: Callable[[str], None],
-) -> Trials:
+) -> Candidates:
     """Trains boosting and the models that a config asks for, and blends them for ``auto``.
 
     Args:
         source: The examples.
-        config: The knobs, as ``settled`` returns them.
+        config: The knobs, as ``resolved_config`` returns them.
         asked: What is asked besides.
         places: Where it may write.
         say: Takes lines of progress.
@@ -157,21 +157,23 @@ def try_all(
             left_out.append(item.model)
             say(f"{item.model}: left out, the time budget is spent ({spent:.0f} s)")
             continue
-        inside = places.of(f"{place}-{item.model}", alone=len(planned) == 1)
+        inside = places.for_candidate(f"{place}-{item.model}", alone=len(planned) == 1)
         if item.model == BOOSTING:
             found.append(_boosted(source, item, inside.scratch, say))
         else:
             found.append(_trained(source, item, asked, inside))
     if config.model == AUTO:
-        found += _blend(source, config, found, places.scratch / BLEND)
-    return Trials(tried=tuple(found), left_out=tuple(left_out))
+        found += _blended(source, config, found, places.scratch / BLEND)
+    return Candidates(trained=tuple(found), left_out=tuple(left_out))
 
 
 def _planned(source: Examples, config: TrainConfig) -> Sequence[TrainConfig]:
-    return candidates(source, config) if config.model == AUTO else [config]
+    return auto_candidates(source, config) if config.model == AUTO else [config]
 
 
-def _trained(source: Examples, config: TrainConfig, asked: Asked, places: Places) -> Trained:
+def _trained(
+    source: Examples, config: TrainConfig, asked: TrainRequest, places: WorkFolders
+) -> TrainedModel:
     job = Job(
         examples=source.folder,
         out=places.scratch,
@@ -183,8 +185,8 @@ def _trained(source: Examples, config: TrainConfig, asked: Asked, places: Places
     )
     launch(job, asked.launcher, asked.launcher_config)
     model = NetworkModel(job.out)
-    answers = {split: model.predict(source.batch(split)) for split in HELD_OUT_SPLITS}
-    return Trained(
+    answers = {split: model.predict(source.batch(split)) for split in PREDICTED_SPLITS}
+    return TrainedModel(
         family=config.model,
         config=job.config,
         folder=job.out,
@@ -197,16 +199,16 @@ def _trained(source: Examples, config: TrainConfig, asked: Asked, places: Places
 
 def _boosted(
     source: Examples, config: TrainConfig, folder: Path, say: Callable[[str], None]
-) -> Trained:
+) -> TrainedModel:
     started = time.monotonic()
-    settled = config.for_rows(source.rows["train"])
-    boosted = boost(source, settled, HELD_OUT_SPLITS)
+    config = config.for_rows(source.rows["train"])
+    boosted = fit_boosting(source, config, PREDICTED_SPLITS)
     folder.mkdir(parents=True)
     boosted.write(folder)
     say(f"boosting: {boosted.trees} trees ({time.monotonic() - started:.1f} s)")
-    return Trained(
+    return TrainedModel(
         family=BOOSTING,
-        config=settled,
+        config=config,
         folder=folder,
         answers=boosted.predictions,
         eval_loss=loss_of(source.task, source.label("eval"), boosted.predictions["eval"]),
@@ -214,12 +216,12 @@ def _boosted(
     )
 
 
-def _blend(
-    source: Examples, config: TrainConfig, found: Sequence[Trained], folder: Path
-) -> list[Trained]:
+def _blended(
+    source: Examples, config: TrainConfig, found: Sequence[TrainedModel], folder: Path
+) -> list[TrainedModel]:
     """Returns the blend of what was found, or nothing if one model is as good alone."""
     label = source.label("eval")
-    shares = weights_for(source.task, label, [item.answers["eval"] for item in found])
+    shares = blend_weights(source.task, label, [item.answers["eval"] for item in found])
     members = [(item, share) for item, share in zip(found, shares, strict=True) if share]
     if len(members) < 2:
         return []
@@ -227,16 +229,16 @@ def _blend(
     weights = [share for _, share in members]
     answers = {
         split: blended([item.answers[split] for item, _ in members], weights)
-        for split in HELD_OUT_SPLITS
+        for split in PREDICTED_SPLITS
     }
     return [
-        Trained(
+        TrainedModel(
             family=BLEND,
             config=config,
             folder=folder,
             answers=answers,
             eval_loss=loss_of(source.task, label, answers["eval"]),
             parameters=sum(item.parameters for item, _ in members),
-            shares=shares,
+            blend_weights=shares,
         )
     ]

@@ -34,7 +34,7 @@ Predict = Callable[[Batch], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class Positions:
+class ColumnIndices:
     """Where a column stands in the arrays."""
 
     numeric: tuple[int, ...] = ()
@@ -53,7 +53,7 @@ class Importance:
     """Standard deviation over the repeats."""
 
 
-def on_eval(source: Examples, model: Path, seed: int) -> tuple[Importance, ...]:
+def eval_importance(source: Examples, model: Path, seed: int) -> tuple[Importance, ...]:
     """Measures how much a model leans on each raw column, on the eval split, the most first.
 
     Args:
@@ -61,16 +61,16 @@ def on_eval(source: Examples, model: Path, seed: int) -> tuple[Importance, ...]:
         model: The model's folder, of any family.
         seed: Of the dealing.
     """
-    columns = columns_of(source.numeric_names, source.categorical_outputs)
-    return measured(
+    columns = indices_by_column(source.numeric_names, source.categorical_outputs)
+    return permutation_importance(
         open_model(model).predict, source.batch("eval"), columns, task=source.task, seed=seed
     )
 
 
-def measured(
+def permutation_importance(
     predict: Predict,
     rows: Batch,
-    columns: Mapping[str, Positions],
+    columns: Mapping[str, ColumnIndices],
     *,
     task: str,
     repeats: int = REPEATS,
@@ -82,7 +82,7 @@ def measured(
     Args:
         predict: The model.
         rows: Rows that it was not trained on, eval's say; at least one.
-        columns: What is dealt out together: see ``columns_of``.
+        columns: What is dealt out together: see ``indices_by_column``.
         task: ``binary``, ``multiclass`` or ``regression``.
         repeats: How often each is dealt out.
         most: Rows that are looked at.
@@ -96,15 +96,15 @@ def measured(
         rises = []
         for repeat in range(repeats):
             order = np.random.default_rng([seed, number, repeat]).permutation(len(some.label))
-            answers = predict(_dealt(some, positions, order))
+            answers = predict(_permuted(some, positions, order))
             rises.append(loss_of(task, some.label, answers) - usual)
         found.append(Importance(name, float(np.mean(rises)), float(np.std(rises))))
     return tuple(sorted(found, key=lambda item: (-item.rise, item.column)))
 
 
-def columns_of(
+def indices_by_column(
     numeric: Sequence[str], categorical: Sequence[CategoricalOutput]
-) -> dict[str, Positions]:
+) -> dict[str, ColumnIndices]:
     """Returns where each raw column stands, by the names of the outputs that are made of it.
 
     Args:
@@ -119,10 +119,12 @@ def columns_of(
         places = range(start, start + output.width)
         found.setdefault(_source(output.name), ([], []))[1].extend(places)
         start += output.width
-    return {name: Positions(tuple(some), tuple(others)) for name, (some, others) in found.items()}
+    return {
+        name: ColumnIndices(tuple(some), tuple(others)) for name, (some, others) in found.items()
+    }
 
 
-def _dealt(rows: Batch, positions: Positions, order: NDArray[np.int64]) -> Batch:
+def _permuted(rows: Batch, positions: ColumnIndices, order: NDArray[np.int64]) -> Batch:
     numeric, categorical = rows.numeric, rows.categorical
     if positions.numeric:
         numeric = numeric.copy()

@@ -11,7 +11,7 @@ from plimsoll.storage.locks import lock
 
 
 @contextlib.contextmanager
-def kept_until_done(root: Path | None, name: str) -> Iterator[Path | None]:
+def locked_checkpoint_folder(root: Path | None, name: str) -> Iterator[Path | None]:
     """Gives a step its folder of checkpoints, to one process at a time; removes it at the end.
 
     A second run of the same step, at the same time, takes no checkpoints: it ends in the same

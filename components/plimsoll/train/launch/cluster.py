@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from plimsoll.errors import ConfigError, EnvironmentBuildError, StepError, nearest
-from plimsoll.train.launch.cluster_errors import api_error, chain, exceptions, said, told
+from plimsoll.train.launch.cluster_errors import (
+    answer_message,
+    api_error,
+    cause_chain,
+    exceptions,
+    translated_errors,
+)
 
 GROUP, VERSION, PLURAL = "trainer.kubeflow.org", "v1alpha1", "trainjobs"
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
@@ -39,7 +45,7 @@ class Pod:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class TrainJobStatus:
     """A TrainJob as it is now."""
 
     name: str
@@ -54,7 +60,7 @@ class Found:
     metrics: Mapping[str, str]
     """What the training told the controller, where the controller takes it."""
 
-    def status(self, nodes: int) -> str:
+    def phase(self, nodes: int) -> str:
         """Returns ``Created``, ``Running``, ``Complete`` or ``Failed``.
 
         A job runs when all its nodes do; one that was fast may never be seen running.
@@ -79,7 +85,7 @@ class Cluster:
 
     def __init__(self, namespace: str = "") -> None:
         client, configuration = _configured()
-        with client.ApiClient(configuration) as asking, told("the cluster"):
+        with client.ApiClient(configuration) as asking, translated_errors("the cluster"):
             limits = (CONNECT_SECONDS, READ_SECONDS)
             client.VersionApi(asking).get_code(_request_timeout=limits)
         from kubeflow.common.types import KubernetesBackendConfig
@@ -97,14 +103,14 @@ class Cluster:
         self.namespace = str(self._backend.namespace)
         _bound(self._backend.core_api.api_client)
 
-    def find(self, name: str) -> Found | None:
+    def find(self, name: str) -> TrainJobStatus | None:
         """Returns a TrainJob and its nodes' pods, or None if there is none of that name.
 
         Raises:
             UnreachableError: if the cluster does not answer.
             StepError: if it refuses.
         """
-        with told(f"TrainJob {name}"):
+        with translated_errors(f"TrainJob {name}"):
             try:
                 job = self._backend.custom_api.get_namespaced_custom_object(
                     GROUP, VERSION, self.namespace, PLURAL, name
@@ -117,7 +123,7 @@ class Cluster:
             pods = self._backend.core_api.list_namespaced_pod(
                 self.namespace, label_selector=selector
             )
-        return _found(job, pods.items)
+        return _status_of(job, pods.items)
 
     def create(self, **arguments: Any) -> bool:
         """Creates a TrainJob by the SDK.
@@ -135,18 +141,20 @@ class Cluster:
         """
         change: Callable[[dict[str, Any]], dict[str, Any]] = arguments.pop("change")
         api = self._backend.custom_api
-        self._backend.custom_api = _Changing(api, change)
+        self._backend.custom_api = _BodyChangingApi(api, change)
         try:
-            with told("the TrainJob"):
+            with translated_errors("the TrainJob"):
                 self.sdk.train(**arguments)
         except StepError as error:
             status = api_error(error)
             if status is not None and status.status == 409:
                 return False
-            if status is not None and status.status == 404 and "Runtime" in chain(error):
+            if status is not None and status.status == 404 and "Runtime" in cause_chain(error):
                 raise self._no_runtime(str(arguments["runtime"])) from error
             if status is not None and status.status in (400, 422):
-                raise ConfigError("the cluster refuses the TrainJob", cause=said(status)) from error
+                raise ConfigError(
+                    "the cluster refuses the TrainJob", cause=answer_message(status)
+                ) from error
             raise
         finally:
             self._backend.custom_api = api
@@ -160,7 +168,7 @@ class Cluster:
             StepError: if it refuses.
         """
         try:
-            with told(f"TrainJob {name}"):
+            with translated_errors(f"TrainJob {name}"):
                 self.sdk.delete_job(name)
         except StepError as error:
             status = api_error(error)
@@ -183,7 +191,7 @@ class Cluster:
             wanted["since_seconds"] = since_seconds
         if last_lines:
             wanted["tail_lines"] = last_lines
-        with told(f"the log of {pod}"):
+        with translated_errors(f"the log of {pod}"):
             # The client would read a line of JSON as such, and write it otherwise.
             answer = self._backend.core_api.read_namespaced_pod_log(
                 pod, self.namespace, container=NODE, _preload_content=False, **wanted
@@ -191,7 +199,7 @@ class Cluster:
             return bytes(answer.data).decode("utf-8", "replace")
 
     def _no_runtime(self, name: str) -> ConfigError:
-        with told("the training runtimes"):
+        with translated_errors("the training runtimes"):
             known = sorted(item.name for item in self.sdk.list_runtimes())
         return ConfigError(
             f"there is no training runtime {name!r} in {self.namespace} or in the cluster",
@@ -201,7 +209,7 @@ class Cluster:
         )
 
 
-class _Changing:
+class _BodyChangingApi:
     """The SDK's own API, but for what is sent when a TrainJob is created.
 
     The SDK's container form takes variables as texts alone, so that a reference to a secret has
@@ -271,7 +279,7 @@ def _bound(api_client: Any) -> None:
     rest.request = bounded
 
 
-def _found(job: Mapping[str, Any], pods: Sequence[Any]) -> Found:
+def _status_of(job: Mapping[str, Any], pods: Sequence[Any]) -> TrainJobStatus:
     metadata, status = job["metadata"], job.get("status") or {}
     conditions = [
         item
@@ -282,7 +290,7 @@ def _found(job: Mapping[str, Any], pods: Sequence[Any]) -> Found:
     newest: dict[int, Any] = {}
     for item in sorted(pods, key=lambda pod: (pod.metadata.creation_timestamp, pod.metadata.name)):
         newest[int((item.metadata.labels or {}).get(INDEX_LABEL, 0))] = item
-    return Found(
+    return TrainJobStatus(
         name=metadata["name"],
         condition=conditions[0]["type"] if conditions else "",
         message=_reason(conditions[0]) if conditions else "",

@@ -18,7 +18,7 @@ class UnreachableError(StepError):
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
+def translated_errors(what: str) -> Iterator[None]:
     """Turns what the SDK and its clients raise into our errors."""
     import urllib3
 
@@ -39,9 +39,11 @@ def _refused(what: str, error: BaseException) -> StepError:
         cut = (urllib3.exceptions.HTTPError, multiprocessing.TimeoutError, OSError)
         if any(isinstance(item, cut) for item in _causes(error)):
             return _unreachable(what, error)
-        return StepError(f"{what}: the Kubeflow SDK failed", cause=chain(error))
+        return StepError(f"{what}: the Kubeflow SDK failed", cause=cause_chain(error))
     if status.status in _PASSING:
-        return UnreachableError(f"{what}: the cluster answered {status.status}", cause=said(status))
+        return UnreachableError(
+            f"{what}: the cluster answered {status.status}", cause=answer_message(status)
+        )
     hint = ""
     if status.status in (401, 403):
         hint = (
@@ -49,7 +51,7 @@ def _refused(what: str, error: BaseException) -> StepError:
             "trainjobs.trainer.kubeflow.org, to list pods and to get pods/log"
         )
     return StepError(
-        f"{what}: the cluster refused ({status.status})", cause=said(status), hint=hint
+        f"{what}: the cluster refused ({status.status})", cause=answer_message(status), hint=hint
     )
 
 
@@ -67,13 +69,13 @@ def _without_address(text: str) -> str:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = [error]
-    while (cause := found[-1].__cause__) is not None and cause not in found:
-        found.append(cause)
-    return found
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__) is not None and cause not in causes:
+        causes.append(cause)
+    return causes
 
 
-def chain(error: BaseException) -> str:
+def cause_chain(error: BaseException) -> str:
     """Returns the first line of each exception that led to an error."""
     return "; ".join(str(item).splitlines()[0] for item in _causes(error) if str(item))
 
@@ -81,11 +83,11 @@ def chain(error: BaseException) -> str:
 def api_error(error: BaseException) -> Any:
     """Returns the API's own answer among what led to an error, or None."""
     kind = exceptions().ApiException
-    found = [item for item in _causes(error) if isinstance(item, kind) and item.status]
-    return found[0] if found else None
+    answers = [item for item in _causes(error) if isinstance(item, kind) and item.status]
+    return answers[0] if answers else None
 
 
-def said(error: Any) -> str:
+def answer_message(error: Any) -> str:
     """Returns the message in an answer of the API."""
     try:
         return str(json.loads(error.body)["message"])

@@ -34,7 +34,7 @@ def launch(job: Job, launcher: str, launcher_config: LauncherConfig | None = Non
         raise StepError("the training ended without a model", cause=f"there is no folder {job.out}")
 
 
-def processes_here(devices: int) -> int:
+def local_processes(devices: int) -> int:
     """Returns how many processes this machine trains with: those asked for, one a GPU, or one."""
     if devices:
         return devices
@@ -44,7 +44,7 @@ def processes_here(devices: int) -> int:
 
 
 def _run_here(job: Job) -> None:
-    processes = processes_here(job.config.devices)
+    processes = local_processes(job.config.devices)
     if processes > 1:
         from plimsoll.train.launch import torchrun
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from plimsoll.errors import StepError
-from plimsoll.train.launch.cluster import LOG_BYTES, Cluster, Found
+from plimsoll.train.launch.cluster import LOG_BYTES, Cluster, TrainJobStatus
 
 OVERLAP_SECONDS = 5
 """How much of what was read is read again, so that nothing is missed between two readings."""
@@ -30,9 +30,9 @@ class NodeLog:
         self._times_last = 0
         """Lines of that very time which were passed on."""
 
-    def read(self, found: Found) -> None:
+    def read(self, job: TrainJobStatus) -> None:
         """Passes on the lines that came since; a log that cannot be read now is read later."""
-        first = [pod for pod in found.pods if pod.index == 0]
+        first = [pod for pod in job.pods if pod.index == 0]
         started = [pod for pod in first if pod.phase in ("Running", "Succeeded", "Failed")]
         if not started:
             return
@@ -45,7 +45,7 @@ class NodeLog:
         except StepError:
             # The pod may just have gone, or its container not be there yet.
             return
-        self._pass_on(text, whole=found.condition != "")
+        self._pass_on(text, whole=job.condition != "")
         if len(text.encode()) < LOG_BYTES:
             self._read_at = begun
 
@@ -54,28 +54,28 @@ class NodeLog:
         if lines and not lines[-1].endswith("\n") and not whole:
             # Half a line: the rest comes with the next reading.
             lines.pop()
-        seen = 0
+        repeated = 0
         for line in lines:
             stamp, _, rest = line.rstrip("\r\n").partition(" ")
-            key = _key(stamp)
+            key = _timestamp_key(stamp)
             if key < self._last:
                 continue
             if key == self._last:
-                seen += 1
-                if seen <= self._times_last:
+                repeated += 1
+                if repeated <= self._times_last:
                     continue
                 self._times_last += 1
             else:
-                self._last, self._times_last, seen = key, 1, 1
+                self._last, self._times_last, repeated = key, 1, 1
             self._say(rest)
 
 
-def plain(text: str) -> list[str]:
+def without_timestamps(text: str) -> list[str]:
     """Returns the lines of a log without their times."""
     return [line.partition(" ")[2] for line in text.splitlines()]
 
 
-def _key(stamp: str) -> tuple[str, str]:
+def _timestamp_key(stamp: str) -> tuple[str, str]:
     # The fraction's last zeros are left out, so that stamps differ in length.
     seconds, _, fraction = stamp.rstrip("Z").partition(".")
     return seconds, fraction.ljust(9, "0")

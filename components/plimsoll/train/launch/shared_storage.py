@@ -53,16 +53,16 @@ class Storage(Protocol):
         """Removes the folder; the checkpoints, too."""
 
 
-def storage_for(config: LauncherConfig, marks: Fingerprints) -> Storage:
+def storage_for(config: LauncherConfig, fingerprints: Fingerprints) -> Storage:
     """Returns the folder of a TrainJob in the storage that a config names.
 
     Raises:
         ConfigError: if it names none, or the claim is not mounted here.
     """
     if config.claim:
-        return _Claim(config, marks)
+        return _Claim(config, fingerprints)
     if config.bucket:
-        return _Bucket(config, marks)
+        return _Bucket(config, fingerprints)
     raise ConfigError(
         f"{NAME}: the launcher trainjob needs storage that all nodes share",
         choices=("pvc://CLAIM/folder", "gs://BUCKET/folder"),
@@ -70,7 +70,7 @@ def storage_for(config: LauncherConfig, marks: Fingerprints) -> Storage:
     )
 
 
-def staged(job: Job, storage: Storage) -> PurePosixPath:
+def stage(job: Job, storage: Storage) -> PurePosixPath:
     """Puts all that a training needs into the storage, and returns its job as nodes see it."""
     start = storage.put_folder(START, job.start_from) if job.start_from else None
     moved = dataclasses.replace(
@@ -88,7 +88,7 @@ def staged(job: Job, storage: Storage) -> PurePosixPath:
 class _Claim:
     """A volume that is mounted here and there at the same path."""
 
-    def __init__(self, config: LauncherConfig, marks: Fingerprints) -> None:
+    def __init__(self, config: LauncherConfig, fingerprints: Fingerprints) -> None:
         mount = Path(config.mount_path)
         if not mount.is_dir():
             raise ConfigError(
@@ -99,8 +99,8 @@ class _Claim:
             )
         root = mount / config.folder
         self._mount = mount
-        self._folder = root / JOBS / marks.name
-        self._checkpoints = root / CHECKPOINTS / marks.training[:20]
+        self._folder = root / JOBS / fingerprints.name
+        self._checkpoints = root / CHECKPOINTS / fingerprints.training[:20]
         self.nodes = PurePosixPath(self._folder)
         self.checkpoints = PurePosixPath(self._checkpoints)
 
@@ -136,7 +136,7 @@ class _Claim:
         source = self._folder / name
         for path in sorted(source.rglob("*")):
             if path.is_file() and not path.name.startswith("."):
-                _follow(path, target / path.relative_to(source), whole=ended)
+                _append_growth(path, target / path.relative_to(source), whole=ended)
 
     def remove(self) -> None:
         """Removes the folder and the checkpoints."""
@@ -150,12 +150,12 @@ class _Bucket:
     Nothing in it is removed: that is for the bucket's own rule of how long objects stay.
     """
 
-    def __init__(self, config: LauncherConfig, marks: Fingerprints) -> None:
+    def __init__(self, config: LauncherConfig, fingerprints: Fingerprints) -> None:
         root = PurePosixPath(config.bucket) / config.folder
-        folder = root / JOBS / marks.name
+        folder = root / JOBS / fingerprints.name
         self._uri = f"{gcs.SCHEME}{folder}"
         self.nodes = GCS_ROOT / folder
-        self.checkpoints = GCS_ROOT / root / CHECKPOINTS / marks.training[:20]
+        self.checkpoints = GCS_ROOT / root / CHECKPOINTS / fingerprints.training[:20]
 
     def put_folder(self, name: str, folder: Path) -> PurePosixPath:
         """Uploads a folder, its manifest last, unless it is there."""
@@ -191,7 +191,7 @@ class _Bucket:
         """Leaves all as it is."""
 
 
-def _follow(source: Path, target: Path, *, whole: bool) -> None:
+def _append_growth(source: Path, target: Path, *, whole: bool) -> None:
     have = target.stat().st_size if target.is_file() else 0
     size = source.stat().st_size
     if size < have or (whole and size != have):
@@ -204,10 +204,10 @@ def _follow(source: Path, target: Path, *, whole: bool) -> None:
         shutil.copyfileobj(reading, writing)
 
 
-def _missing(name: str, place: PurePath | str) -> DataError | StepError:
+def _missing(name: str, location: PurePath | str) -> DataError | StepError:
     return StepError(
         f"the TrainJob is complete, but left no {name}",
-        cause=f"nothing lies at {place}",
+        cause=f"nothing lies at {location}",
         hint="do the nodes mount the same storage as this process?",
     )
 

@@ -30,7 +30,9 @@ READER_SECONDS = 10.0
 TAIL_BYTES = 1 << 16
 SHOWN_LINES = 12
 _EXIT = re.compile(r"\brank\s*: (\d+) .*\n\s*exitcode\s*: (-?\d+)")
-_ACCOUNT = re.compile(r"^(E\d{4} .*torch/distributed/|W\d{4} .*closing signal)", re.MULTILINE)
+_TORCHRUN_SUMMARY = re.compile(
+    r"^(E\d{4} .*torch/distributed/|W\d{4} .*closing signal)", re.MULTILINE
+)
 
 
 def run(job: Job, processes: int) -> None:
@@ -53,13 +55,15 @@ def run(job: Job, processes: int) -> None:
         logs.mkdir(parents=True, exist_ok=True)
         clear(logs)
         file = dataclasses.replace(job, logs=logs).write(Path(folder))
-        ended = _Running(command(processes, file, "--standalone"), processes).wait()
+        ended = _Torchrun(command(processes, file, "--standalone"), processes).wait()
         if ended.signal:
             raise leave(ended.signal)
         if ended.code:
             with webhook.alert_on_error(job.title, logs):
                 # Who was killed left no word; what the others left is that they lost it.
-                raise killed(ended.tail) or read_error(logs) or exited(ended.code, ended.tail)
+                raise (
+                    kill_error(ended.tail) or read_error(logs) or exit_error(ended.code, ended.tail)
+                )
 
 
 def command(
@@ -79,7 +83,7 @@ def command(
     return [python, *launcher, "--max-restarts=0", *run_worker]
 
 
-def killed(tail: str) -> StepError | None:
+def kill_error(tail: str) -> StepError | None:
     """Returns the error for a process that a signal killed, by torchrun's account, or None.
 
     SIGTERM is what torchrun itself sends the others.
@@ -98,7 +102,7 @@ def killed(tail: str) -> StepError | None:
     return None
 
 
-def exited(code: int, tail: str) -> StepError:
+def exit_error(code: int, tail: str) -> StepError:
     """Returns the error for a training whose processes left no word of why they ended."""
     return StepError(f"the training exited with {code}", cause=last_lines(tail))
 
@@ -106,31 +110,31 @@ def exited(code: int, tail: str) -> StepError:
 def last_lines(text: str) -> str:
     """Returns the last lines of what was printed before torchrun's own account of the end."""
     before = text.replace("\r", "\n")
-    account = _ACCOUNT.search(before)
-    lines = before[: account.start() if account else None].rstrip().splitlines()
+    summary = _TORCHRUN_SUMMARY.search(before)
+    lines = before[: summary.start() if summary else None].rstrip().splitlines()
     return "\n".join(line.rstrip() for line in lines[-SHOWN_LINES:])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Ended:
+class _Exit:
     code: int
     signal: int
     """What asked this process to stop; 0: nothing did."""
     tail: str
 
 
-class _Running:
+class _Torchrun:
     """A torchrun that was started: what it prints goes to our standard output."""
 
-    def __init__(self, words: Sequence[str], processes: int) -> None:
-        self._words = words
+    def __init__(self, command: Sequence[str], processes: int) -> None:
+        self._words = command
         self._processes = processes
         self._signal = 0
         self._tail = ""
 
-    def wait(self) -> _Ended:
+    def wait(self) -> _Exit:
         """Starts it, and waits for its end."""
-        with on_signals(self._asked_to_stop):
+        with on_signals(self._on_signal):
             self._process = subprocess.Popen(
                 self._words,
                 stdin=subprocess.DEVNULL,
@@ -152,7 +156,7 @@ class _Running:
                 self._process.wait()
                 raise
 
-    def _waited(self, process: subprocess.Popen[bytes]) -> _Ended:
+    def _waited(self, process: subprocess.Popen[bytes]) -> _Exit:
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         reader = threading.Thread(target=self._pass_on, args=[process.stdout], daemon=True)
         reader.start()
@@ -161,9 +165,9 @@ class _Running:
         reader.join(READER_SECONDS)
         if not reader.is_alive():
             process.stdout.close()
-        return _Ended(code=code, signal=self._signal, tail=self._tail)
+        return _Exit(code=code, signal=self._signal, tail=self._tail)
 
-    def _asked_to_stop(self, number: int) -> None:
+    def _on_signal(self, number: int) -> None:
         again, self._signal = bool(self._signal), number
         process = getattr(self, "_process", None)
         if process is None:

@@ -13,13 +13,18 @@ from plimsoll.errors import PlimsollError, StepError
 from plimsoll.quantities import whole_duration
 from plimsoll.train.distributed.stopping import leave, on_signals
 from plimsoll.train.job import Job
-from plimsoll.train.launch.cluster import Cluster, Found
+from plimsoll.train.launch.cluster import Cluster, TrainJobStatus
 from plimsoll.train.launch.cluster_errors import UnreachableError
 from plimsoll.train.launch.config import LauncherConfig
-from plimsoll.train.launch.node_log import NodeLog, plain
-from plimsoll.train.launch.shared_storage import LOGS, OUT, Storage, staged, storage_for
-from plimsoll.train.launch.torchrun import killed, last_lines
-from plimsoll.train.launch.trainjob_spec import ANNOTATION, Fingerprints, fingerprints, form
+from plimsoll.train.launch.node_log import NodeLog, without_timestamps
+from plimsoll.train.launch.shared_storage import LOGS, OUT, Storage, stage, storage_for
+from plimsoll.train.launch.torchrun import kill_error, last_lines
+from plimsoll.train.launch.trainjob_spec import (
+    ANNOTATION,
+    Fingerprints,
+    fingerprints,
+    train_arguments,
+)
 from plimsoll.train.telemetry import webhook
 from plimsoll.train.telemetry.failure_file import clear, read_error
 
@@ -33,7 +38,7 @@ TAIL_LINES = 300
 """torchrun's own account of an end takes dozens, and is left out."""
 
 
-class _AskedToStopError(BaseException):
+class _StopRequestedError(BaseException):
     """SIGTERM or SIGINT came."""
 
     def __init__(self, number: int) -> None:
@@ -69,10 +74,10 @@ def _run(job: Job, config: LauncherConfig) -> None:
     marks = fingerprints(job, config)
     storage = storage_for(config, marks)
     cluster = Cluster(config.namespace)
-    with on_signals(_Raising()):
+    with on_signals(_RaiseOnFirstSignal()):
         try:
-            _Following(job, config, marks, storage, cluster).to_the_end()
-        except _AskedToStopError as asked:
+            _TrainJobRun(job, config, marks, storage, cluster).to_the_end()
+        except _StopRequestedError as asked:
             _say(f"TrainJob {marks.name}: asked to stop, it is deleted")
             _cancel(cluster, marks.name)
             raise leave(asked.number) from None
@@ -81,7 +86,7 @@ def _run(job: Job, config: LauncherConfig) -> None:
 
 
 @dataclass
-class _Following:
+class _TrainJobRun:
     """One TrainJob, from where it is found to its end."""
 
     job: Job
@@ -98,8 +103,8 @@ class _Following:
 
     def to_the_end(self) -> None:
         """Finds or makes the job, waits for its end, and brings back what it left."""
-        if not self._found_again():
-            self._make()
+        if not self._find_running():
+            self._create()
         last = self._wait()
         # An earlier training's word may have been brought here before this one removed it.
         clear(self.logs)
@@ -111,9 +116,9 @@ class _Following:
         if metrics:
             _say(f"TrainJob {self.marks.name}: {metrics}")
 
-    def _found_again(self) -> bool:
+    def _find_running(self) -> bool:
         name = self.marks.name
-        found = self._ask()
+        found = self._get()
         if found is None:
             return False
         if found.annotations.get(ANNOTATION, self.marks.job) != self.marks.job:
@@ -123,7 +128,7 @@ class _Following:
             )
         useless = found.condition == "Complete" and not self.storage.has(OUT)
         if not (found.deleting or found.condition == "Failed" or useless):
-            _say(f"TrainJob {name}: found again, {found.status(self.config.nodes)}")
+            _say(f"TrainJob {name}: found again, {found.phase(self.config.nodes)}")
             return True
         why = "it failed before" if found.condition == "Failed" else "it left nothing"
         if not found.deleting:
@@ -132,25 +137,25 @@ class _Following:
         self._wait_until_gone()
         return False
 
-    def _make(self) -> None:
-        job_file = staged(self.job, self.storage)
+    def _create(self) -> None:
+        job_file = stage(self.job, self.storage)
         nodes = f"{self.config.nodes} node" + ("s" if self.config.nodes > 1 else "")
-        made = self._created(form(self.config, self.marks, job_file))
+        made = self._create_with_retries(train_arguments(self.config, self.marks, job_file))
         told = f"made, {nodes}" if made else "it is there meanwhile"
         _say(f"TrainJob {self.marks.name} in {self.cluster.namespace}: {told}")
 
-    def _created(self, asked: dict[str, Any]) -> bool:
+    def _create_with_retries(self, asked: dict[str, Any]) -> bool:
         for _ in range(CREATE_TRIES):
             try:
                 return self.cluster.create(**asked)
             except UnreachableError as error:
                 last = error
             # It may have been made though its answer was lost.
-            if self._ask() is not None:
+            if self._get() is not None:
                 return False
         raise last
 
-    def _wait(self) -> Found:
+    def _wait(self) -> TrainJobStatus:
         """Follows the job until it is complete or failed: state, log, logs' files."""
         name, config = self.marks.name, self.config
         begun = time.monotonic()
@@ -158,13 +163,13 @@ class _Following:
         clear(self.logs)
         status = waits_for = ""
         while True:
-            found = self._ask()
+            found = self._get()
             if found is None or found.deleting:
                 raise StepError(
                     f"TrainJob {name} was deleted by someone else",
                     hint="run again: it goes on from its last checkpoint",
                 )
-            before, status = status, found.status(config.nodes)
+            before, status = status, found.phase(config.nodes)
             if status != before:
                 _say(f"TrainJob {name}: {status}")
             waits_for = self._say_why_it_waits(found, status, waits_for)
@@ -175,7 +180,7 @@ class _Following:
             self._check_time(status, time.monotonic() - begun, waits_for)
             time.sleep(config.poll_seconds)
 
-    def _say_why_it_waits(self, found: Found, status: str, before: str) -> str:
+    def _say_why_it_waits(self, found: TrainJobStatus, status: str, before: str) -> str:
         if status != "Created":
             return ""
         reasons = sorted({pod.waits_for for pod in found.pods if pod.waits_for})
@@ -205,7 +210,7 @@ class _Following:
         _cancel(self.cluster, self.marks.name)
         raise StepError(headline, cause=cause, hint=f"it was deleted; give it longer: {knob}")
 
-    def _failed(self, found: Found) -> NoReturn:
+    def _failed(self, found: TrainJobStatus) -> NoReturn:
         left = read_error(self.logs)
         last = self._last_lines(found)
         if left is not None:
@@ -218,13 +223,15 @@ class _Following:
             f"-l jobset.sigs.k8s.io/jobset-name={found.name}",
         )
 
-    def _last_lines(self, found: Found) -> str:
+    def _last_lines(self, found: TrainJobStatus) -> str:
         failed = [pod for pod in found.pods if pod.phase == "Failed"] or list(found.pods)
         parts = []
         for pod in failed[:FAILED_PODS]:
             try:
-                text = "\n".join(plain(self.cluster.log(pod.name, last_lines=TAIL_LINES)))
-                dead = killed(text)
+                text = "\n".join(
+                    without_timestamps(self.cluster.log(pod.name, last_lines=TAIL_LINES))
+                )
+                dead = kill_error(text)
                 lines = [*([dead.headline] if dead else []), *last_lines(text).splitlines()]
             except StepError as error:
                 lines = [f"its log cannot be read: {error.headline}"]
@@ -232,7 +239,7 @@ class _Following:
             parts += [f"node {pod.index}{ended} said last:", *(f"  {line}" for line in lines)]
         return "\n".join(parts)
 
-    def _ask(self) -> Found | None:
+    def _get(self) -> TrainJobStatus | None:
         """Asks for the job, and goes on asking for a while where the cluster does not answer."""
         begun = time.monotonic()
         told = False
@@ -255,7 +262,7 @@ class _Following:
 
     def _wait_until_gone(self) -> None:
         begun = time.monotonic()
-        while (found := self._ask()) is not None:
+        while (found := self._get()) is not None:
             if time.monotonic() - begun > GONE_SECONDS:
                 raise StepError(
                     f"TrainJob {found.name} was deleted, but does not go",
@@ -265,7 +272,7 @@ class _Following:
             time.sleep(min(self.config.poll_seconds, 1.0))
 
 
-class _Raising:
+class _RaiseOnFirstSignal:
     """Raises on the first signal; while the job is being deleted, more change nothing."""
 
     def __init__(self) -> None:
@@ -274,7 +281,7 @@ class _Raising:
     def __call__(self, number: int) -> None:
         if not self._asked:
             self._asked = True
-            raise _AskedToStopError(number)
+            raise _StopRequestedError(number)
 
 
 def _cancel(cluster: Cluster, name: str) -> None:

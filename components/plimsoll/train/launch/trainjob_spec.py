@@ -33,7 +33,7 @@ PASSED_ON = (
     "WANDB_MODE",
 )
 """Variables of this process that nodes get too, so that trackers are told; none is secret."""
-_UNSEEN = (
+_NOT_IN_FINGERPRINT = (
     "start_minutes",
     "time_limit_minutes",
     "poll_seconds",
@@ -68,14 +68,18 @@ def fingerprints(job: Job, config: LauncherConfig) -> Fingerprints:
             "start_from": digest_tree(job.start_from) if job.start_from else None,
         }
     )
-    asked = {name: value for name, value in config.to_dict().items() if name not in _UNSEEN}
+    asked = {
+        name: value for name, value in config.to_dict().items() if name not in _NOT_IN_FINGERPRINT
+    }
     return Fingerprints(
         training=training,
         job=digest_json({"training": training, "asked": {**asked, "image": _image(config)}}),
     )
 
 
-def form(config: LauncherConfig, marks: Fingerprints, job_file: PurePosixPath) -> dict[str, Any]:
+def train_arguments(
+    config: LauncherConfig, marks: Fingerprints, job_file: PurePosixPath
+) -> dict[str, Any]:
     """Returns the arguments of ``Cluster.create``.
 
     Args:
