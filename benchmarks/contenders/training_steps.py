@@ -24,13 +24,13 @@ from plimsoll.formats.examples import Batch, Examples, Header, open_examples, wr
 from plimsoll.models.transform import CategoricalOutput
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.data.tensors import TensorBatch, rows_on
+from plimsoll.train.data.tensors import TensorBatch, TensorSplit
 from plimsoll.train.distributed import devices
 from plimsoll.train.distributed.process_group import World
 from plimsoll.train.job import Job
 from plimsoll.train.loop import loop
 from plimsoll.train.network.spec import initial_network, network_spec_for
-from plimsoll.train.telemetry.events import Epoch
+from plimsoll.train.telemetry.events import EpochFinished
 
 ROWS = {"train": 65_536, "eval": 512, "test": 512}
 ROWS_ON_GPU = {"train": 4_194_304, "eval": 512, "test": 512}
@@ -60,7 +60,7 @@ def main() -> None:
         return
     device = devices.select_device(World())
     torch.set_num_threads(devices.threads_for(config, World(), weights_of(examples, config)))
-    rows = rows_on(device, examples, "train")
+    rows = TensorSplit(examples=examples, name="train", device=device).read()
     streamed = TrainConfig(**{**config.to_dict(), "data": "streamed"})
     took: dict[str, list[Took]] = {"bare": [], "ours": [], "streamed": [], "loader": []}
     for _ in range(rounds):
@@ -103,7 +103,7 @@ class Clock:
         self.marks: list[tuple[float, float]] = []
 
     def on_event(self, event: object) -> None:
-        if isinstance(event, Epoch):
+        if isinstance(event, EpochFinished):
             self.marks.append((time.perf_counter(), time.process_time()))
 
     def took(self, rows: int) -> Took:

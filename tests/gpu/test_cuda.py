@@ -67,9 +67,9 @@ def test_a_step_is_captured_and_draws_anew_each_time(tmp_path):
     config = dataclasses.replace(CONFIG, dropout=0.5)
     device = devices.select_device(World())
     setting = set_up_training(job(tmp_path, config), World(), device)
-    steps = setting.steps
+    steps = setting.train_step
     assert isinstance(steps, CudaGraphTrainStep)
-    batch = setting.source.batch(0, 0)
+    batch = setting.batches.batch(0, 0)
     seen = []
     for step in range(12):
         steps.total.zero_()

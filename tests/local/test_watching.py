@@ -18,8 +18,8 @@ from plimsoll.local.summary import print_runs
 from plimsoll.local.watch import terminal_chart
 from plimsoll.local.watch import view as watch_view
 from plimsoll.local.watch.watching import Logs, LogsWatch, RunWatch, brief, watch_of
-from plimsoll.train.telemetry.events import Ended, Epoch, Started, Stepped
-from plimsoll.train.telemetry.progress_file import Following, ProgressFile
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Started, Stepped
+from plimsoll.train.telemetry.progress_file import ProgressFile, ProgressReader
 
 STARTED = Started(
     model="tabm",
@@ -47,7 +47,7 @@ ENDED = Ended(best_epoch=2, eval_loss=0.41, reason="stopped early")
 
 def epochs(*losses):
     return [
-        Epoch(number=n, train_loss=0.5, eval_loss=loss, learning_rate=1e-3, seconds=2.0)
+        EpochFinished(number=n, train_loss=0.5, eval_loss=loss, learning_rate=1e-3, seconds=2.0)
         for n, loss in enumerate(losses, 1)
     ]
 
@@ -288,7 +288,7 @@ def test_a_step_that_trains_nothing_has_no_word_of_it(tmp_path):
 
 def read_one(folder, *events):
     write(folder / "one", *events)
-    return Following(folder / "one").read()[0]
+    return ProgressReader(folder / "one").read()[0]
 
 
 @given(

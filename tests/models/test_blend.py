@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from plimsoll.errors import ArtifactError
 from plimsoll.models.blend import CONFIG_FILE, BlendModel, Member, blended, save_blend
 from plimsoll.models.model import NetworkModel
-from plimsoll.models.network import NetworkConfig, build, save_network
+from plimsoll.models.network import Network, NetworkConfig, save_network
 
 
 class Rows(NamedTuple):
@@ -29,7 +29,7 @@ def network(folder: Path, seed: int, outputs: int = 2) -> Path:
     torch.manual_seed(seed)
     config = NetworkConfig(task="multiclass", outputs=outputs, numeric=3, hidden=(4,))
     folder.mkdir(parents=True)
-    save_network(folder, build(config).eval())
+    save_network(folder, Network(config).eval())
     return folder
 
 

@@ -39,7 +39,7 @@ def saved(folder, family="mlp"):
         family=family, task="binary", outputs=2, numeric=3, hidden=(4,) if family == "mlp" else ()
     )
     folder.mkdir()
-    network.save_network(folder, network.build(config, OWN if family == "module" else "").eval())
+    network.save_network(folder, network.Network(config, OWN if family == "module" else "").eval())
     return folder
 
 

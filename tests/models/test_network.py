@@ -22,7 +22,7 @@ def saved(folder, **fields):
     torch.manual_seed(0)
     shape = {"task": "binary", "outputs": 2, "numeric": 2, "categories": (3,), "embeddings": (2,)}
     config = network.NetworkConfig(**{**shape, "hidden": (4,), **fields})
-    module = network.build(config).eval()
+    module = network.Network(config).eval()
     folder.mkdir()
     network.save_network(folder, module)
     return module
@@ -148,7 +148,7 @@ def test_bins_are_saved_and_number_rises_through_them(tmp_path):
     config = network.NetworkConfig(
         task="binary", outputs=2, numeric=2, numbers="bins", bins=(2, 0), hidden=(4,)
     )
-    module = network.build(config).eval()
+    module = network.Network(config).eval()
     module.numbers.fit(edges)
     network.save_network(tmp_path, module)
 
@@ -203,7 +203,7 @@ def test_unknown_stands_only_where_something_was():
         hidden=(),
         unknown_rate=0.999,
     )
-    module = network.build(config).train()
+    module = network.Network(config).train()
     seen = []
     module.categories.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     module(torch.zeros(1, 1), torch.tensor([[3, 5, 7, 0]]))

@@ -118,7 +118,7 @@ def test_a_file_that_is_too_large_is_refused():
 def saved(folder):
     config = network.NetworkConfig(family="module", task="binary", outputs=2, numeric=3)
     folder.mkdir()
-    network.save_network(folder, network.build(config, FORWARD))
+    network.save_network(folder, network.Network(config, FORWARD))
     return folder
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from plimsoll.errors import ConfigError
-from plimsoll.train.telemetry.events import Ended, Epoch, Started
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Started
 from plimsoll.tune import config as configs
 from plimsoll.tune import model, trial
 
@@ -78,7 +78,7 @@ def events(epochs, ran):
         processes=1,
     )
     for number in range(1, ran + 1):
-        yield Epoch(number=number, train_loss=1.0, eval_loss=1 / number, learning_rate=0.1)
+        yield EpochFinished(number=number, train_loss=1.0, eval_loss=1 / number, learning_rate=0.1)
     yield Ended(best_epoch=ran, eval_loss=1.0, reason="all epochs")
 
 

@@ -141,13 +141,13 @@ def _check_shape(model: Model, examples: Examples) -> None:
     sizes = tuple(item.size for item in examples.categorical_outputs)
     outputs = len(examples.classes) or 1
     widths = tuple(item.width for item in examples.categorical_outputs)
-    given = (model.task, model.outputs, model.numeric, model.categories, model.widths)
+    actual = (model.task, model.outputs, model.numeric, model.categories, model.widths)
     expected = (examples.task, outputs, len(examples.numeric_names), sizes, widths)
-    if given != expected:
+    if actual != expected:
         raise ArtifactError(
             "the model was not trained on examples like these",
             cause="task, outputs, numeric columns, categories and their widths: "
-            f"the model's are {given}, "
+            f"the model's are {actual}, "
             f"the examples' {expected}",
             hint="train again on these examples",
         )

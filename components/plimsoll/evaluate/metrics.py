@@ -33,11 +33,13 @@ def measure(
         return {}
     if task == "regression":
         return _of_values(np.asarray(label, np.float64), answers)
-    given = predicted_classes(task, classes, positive, answers)
+    predicted = predicted_classes(task, classes, positive, answers)
     if task == "binary":
         index = list(classes).index(positive)
-        return _of_two_classes(np.equal(label, index), answers[:, index], np.equal(given, index))
-    return _of_classes(np.asarray(label), answers, given)
+        return _of_two_classes(
+            np.equal(label, index), answers[:, index], np.equal(predicted, index)
+        )
+    return _of_classes(np.asarray(label), answers, predicted)
 
 
 def roc_auc(truth: NDArray[np.bool_], score: Floats) -> float:
@@ -76,18 +78,18 @@ def calibration_bins(
 
 
 def _of_two_classes(
-    truth: NDArray[np.bool_], probability: Floats, given: NDArray[np.bool_]
+    truth: NDArray[np.bool_], probability: Floats, predicted: NDArray[np.bool_]
 ) -> dict[str, float]:
     from sklearn.metrics import precision_recall_fscore_support
 
     precision, recall, f1, _ = precision_recall_fscore_support(
-        truth, given, average="binary", zero_division=0.0
+        truth, predicted, average="binary", zero_division=0.0
     )
     likelihood = np.where(truth, probability, 1 - probability)
     return {
         "auc": roc_auc(truth, probability),
         "log_loss": _log_loss(likelihood),
-        "accuracy": float(np.equal(truth, given).mean()),
+        "accuracy": float(np.equal(truth, predicted).mean()),
         "precision": float(precision),
         "recall": float(recall),
         "f1": float(f1),
@@ -97,13 +99,13 @@ def _of_two_classes(
 
 
 def _of_classes(
-    label: NDArray[Any], probabilities: Floats, given: NDArray[np.int64]
+    label: NDArray[Any], probabilities: Floats, predicted: NDArray[np.int64]
 ) -> dict[str, float]:
     from sklearn.metrics import precision_recall_fscore_support
 
     present = np.unique(label)
     precision, recall, f1, _ = precision_recall_fscore_support(
-        label, given, average="macro", labels=present, zero_division=0.0
+        label, predicted, average="macro", labels=present, zero_division=0.0
     )
     rows = np.arange(len(label))
     truth = np.zeros_like(probabilities)
@@ -112,11 +114,13 @@ def _of_classes(
     return {
         "auc": float(np.mean(areas)),
         "log_loss": _log_loss(probabilities[rows, label]),
-        "accuracy": float(np.equal(label, given).mean()),
+        "accuracy": float(np.equal(label, predicted).mean()),
         "precision": float(precision),
         "recall": float(recall),
         "f1": float(f1),
-        "calibration_error": calibration_error(probabilities.max(axis=1), np.equal(label, given)),
+        "calibration_error": calibration_error(
+            probabilities.max(axis=1), np.equal(label, predicted)
+        ),
         "brier": float(((probabilities - truth) ** 2).sum(axis=1).mean()),
     }
 

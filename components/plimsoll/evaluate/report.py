@@ -121,7 +121,7 @@ def _slices(evaluation: Evaluation) -> str:
     return table(["column", "value", "rows", *names], rows)
 
 
-def _add_two_classes(made: Page, evaluation: Evaluation) -> None:
+def _add_two_classes(page: Page, evaluation: Evaluation) -> None:
     index = list(evaluation.examples.classes).index(evaluation.examples.positive)
     truth = np.asarray(evaluation.examples.label("test")) == index
     scores = {
@@ -129,7 +129,7 @@ def _add_two_classes(made: Page, evaluation: Evaluation) -> None:
         THEIRS: evaluation.baseline_answers["test"][:, index],
     }
     positive = class_text(evaluation.examples.positive)
-    made.add(
+    page.add(
         "Ranking and calibration",
         grid(
             line_chart(
@@ -151,7 +151,7 @@ def _add_two_classes(made: Page, evaluation: Evaluation) -> None:
             ),
         ),
     )
-    made.add(
+    page.add(
         f"Probability of {positive}",
         histogram(
             {
@@ -174,18 +174,18 @@ def _roc(truth: NDArray[np.bool_], score: Floats) -> list[tuple[float, float]]:
     return list(zip(false.tolist(), true.tolist(), strict=True))
 
 
-def _add_confusion(made: Page, evaluation: Evaluation) -> None:
+def _add_confusion(page: Page, evaluation: Evaluation) -> None:
     examples = evaluation.examples
     label = np.asarray(examples.label("test"))
-    given = predicted_classes(
+    predicted = predicted_classes(
         examples.task, examples.classes, examples.positive, evaluation.answers["test"]
     )
     count = len(examples.classes)
-    matrix = np.bincount(label * count + given, minlength=count * count).reshape(count, count)
+    matrix = np.bincount(label * count + predicted, minlength=count * count).reshape(count, count)
     shown = np.argsort(-np.bincount(label, minlength=count), kind="stable")[:MOST_CLASSES]
     shown = np.sort(shown)
     names = [class_text(examples.classes[index]) for index in shown]
-    made.add_bare(
+    page.add_bare(
         "Confusion",
         heat_table(
             names,
@@ -199,12 +199,12 @@ def _add_confusion(made: Page, evaluation: Evaluation) -> None:
     )
 
 
-def _add_values(made: Page, evaluation: Evaluation) -> None:
+def _add_values(page: Page, evaluation: Evaluation) -> None:
     label = np.asarray(evaluation.examples.label("test"), np.float64)
     answers = evaluation.answers["test"]
     indices = np.unique(np.linspace(0, len(label) - 1, min(MOST_DOTS, len(label))).astype(int))
     dots = list(zip(label[indices].tolist(), answers[indices].tolist(), strict=True))
-    made.add(
+    page.add(
         "Estimates and errors",
         grid(
             scatter_chart(

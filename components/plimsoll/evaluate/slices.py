@@ -45,10 +45,10 @@ def measure_slices(
             [_text(row[column]) for row in rows_from_table(dataset.read("test", [column]))]
         )
         names, counts = np.unique(values, return_counts=True)
-        order = np.lexsort((names, -counts))[:MOST_VALUES]
+        commonest = np.lexsort((names, -counts))[:MOST_VALUES]
         slices += [
             Slice(column=column, value=str(names[index]), rows=int(counts[index]), metrics=measured)
-            for index in order
+            for index in commonest
             if counts[index] >= LEAST_ROWS
             for measured in [measure(values == names[index])]
         ]

@@ -58,11 +58,11 @@ class BlendModel:
             models.append(opened(member.folder))
         first = models[0]
         for model in models[1:]:
-            odd = [name for name in _SHARED if getattr(model, name) != getattr(first, name)]
-            if odd:
+            differing = [name for name in _SHARED if getattr(model, name) != getattr(first, name)]
+            if differing:
                 raise ArtifactError(
                     f"{folder} blends models that do not fit together",
-                    cause=f"{model.family} and {first.family} differ in {', '.join(odd)}",
+                    cause=f"{model.family} and {first.family} differ in {', '.join(differing)}",
                 )
         self.models: tuple[Model, ...] = tuple(models)
         self.task = first.task
@@ -85,10 +85,10 @@ def blended(
         answers: Of each member, all of one shape.
         weights: Of each member; they come to 1.
     """
-    made = np.zeros_like(answers[0], dtype=np.float64)
+    total = np.zeros_like(answers[0], dtype=np.float64)
     for answer, weight in zip(answers, weights, strict=True):
-        made += weight * answer
-    return made
+        total += weight * answer
+    return total
 
 
 def save_blend(folder: Path, members: Sequence[Member]) -> None:

@@ -80,20 +80,20 @@ class BoostingConfig:
 
     def matrix(self, inputs: ModelInputs) -> NDArray[np.float32]:
         """Returns what the trees split, shape (rows, columns)."""
-        made = np.empty((len(inputs.numeric), self.columns), np.float32)
-        made[:, : self.numeric] = inputs.numeric
+        matrix = np.empty((len(inputs.numeric), self.columns), np.float32)
+        matrix[:, : self.numeric] = inputs.numeric
         column, start = self.numeric, 0
         for width, frequent in zip(self.widths, self.frequent, strict=True):
             own = inputs.categorical[:, start : start + width]
             start += width
             if width == 1:
-                made[:, column] = own[:, 0]
+                matrix[:, column] = own[:, 0]
                 column += 1
                 continue
             for index in frequent:
-                made[:, column] = (own == index).any(axis=1)
+                matrix[:, column] = (own == index).any(axis=1)
                 column += 1
-        return made
+        return matrix
 
 
 class BoostingModel:
@@ -147,8 +147,8 @@ class BoostingModel:
         return np.concatenate(parts)
 
     def _answers(self, inputs: ModelInputs) -> NDArray[np.float64]:
-        given = self._booster.predict(self.config.matrix(inputs), num_threads=self._threads)
-        answers = np.asarray(given, np.float64)
+        predicted = self._booster.predict(self.config.matrix(inputs), num_threads=self._threads)
+        answers = np.asarray(predicted, np.float64)
         if self.task != "binary":
             return answers
         return np.stack([1 - answers, answers], axis=1)
@@ -201,11 +201,11 @@ def _config(values: Mapping[str, Any]) -> BoostingConfig:
 
 def _text(path: Path, size: Any, digest: Any) -> str:
     try:
-        bytes_found = path.stat().st_size
-        if bytes_found != size or bytes_found > MOST_BYTES:
+        actual = path.stat().st_size
+        if actual != size or actual > MOST_BYTES:
             raise ArtifactError(
                 f"{path} is damaged",
-                cause=f"it has {bytes_found:,} bytes, {CONFIG_FILE} says {size}",
+                cause=f"it has {actual:,} bytes, {CONFIG_FILE} says {size}",
             )
         data = path.read_bytes()
     except OSError as error:

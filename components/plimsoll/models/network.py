@@ -167,9 +167,14 @@ class NetworkConfig:
 class Network(nn.Module):
     """A network of one of the families over numbers and embedded categories.
 
+    Its weights are fresh ones, drawn from torch's global generator.
+
     Args:
         config: Its shape.
         source: Source of the user's own network, for the family ``module``.
+
+    Raises:
+        ConfigError: if that does not run or build a module.
     """
 
     def __init__(self, config: NetworkConfig, source: str = "") -> None:
@@ -231,19 +236,6 @@ def _body(config: NetworkConfig, width: int) -> nn.Module:
     return nn.Sequential(*deep, nn.Linear(last, config.outputs))
 
 
-def build(config: NetworkConfig, source: str = "") -> Network:
-    """Returns a network of this shape with fresh weights (from torch's global generator).
-
-    Args:
-        config: The shape.
-        source: Source of the user's own network, for the family ``module``.
-
-    Raises:
-        ConfigError: if that does not run or build a module.
-    """
-    return Network(config, source)
-
-
 def save_network(folder: Path, module: Network) -> None:
     """Writes ``weights.safetensors``, ``network.json`` and, if there is, ``module.py``."""
     # Copies, as safetensors refuses the one memory of weights that are tied.
@@ -275,7 +267,7 @@ def load_network(folder: Path) -> Network:
         weights = load_file(path)
     except (OSError, SafetensorError) as error:
         raise ArtifactError(f"{path} cannot be read as weights", cause=str(error)) from error
-    module = build(config, _source(folder, config))
+    module = Network(config, _source(folder, config))
     check_weights(weights, module, str(path))
     module.load_state_dict(weights)
     module.eval()
@@ -295,8 +287,8 @@ def check_weights(weights: Mapping[str, torch.Tensor], module: Network, where: s
     """
     expected = _state(module)
     if set(weights) != set(expected):
-        odd = ", ".join(sorted(set(weights) ^ set(expected)))
-        raise ArtifactError(f"{where} does not fit {CONFIG_FILE}", cause=f"tensors: {odd}")
+        names = ", ".join(sorted(set(weights) ^ set(expected)))
+        raise ArtifactError(f"{where} does not fit {CONFIG_FILE}", cause=f"tensors: {names}")
     for name, value in weights.items():
         want = expected[name]
         if value.shape != want.shape or value.dtype != want.dtype:

@@ -79,7 +79,7 @@ def as_answers(
     if task == "regression":
         return [{"value": value} for value in np.asarray(array, np.float64).tolist()]
     names = [class_text(value) for value in classes]
-    given = predicted_classes(task, classes, positive, array).tolist()
+    predicted = predicted_classes(task, classes, positive, array).tolist()
     index = positive_index(classes, positive) if task == "binary" else None
     return [
         {
@@ -87,5 +87,5 @@ def as_answers(
             "probability": row[label if index is None else index],
             "probabilities": dict(zip(names, row, strict=True)),
         }
-        for label, row in zip(given, np.asarray(array, np.float64).tolist(), strict=True)
+        for label, row in zip(predicted, np.asarray(array, np.float64).tolist(), strict=True)
     ]

@@ -269,7 +269,7 @@ def _column_json(column: SourceColumn) -> dict[str, Any]:
 
 
 def _part_json(part: Part) -> dict[str, Any]:
-    kind = next(name for name, made in PARTS.items() if type(part) is made)
+    kind = next(name for name, part_type in PARTS.items() if type(part) is part_type)
     return {"part": kind, **{name: _as_lists(value) for name, value in vars(part).items()}}
 
 
@@ -313,8 +313,8 @@ def _part(item: Mapping[str, Any], arrays: Mapping[str, Any]) -> Part:
     fields = _TABLES.get(kind, ())
     table = arrays[values.pop("table")].tolist() if "table" in values else [()] * len(fields)
     values.update(zip(fields, table, strict=True))
-    made: Callable[..., Part] = PARTS[kind]
-    return made(**{name: _as_tuples(value) for name, value in values.items()})
+    part_type: Callable[..., Part] = PARTS[kind]
+    return part_type(**{name: _as_tuples(value) for name, value in values.items()})
 
 
 def _read_arrays(path: Path, digest: str) -> dict[str, Any]:

@@ -79,18 +79,18 @@ def check(text: str, expected: ExpectedTrees) -> None:
         raise _refusal("it does not end with its trees")
     sizes = _check_head(head, expected)
     start = 0
-    for place, size in enumerate(sizes):
+    for number, size in enumerate(sizes):
         block = rest[start : start + size]
         start += size
         if len(block) != size or not block.endswith("\n\n\n"):
-            raise _refusal(f"tree {place} is not as long as it says")
+            raise _refusal(f"tree {number} is not as long as it says")
         first, _, lines = block[:-3].partition("\n")
-        if first != f"Tree={place}":
-            raise _refusal(f"tree {place} begins with {first[:40]!r}")
+        if first != f"Tree={number}":
+            raise _refusal(f"tree {number} begins with {first[:40]!r}")
         try:
             _check_tree(_values(lines), expected.columns)
         except ValueError as error:
-            raise _refusal(f"tree {place}: {error}") from error
+            raise _refusal(f"tree {number}: {error}") from error
     if rest[start:] != END:
         raise _refusal("something stands between the trees and their end")
 
@@ -101,7 +101,7 @@ def _check_head(head: str, expected: ExpectedTrees) -> list[int]:
         fields = _fields(lines)
     except ValueError as error:
         raise _refusal(f"its head: {error}") from error
-    names = [f"Column_{place}" for place in range(expected.columns)]
+    names = [f"Column_{number}" for number in range(expected.columns)]
     wanted = {
         "version": "v4",
         "num_class": str(expected.per_round),

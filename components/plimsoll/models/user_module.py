@@ -103,15 +103,16 @@ def build_module(source: str, inputs: NetworkInputs) -> nn.Module:
             cause=nearest(FUNCTION, names),
             hint=_HINT,
         )
-    made = _translating_errors(
+    network = _translating_errors(
         lambda: function(inputs), f"{FUNCTION} of the network's file", source
     )
-    if not isinstance(made, nn.Module):
+    if not isinstance(network, nn.Module):
         raise ConfigError(
-            f"{FUNCTION} of the network's file returns {type(made).__name__}, not a torch module",
+            f"{FUNCTION} of the network's file returns {type(network).__name__}, "
+            "not a torch module",
             hint=_HINT,
         )
-    return made
+    return network
 
 
 def run_forward(module: Callable[..., Any], source: str, *inputs: Any) -> Any:

@@ -64,7 +64,10 @@ class OutputPaths:
 
 
 def train_examples(
-    examples: Path, outputs: OutputPaths, config: TrainConfig, asked: TrainRequest = DEFAULT_REQUEST
+    examples: Path,
+    outputs: OutputPaths,
+    config: TrainConfig,
+    request: TrainRequest = DEFAULT_REQUEST,
 ) -> dict[str, Any]:
     """Trains on an examples artifact, and writes the model folder and the report.
 
@@ -72,7 +75,7 @@ def train_examples(
         examples: The examples artifact.
         outputs: Where the model, the report and the logs come to be.
         config: The knobs.
-        asked: The user's own network, the launcher, checkpoints, a model to start from.
+        request: The user's own network, the launcher, checkpoints, a model to start from.
 
     Returns:
         Metadata of the model artifact: ``notes``, and numbers to find it by.
@@ -83,31 +86,31 @@ def train_examples(
         ConfigError: if the training diverges.
     """
     source = open_examples(examples)
-    config = resolved_config(source, config, asked)
+    config = resolved_config(source, config, request)
     outputs.logs.mkdir(parents=True, exist_ok=True)
     outputs.model.parent.mkdir(parents=True, exist_ok=True)
-    name = _fingerprint(source, config, asked)
+    name = _fingerprint(source, config, request)
     with (
         tempfile.TemporaryDirectory(dir=outputs.model.parent, prefix=".train-") as scratch,
-        locked_checkpoint_folder(asked.checkpoints, name) as checkpoints,
+        locked_checkpoint_folder(request.checkpoints, name) as checkpoints,
     ):
-        places = WorkFolders(scratch=Path(scratch), logs=outputs.logs, checkpoints=checkpoints)
-        trials = train_candidates(source, config, asked, places, say)
+        folders = WorkFolders(scratch=Path(scratch), logs=outputs.logs, checkpoints=checkpoints)
+        trials = train_candidates(source, config, request, folders, say)
         best = trials.best(config.model)
         write_model(outputs.model, trials, best)
-        leaned = (
+        importances = (
             importance.eval_importance(source, best.folder, config.seed)
             if config.importance
             else ()
         )
-        told = report.training_report(source, trials, best, leaned)
-        write_text(outputs.report, pictures.training_page(told).html())
+        summary = report.training_report(source, trials, best, importances)
+        write_text(outputs.report, pictures.training_page(summary).html())
     return {
         "notes": notes(source, trials, best),
         "model": best.family,
         "parameters": best.parameters,
         "eval_loss": best.eval_loss,
-        **({METADATA_KEY: [asked.provenance]} if asked.provenance else {}),
+        **({METADATA_KEY: [request.provenance]} if request.provenance else {}),
     }
 
 
@@ -122,19 +125,19 @@ def open_request(
             network is not found.
     """
     launchers.check_launcher(launcher)
-    place = checkpoints or os.environ.get(CHECKPOINTS, "")
-    asked = TrainRequest(
+    kept_in = checkpoints or os.environ.get(CHECKPOINTS, "")
+    request = TrainRequest(
         module=source_of(module) if module else "",
         launcher=launcher,
         launcher_config=launchers.parse(launcher_config),
-        checkpoints=Path(place) if place else None,
+        checkpoints=Path(kept_in) if kept_in else None,
     )
     if not start_from:
-        yield asked
+        yield request
         return
-    with local_copy(start_from) as (folder, seen):
-        own = asked.module or warm_start.user_module_source(folder)
-        yield replace(asked, module=own, start_from=folder, provenance=seen)
+    with local_copy(start_from) as (folder, provenance):
+        own = request.module or warm_start.user_module_source(folder)
+        yield replace(request, module=own, start_from=folder, provenance=provenance)
 
 
 def write_model(folder: Path, trials: Candidates, best: TrainedModel) -> None:
@@ -156,19 +159,19 @@ def write_model(folder: Path, trials: Candidates, best: TrainedModel) -> None:
 def notes(source: Examples, trials: Candidates, best: TrainedModel) -> list[str]:
     """Says what was trained and how it compares, in short sentences."""
     name = "error" if source.task == "regression" else "log loss"
-    said = [f"{best.family}: {best.parameters:,} {_unit(best)}"]
+    lines = [f"{best.family}: {best.parameters:,} {_unit(best)}"]
     if best.history:
         ran, planned = len(best.history["epochs"]), best.history["planned_epochs"]
         ended = f"stopped early after {ran}" if ran < planned else f"of {ran}"
-        said[0] += f"; best epoch {best.history['best_epoch']}, {ended}"
+        lines[0] += f"; best epoch {best.history['best_epoch']}, {ended}"
     if best.blend_weights:
-        said[0] = f"blend: {report.blend_description(trials, best)}"
+        lines[0] = f"blend: {report.blend_description(trials, best)}"
     named = zip(report.display_names(trials), trials.trained, strict=True)
     losses = ", ".join(f"{called} {item.eval_loss:.4g}" for called, item in named)
-    said.append(f"eval {name}: {losses}")
+    lines.append(f"eval {name}: {losses}")
     if trials.left_out:
-        said.append(f"left out, the time budget was spent: {', '.join(trials.left_out)}")
-    return said
+        lines.append(f"left out, the time budget was spent: {', '.join(trials.left_out)}")
+    return lines
 
 
 def say(line: str) -> None:
@@ -176,13 +179,13 @@ def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - the step's log is its standard output
 
 
-def _fingerprint(source: Examples, config: TrainConfig, asked: TrainRequest) -> str:
+def _fingerprint(source: Examples, config: TrainConfig, request: TrainRequest) -> str:
     return digest_json(
         {
             "examples": digest_file(source.folder / "manifest.json"),
             "config": config.to_dict(),
-            "module": asked.module,
-            "start_from": digest_tree(asked.start_from) if asked.start_from else "",
+            "module": request.module,
+            "start_from": digest_tree(request.start_from) if request.start_from else "",
             "code": code_digest(("formats", "models", "storage", "train")),
         }
     )[:16]

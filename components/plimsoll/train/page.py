@@ -81,27 +81,27 @@ def training_page(training: TrainingReport) -> Page:
     """Returns the page of a training."""
     chosen = _chosen(training)
     auto = sum(item.model != BOOSTING for item in training.candidates) > 1
-    made = Page(
+    page = Page(
         f"Training: {training.label}",
         f"{_title(chosen.model)} for {training.task} on {training.rows:,} rows"
         + (f", the best on eval of {len(training.candidates)} models." if auto else "."),
     )
-    made.add_bare("", _cards(training, chosen))
+    page.add_bare("", _cards(training, chosen))
     for note in training.notes:
-        made.add_bare("", notice(note, tone="warn"))
+        page.add_bare("", notice(note, tone="warn"))
     if training.history is not None and training.history.epochs:
-        made.add(
+        page.add(
             "Losses", _losses(training, training.history), _about_losses(training, training.history)
         )
     if len(training.candidates) > 1:
-        _add_candidates(made, training, auto=auto)
+        _add_candidates(page, training, auto=auto)
     if training.importances:
-        _add_importances(made, training)
+        _add_importances(page, training)
     if training.facts:
-        made.add("How it was trained", facts(training.facts))
+        page.add("How it was trained", facts(training.facts))
     if training.history is not None and training.history.epochs:
-        _add_epochs(made, training.history)
-    return made
+        _add_epochs(page, training.history)
+    return page
 
 
 def _chosen(training: TrainingReport) -> CandidateSummary:
@@ -122,8 +122,8 @@ def _loss_name(training: TrainingReport) -> str:
 
 
 def _boosting(training: TrainingReport) -> CandidateSummary | None:
-    found = [item for item in training.candidates if item.model == BOOSTING and _finite(item)]
-    return min(found, key=lambda item: item.eval_loss or 0.0, default=None)
+    fitted = [item for item in training.candidates if item.model == BOOSTING and _finite(item)]
+    return min(fitted, key=lambda item: item.eval_loss or 0.0, default=None)
 
 
 def _finite(candidate: CandidateSummary) -> bool:
@@ -194,15 +194,15 @@ def _about_losses(training: TrainingReport, history: History) -> str:
     )
 
 
-def _add_candidates(made: Page, training: TrainingReport, *, auto: bool) -> None:
+def _add_candidates(page: Page, training: TrainingReport, *, auto: bool) -> None:
     heading = "Models that were tried" if auto else "Network and gradient boosting"
     about = "On the eval split; lower is better. The test split is left to evaluation."
     curves = _curves(training)
     if curves is None:
-        made.add_bare(heading, _candidates(training), about)
+        page.add_bare(heading, _candidates(training), about)
     else:
-        made.add(heading, curves, about)
-        made.add_bare("", _candidates(training))
+        page.add(heading, curves, about)
+        page.add_bare("", _candidates(training))
 
 
 def _curves(training: TrainingReport) -> Html | None:
@@ -249,11 +249,11 @@ def _candidates(training: TrainingReport) -> Html:
         chosen = badge("chosen", "good") if item.chosen else ""
         row: list[object] = [joined([f"{_name(item.model)} ", chosen]), item.eval_loss]
         if boosting is not None:
-            said = f"{change:+.2%}"
-            drawn = joined([signed_bar(change, label=said, scale=scale), f" {said}"])
+            text = f"{change:+.2%}"
+            drawn = joined([signed_bar(change, label=text, scale=scale), f" {text}"])
             row.append("" if item is boosting or not math.isfinite(change) else drawn)
         ran = f" of {item.epochs}" if item.epochs else ""
-        settings = ", ".join(f"{name} {_said(value)}" for name, value in item.settings.items())
+        settings = ", ".join(f"{name} {_text(value)}" for name, value in item.settings.items())
         ran = " trees" if item.model == BOOSTING else ran
         row += [item.parameters or None, f"{item.best_epoch}{ran}" if item.best_epoch else None]
         row.append(" ".join(filter(None, [settings, item.note])))
@@ -261,8 +261,8 @@ def _candidates(training: TrainingReport) -> Html:
     return table([*headers, "parameters", "best epoch", "settings"], rows)
 
 
-def _add_importances(made: Page, training: TrainingReport) -> None:
-    made.add(
+def _add_importances(page: Page, training: TrainingReport) -> None:
+    page.add(
         "What the model leans on",
         bar_chart(
             [item.column for item in training.importances],
@@ -273,7 +273,7 @@ def _add_importances(made: Page, training: TrainingReport) -> None:
         "A column's values are dealt out anew among the rows of the eval split: how much the loss "
         "rises. Columns that tell the same stand in for each other, and then both look small.",
     )
-    made.add_bare(
+    page.add_bare(
         "",
         table(
             ["column", f"rise of the eval {_loss_name(training)}", "spread of the repeats"],
@@ -282,15 +282,15 @@ def _add_importances(made: Page, training: TrainingReport) -> None:
     )
 
 
-def _said(value: object) -> str:
+def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return " x ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _add_epochs(made: Page, history: History) -> None:
+def _add_epochs(page: Page, history: History) -> None:
     rates = [(epoch.number, epoch.learning_rate) for epoch in history.epochs]
-    made.add(
+    page.add(
         "Learning rate",
         line_chart(
             {"": rates},
@@ -302,7 +302,7 @@ def _add_epochs(made: Page, history: History) -> None:
         ),
         "At the end of each epoch: it warms up, and falls along a cosine.",
     )
-    made.add_bare(
+    page.add_bare(
         "Epochs",
         table(
             ["epoch", "train loss", "eval loss", "learning rate", ""],

@@ -59,8 +59,8 @@ def blend_description(trials: Candidates, blend: TrainedModel) -> str:
 
 
 def _unusual_settings(item: TrainedModel) -> str:
-    odd = ", ".join(f"{name} {value}" for name, value in _settings(item.config).items())
-    return f" ({odd})" if odd else ""
+    settings = ", ".join(f"{name} {value}" for name, value in _settings(item.config).items())
+    return f" ({settings})" if settings else ""
 
 
 def _candidate(item: TrainedModel, trials: Candidates, best: TrainedModel) -> CandidateSummary:

@@ -38,13 +38,13 @@ Point = tuple[float, float]
 def page(source: Examples, result: TuneResult, request: TuneRequest) -> Page:
     """Returns the page of a search."""
     name = "error (RMSE)" if source.task == "regression" else "log loss"
-    made = Page(
+    page = Page(
         f"Tuning: {source.problem.label}",
         f"{len(result.trials)} trainings for {source.task} on {source.rows['train']:,} rows, "
         "judged by their loss on the eval split. The test split was not looked at.",
     )
-    made.add_bare("", cards(_cards(result, name)))
-    made.add(
+    page.add_bare("", cards(_cards(result, name)))
+    page.add(
         "How the search went",
         _history(result, name),
         "Each dot is a trial; the line is the best so far. A pruned trial stands where it was "
@@ -52,7 +52,7 @@ def page(source: Examples, result: TuneResult, request: TuneRequest) -> Page:
     )
     curves = _curves(result)
     if curves:
-        made.add(
+        page.add(
             "How the best trials went",
             line_chart(
                 curves,
@@ -62,10 +62,10 @@ def page(source: Examples, result: TuneResult, request: TuneRequest) -> Page:
             ),
             "The loss on eval along the way. Boosting is not listened to on its way.",
         )
-    _add_importances(made, result, request, name)
-    made.add("The best config", facts(_facts(result, request)))
-    made.add_bare("Trials", _table(result, request, name), "The best first.")
-    return made
+    _add_importances(page, result, request, name)
+    page.add("The best config", facts(_facts(result, request)))
+    page.add_bare("Trials", _table(result, request, name), "The best first.")
+    return page
 
 
 def _cards(result: TuneResult, name: str) -> list[tuple[str, object, object]]:
@@ -124,11 +124,11 @@ def _curves(result: TuneResult) -> dict[str, list[Point]]:
     }
 
 
-def _add_importances(made: Page, result: TuneResult, request: TuneRequest, name: str) -> None:
+def _add_importances(page: Page, result: TuneResult, request: TuneRequest, name: str) -> None:
     shares = sorted(result.importances.items(), key=lambda item: (-item[1], item[0]))
     if not shares:
         return
-    made.add(
+    page.add(
         "What mattered",
         bar_chart(
             [parameter for parameter, _ in shares],
@@ -147,7 +147,7 @@ def _add_importances(made: Page, result: TuneResult, request: TuneRequest, name:
         if (part := _slice(result, parameters[parameter], name))
     ]
     if slices:
-        made.add("Knob by knob", grid(*slices[:MOST_SLICES]))
+        page.add("Knob by knob", grid(*slices[:MOST_SLICES]))
 
 
 def _slice(result: TuneResult, parameter: Hyperparameter, name: str) -> Html:
@@ -172,11 +172,11 @@ def _facts(result: TuneResult, request: TuneRequest) -> dict[str, object]:
         for parameter in request.space.hyperparameters
         if parameter.name in result.chosen.values
     ]
-    order = [*drawn, *(name for name in config if name not in drawn)]
+    names = [*drawn, *(name for name in config if name not in drawn)]
     base = request.space.base.to_dict()
     return {
         name: _cell(config[name])
-        for name in order
+        for name in names
         if name in drawn or config[name] != base[name] or name == "model"
     }
 

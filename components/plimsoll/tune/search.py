@@ -142,13 +142,13 @@ class Search:
         with self._lock:
             for item in self.finished():
                 if item.state == "complete" and dict(item.values) == dict(sampled.values):
-                    said = f"the same as trial {item.number}"
+                    reason = f"the same as trial {item.number}"
                     return Outcome(
                         state="complete",
                         eval_loss=item.eval_loss,
                         epochs=item.epochs,
                         best=item.best,
-                        why=said,
+                        why=reason,
                     )
         return None
 
@@ -188,8 +188,8 @@ class Search:
 
     def _losses(self, sampled: SampledTrial) -> Mapping[int, float]:
         trials = self.study.get_trials(deepcopy=False)
-        attributes: Mapping[int, float] = trials[sampled.number].intermediate_values
-        return attributes
+        losses: Mapping[int, float] = trials[sampled.number].intermediate_values
+        return losses
 
     def _sample(self, trial: optuna.Trial) -> SampledTrial:
         values: dict[str, Any] = {}

@@ -106,15 +106,17 @@ def read(text: str, base: TrainConfig) -> Space:
     values = _loaded(text) if text.strip() else default(base)
     if base.model == "auto" and "model" not in values:
         base = dataclasses.replace(base, model=USUAL_MODEL)
-    knobs = [_hyperparameter(str(name), entry, base) for name, entry in values.items()]
-    order = [*FIRST, *(parameter.name for parameter in knobs)]
-    if not knobs:
+    parameters = [_hyperparameter(str(name), entry, base) for name, entry in values.items()]
+    order = [*FIRST, *(parameter.name for parameter in parameters)]
+    if not parameters:
         raise ConfigError(
             f"{NAME}: there is nothing to search in {base.model}",
             hint="name models in the space: {model: {choices: [mlp, boosting]}}",
         )
     space = Space(
-        hyperparameters=tuple(sorted(knobs, key=lambda parameter: order.index(parameter.name))),
+        hyperparameters=tuple(
+            sorted(parameters, key=lambda parameter: order.index(parameter.name))
+        ),
         base=base,
     )
     _check_models(space)
@@ -124,13 +126,13 @@ def read(text: str, base: TrainConfig) -> Space:
 def default(base: TrainConfig) -> dict[str, Any]:
     """Returns the space that suits a model, as JSON values; ``auto``: all families at once."""
     families = (*NETWORKS[:-1], "boosting") if base.model == "auto" else (base.model,)
-    found: dict[str, Any] = {"model": {CHOICES: list(families)}} if len(families) > 1 else {}
+    space: dict[str, Any] = {"model": {CHOICES: list(families)}} if len(families) > 1 else {}
     for name, entry in _USUAL.items():
         if base.model == "module" and name in ("hidden", "dropout"):
             continue  # one's own may not use them
         if any(applies(name, family, form) for family in families for form in NUMBERS):
-            found[name] = entry
-    return found
+            space[name] = entry
+    return space
 
 
 _USUAL: dict[str, Any] = {
@@ -165,12 +167,12 @@ def value_of(name: str, text: str) -> Any:
     if isinstance(shipped, str):
         return text
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except ValueError as error:
         raise ConfigError(f"{NAME}: {name} cannot be {text!r}", cause=str(error)) from error
     # Katib writes a whole number as it likes: 8.0.
-    whole = isinstance(shipped, int) and isinstance(found, float) and found.is_integer()
-    return int(found) if whole else found
+    whole = isinstance(shipped, int) and isinstance(value, float) and value.is_integer()
+    return int(value) if whole else value
 
 
 def _loaded(text: str) -> dict[str, Any]:
@@ -265,7 +267,7 @@ def _ranged(name: str, entry: Mapping[str, Any], shipped: Any, base: TrainConfig
     low, high = (_number(name, entry[end], whole=whole) for end in ("low", "high"))
     step = _number(name, entry["step"], whole=whole) if "step" in entry else 0
     log = entry.get("log", False)
-    for said, holds in (
+    for problem, holds in (
         (f"low {low:g} is not below high {high:g}", low < high),
         (f"log is {log!r}, neither true nor false", isinstance(log, bool)),
         (f"log needs a low above 0, and it is {low:g}", not log or low > 0),
@@ -274,7 +276,7 @@ def _ranged(name: str, entry: Mapping[str, Any], shipped: Any, base: TrainConfig
         ("0 means that it is chosen for the rows; begin above it", low or name not in ZERO_CHOOSES),
     ):
         if not holds:
-            raise ConfigError(f"{NAME}: the range of {name} does not hold", cause=said)
+            raise ConfigError(f"{NAME}: the range of {name} does not hold", cause=problem)
     for end in (low, high):
         _check_holds(name, end, base)
     return Hyperparameter(name=name, low=low, high=high, log=log, step=step, whole=whole)
@@ -327,6 +329,6 @@ def _check_models(space: Space) -> None:
 def _plain(parameter: Hyperparameter) -> dict[str, Any]:
     if parameter.choices:
         return {CHOICES: [list(c) if isinstance(c, tuple) else c for c in parameter.choices]}
-    found: dict[str, Any] = {"low": parameter.low, "high": parameter.high}
-    found |= {"log": True} if parameter.log else {}
-    return found | ({"step": parameter.step} if parameter.step else {})
+    fields: dict[str, Any] = {"low": parameter.low, "high": parameter.high}
+    fields |= {"log": True} if parameter.log else {}
+    return fields | ({"step": parameter.step} if parameter.step else {})

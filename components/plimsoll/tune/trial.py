@@ -27,7 +27,7 @@ from plimsoll.models.user_module import source_of
 from plimsoll.train import config as configs
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.job import Job
-from plimsoll.train.telemetry.events import Epoch, Event, Started
+from plimsoll.train.telemetry.events import EpochFinished, Event, Started
 from plimsoll.tune import space as spaces
 from plimsoll.tune.config import MARKS, METRIC
 
@@ -62,7 +62,7 @@ class ProgressReporter:
         """Takes an event; what ``report`` raises ends the training."""
         if isinstance(event, Started):
             self.epochs = event.epochs
-        if not isinstance(event, Epoch) or not self.epochs:
+        if not isinstance(event, EpochFinished) or not self.epochs:
             return
         reached = MARKS * event.number // self.epochs
         loss = event.eval_loss**0.5 * self.unit if self.regression else event.eval_loss

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from plimsoll.tune.model import TuneRequest
 
 TRIALS = "trials"
-MOST_SAID = 160
+LONGEST_REASON = 160
 
 
 class _SearchEndedError(Exception):
@@ -119,7 +119,7 @@ class TrialRunner:
             parts.append(f"(best {best.eval_loss:.5f}, trial {best.number})")
         _say(" ".join(parts))
         if trial.why:
-            _say(f"  {trial.why.splitlines()[0][:MOST_SAID]}")
+            _say(f"  {trial.why.splitlines()[0][:LONGEST_REASON]}")
 
 
 def gpus() -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from plimsoll.train.config import TrainConfig
 from plimsoll.train.job import Job
 from plimsoll.train.loop import loop
 from plimsoll.train.loop.train_step import TrainStep
-from plimsoll.train.telemetry.events import Ended, Epoch, Saved, Started, Stepped
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Saved, Started, Stepped
 from train import made_examples
 from train.data.test_streaming import with_labels
 
@@ -81,7 +81,7 @@ def test_it_tells_how_it_goes_and_writes_a_network(tmp_path):
     assert [event.step for event in steps] == sorted(event.step for event in steps)
     assert steps[-1].step == 20
     assert all(event.samples_a_second > 0 and event.seconds_left >= 0 for event in steps)
-    assert [event.number for event in heard.of(Epoch)] == [1, 2, 3, 4]
+    assert [event.number for event in heard.of(EpochFinished)] == [1, 2, 3, 4]
     ended = heard.events[-1]
     assert ended == Ended(
         best_epoch=history.best,
@@ -191,8 +191,10 @@ def test_killed_at_any_step_and_gone_on_it_gives_the_same_bytes(
     assert heard.events[0].resumed_at == step - step % every
     assert bool(history.notes) == (step >= every)
     booked = (step - step % every) // 5
-    assert [event.number for event in heard.of(Epoch)] == [1, 2, 3, 4]
-    assert [event.again for event in heard.of(Epoch)] == [place < booked for place in range(4)]
+    assert [event.number for event in heard.of(EpochFinished)] == [1, 2, 3, 4]
+    assert [event.again for event in heard.of(EpochFinished)] == [
+        place < booked for place in range(4)
+    ]
     assert digest_tree(tmp_path / "out") == digest_tree(unbroken.out)
     assert len(list((tmp_path / "checkpoints").iterdir())) == min(2, 20 // every)
 
@@ -299,13 +301,13 @@ def test_what_a_listener_raises_ends_the_training(tmp_path):
     class Pruning(Heard):
         def on_event(self, event):
             super().on_event(event)
-            if isinstance(event, Epoch):
+            if isinstance(event, EpochFinished):
                 raise LookupError("pruned")
 
     heard, after = Pruning(), Heard()
     with pytest.raises(LookupError, match="pruned"):
         loop.run(job(tmp_path), [heard, after])
-    assert isinstance(heard.events[-1], Epoch)
+    assert isinstance(heard.events[-1], EpochFinished)
     assert after.events[-1].reason == "failed"
 
 

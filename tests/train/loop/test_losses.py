@@ -54,14 +54,14 @@ def test_what_is_compared_is_the_loss_of_what_an_ensemble_answers(shape):
     answers, target = drawn(shape, "multiclass")
     chances = answers.double().softmax(-1).mean(1).numpy()
     wanted = -np.log(chances[np.arange(len(target)), target.numpy()]).sum()
-    total, count = Loss("multiclass").eval_loss(answers, target).tolist()
+    total, count = Loss("multiclass").eval_sums(answers, target).tolist()
     assert (total, count) == (pytest.approx(wanted, rel=1e-9), len(target))
 
 
 def test_values_are_compared_by_the_ensembles_mean():
     answers, target = drawn((6, 3, 1), "regression")
     wanted = ((answers.mean(1) - target) ** 2).sum()
-    total, count = Loss("regression").eval_loss(answers, target).tolist()
+    total, count = Loss("regression").eval_sums(answers, target).tolist()
     assert (total, count) == (pytest.approx(float(wanted), rel=1e-6), 6)
 
 

@@ -25,7 +25,7 @@ from plimsoll.train.config import TrainConfig
 from plimsoll.train.job import Job
 from plimsoll.train.telemetry import progress_file, webhook
 from plimsoll.train.telemetry.console import Console
-from plimsoll.train.telemetry.events import Ended, Epoch, Saved, Started, Stepped
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Saved, Started, Stepped
 from plimsoll.train.telemetry.listeners import BestEffort, Throttled, listeners_for
 from plimsoll.train.telemetry.progress_file import ProgressFile, ProgressReader
 from plimsoll.train.telemetry.tensorboard import TensorBoard
@@ -64,7 +64,7 @@ def stepped(step, loss=0.5, **fields):
 
 
 def epoch(number, eval_loss=0.4, train_loss=0.5):
-    return Epoch(
+    return EpochFinished(
         number=number,
         train_loss=train_loss,
         eval_loss=eval_loss,
@@ -576,7 +576,7 @@ def test_a_file_is_told_of_few_steps_of_a_long_training_and_of_all_else():
     assert steps[:100] == list(range(1, 101))
     assert max(later - step for step, later in itertools.pairwise(steps)) == 15
     assert len(steps) < 1200
-    assert len([event for event in kept.events if isinstance(event, Epoch)]) == 12
+    assert len([event for event in kept.events if isinstance(event, EpochFinished)]) == 12
 
 
 def job(tmp_path, **fields):

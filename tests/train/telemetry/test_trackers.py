@@ -12,7 +12,7 @@ from plimsoll.errors import EnvironmentBuildError
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.job import Job
 from plimsoll.train.telemetry import trackers as tracking
-from plimsoll.train.telemetry.events import Ended, Epoch, Saved, Started, Stepped
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Saved, Started, Stepped
 from plimsoll.train.telemetry.redaction import split_user, without_secrets
 from train import made_examples
 from train.telemetry import mlflow_double
@@ -72,7 +72,7 @@ def server():
 
 
 def epoch(number, eval_loss=0.5):
-    return Epoch(
+    return EpochFinished(
         number=number, train_loss=0.6, eval_loss=eval_loss, learning_rate=1e-3, seconds=1.5
     )
 

@@ -5,7 +5,7 @@ import pytest
 from plimsoll.train.config import TrainConfig
 from plimsoll.train.job import Job
 from plimsoll.train.telemetry import trackers as tracking
-from plimsoll.train.telemetry.events import Ended, Epoch, Started
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Started
 from train import made_examples
 
 pytestmark = pytest.mark.slow
@@ -31,7 +31,7 @@ def test_a_database(tmp_path, monkeypatch):
         place="here",
         processes=1,
     )
-    epoch = Epoch(number=1, train_loss=0.5, eval_loss=0.4, learning_rate=0.1)
+    epoch = EpochFinished(number=1, train_loss=0.5, eval_loss=0.4, learning_rate=0.1)
     (listener,) = tracking.trackers_for(job)
     for event in (started, epoch, Ended(best_epoch=1, eval_loss=0.4, reason="all epochs")):
         listener.on_event(event)

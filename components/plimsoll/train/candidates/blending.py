@@ -74,8 +74,8 @@ def _not_clearly_worse(
 def _losses(task: str, label: NDArray[Any], answer: NDArray[np.float64]) -> NDArray[np.float64]:
     if task == "regression":
         return np.asarray((np.asarray(label, np.float64) - answer) ** 2)
-    given = np.take_along_axis(answer, np.asarray(label)[:, None], axis=1)[:, 0]
-    return np.asarray(-np.log(np.clip(given, np.finfo(np.float64).eps, 1)))
+    likelihood = np.take_along_axis(answer, np.asarray(label)[:, None], axis=1)[:, 0]
+    return np.asarray(-np.log(np.clip(likelihood, np.finfo(np.float64).eps, 1)))
 
 
 def _greedy(
@@ -83,29 +83,29 @@ def _greedy(
 ) -> tuple[float, ...]:
     alone = [loss_of(task, label, answer) for answer in answers]
     best = int(np.argmin(alone))
-    single = tuple(float(place == best) for place in range(len(answers)))
+    single = tuple(float(index == best) for index in range(len(answers)))
     used = list(range(len(answers)))
     while len(used) > 1:
-        shares = _drawn(task, label, [answers[place] for place in used])
-        kept = [place for place, share in zip(used, shares, strict=True) if share >= SMALLEST]
+        shares = _greedy_shares(task, label, [answers[index] for index in used])
+        kept = [index for index, share in zip(used, shares, strict=True) if share >= SMALLEST]
         if len(kept) == len(used):
             weights = dict(zip(used, shares, strict=True))
-            loss = loss_of(task, label, blended([answers[place] for place in used], shares))
+            loss = loss_of(task, label, blended([answers[index] for index in used], shares))
             if loss > alone[best] * (1 - WORTH):
                 return single
-            return tuple(weights.get(place, 0.0) for place in range(len(answers)))
+            return tuple(weights.get(index, 0.0) for index in range(len(answers)))
         used = kept
     return single
 
 
-def _drawn(
+def _greedy_shares(
     task: str, label: NDArray[Any], answers: Sequence[NDArray[np.float64]]
 ) -> tuple[float, ...]:
     draws = [0] * len(answers)
     total = np.zeros_like(answers[0])
     for drawn in range(1, ROUNDS + 1):
         losses = [loss_of(task, label, (total + answer) / drawn) for answer in answers]
-        place = int(np.argmin(losses))
-        draws[place] += 1
-        total = total + answers[place]
+        index = int(np.argmin(losses))
+        draws[index] += 1
+        total = total + answers[index]
     return tuple(draw / ROUNDS for draw in draws)

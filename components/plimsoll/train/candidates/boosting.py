@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,10 +49,6 @@ class BoostingFit:
     or root mean squared error in the label's unit."""
     predictions: Mapping[str, NDArray[np.float64]]
     """Split -> probabilities (rows, classes), or values (rows,) for regression."""
-
-    def write(self, folder: Path) -> None:
-        """Writes ``boosting.json`` and ``trees.txt`` into a folder."""
-        boosting.save_boosting(folder, self.model)
 
 
 def fit_boosting(examples: Examples, config: TrainConfig, splits: tuple[str, ...]) -> BoostingFit:
@@ -173,8 +168,8 @@ def _frequent(indices: NDArray[np.int32], size: int) -> tuple[int, ...]:
     """Returns the most frequent indices that are not 0, in order; at least one."""
     counts = np.bincount(indices.ravel(), minlength=size)
     counts[0] = 0
-    order = np.argsort(-counts, kind="stable")[:MOST_FREQUENT]
-    frequent = [int(index) for index in order if counts[index]]
+    by_count = np.argsort(-counts, kind="stable")[:MOST_FREQUENT]
+    frequent = [int(index) for index in by_count if counts[index]]
     return tuple(sorted(frequent)) or (1,)
 
 

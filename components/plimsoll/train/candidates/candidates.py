@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from plimsoll.formats.examples import Examples
 from plimsoll.models.blend import FAMILY as BLEND
 from plimsoll.models.blend import Member, blended, save_blend
+from plimsoll.models.boosting import save_boosting
 from plimsoll.models.model import NetworkModel
 from plimsoll.storage.files import read_json
 from plimsoll.train.candidates.auto import auto_candidates
@@ -84,9 +85,9 @@ class Candidates:
         """What the others are compared with."""
         return self.trained[0]
 
-    def best(self, asked: str) -> TrainedModel:
+    def best(self, model: str) -> TrainedModel:
         """Returns the model that was asked for; ``auto``: the blend, or the best on eval alone."""
-        wanted = BLEND if asked == AUTO else asked
+        wanted = BLEND if model == AUTO else model
         fitting = [item for item in self.trained if item.family == wanted] or list(self.trained)
         return min(fitting, key=lambda item: item.eval_loss)
 
@@ -111,26 +112,26 @@ class WorkFolders:
         )
 
 
-def resolved_config(source: Examples, config: TrainConfig, asked: TrainRequest) -> TrainConfig:
+def resolved_config(source: Examples, config: TrainConfig, request: TrainRequest) -> TrainConfig:
     """Returns a config whose model is the one that a network of one's own, or to go on from, means.
 
     Raises:
         DataError: if the examples are not those of the model to go on from.
         ConfigError: if the config asks for another network than that.
     """
-    if asked.module and config.model == AUTO:
+    if request.module and config.model == AUTO:
         config = replace(config, model="module")
-    if asked.start_from:
-        warm_start.check_columns(source, asked.start_from)
-        config = warm_start.config_from_model(config, asked.start_from)
+    if request.start_from:
+        warm_start.check_columns(source, request.start_from)
+        config = warm_start.config_from_model(config, request.start_from)
     return config
 
 
 def train_candidates(
     source: Examples,
     config: TrainConfig,
-    asked: TrainRequest,
-    places: WorkFolders,
+    request: TrainRequest,
+    folders: WorkFolders,
     say: Callable[[str], None],
 ) -> Candidates:
     """Trains boosting and the models that a config asks for, and blends them for ``auto``.
@@ -138,8 +139,8 @@ def train_candidates(
     Args:
         source: The examples.
         config: The knobs, as ``resolved_config`` returns them.
-        asked: What is asked besides.
-        places: Where it may write.
+        request: What is asked besides.
+        folders: Where it may write.
         say: Takes lines of progress.
 
     Raises:
@@ -148,23 +149,23 @@ def train_candidates(
     """
     started = time.monotonic()
     baseline = replace(config, model=BOOSTING)
-    found = [_boosted(source, baseline, places.scratch / "baseline", say)]
+    trained = [_boosted(source, baseline, folders.scratch / "baseline", say)]
     planned = [item for item in _planned(source, config) if item != baseline]
     left_out = []
-    for place, item in enumerate(planned):
+    for number, item in enumerate(planned):
         spent = time.monotonic() - started
-        if place and config.time_budget and spent > config.time_budget:
+        if number and config.time_budget and spent > config.time_budget:
             left_out.append(item.model)
             say(f"{item.model}: left out, the time budget is spent ({spent:.0f} s)")
             continue
-        inside = places.for_candidate(f"{place}-{item.model}", alone=len(planned) == 1)
+        own = folders.for_candidate(f"{number}-{item.model}", alone=len(planned) == 1)
         if item.model == BOOSTING:
-            found.append(_boosted(source, item, inside.scratch, say))
+            trained.append(_boosted(source, item, own.scratch, say))
         else:
-            found.append(_trained(source, item, asked, inside))
+            trained.append(_trained(source, item, request, own))
     if config.model == AUTO:
-        found += _blended(source, config, found, places.scratch / BLEND)
-    return Candidates(trained=tuple(found), left_out=tuple(left_out))
+        trained += _blended(source, config, trained, folders.scratch / BLEND)
+    return Candidates(trained=tuple(trained), left_out=tuple(left_out))
 
 
 def _planned(source: Examples, config: TrainConfig) -> Sequence[TrainConfig]:
@@ -172,18 +173,18 @@ def _planned(source: Examples, config: TrainConfig) -> Sequence[TrainConfig]:
 
 
 def _trained(
-    source: Examples, config: TrainConfig, asked: TrainRequest, places: WorkFolders
+    source: Examples, config: TrainConfig, request: TrainRequest, folders: WorkFolders
 ) -> TrainedModel:
     job = Job(
         examples=source.folder,
-        out=places.scratch,
+        out=folders.scratch,
         config=config.for_rows(source.rows["train"]),
-        logs=places.logs,
-        checkpoints=places.checkpoints,
-        start_from=asked.start_from,
-        module=asked.module if config.model == "module" else "",
+        logs=folders.logs,
+        checkpoints=folders.checkpoints,
+        start_from=request.start_from,
+        module=request.module if config.model == "module" else "",
     )
-    launch(job, asked.launcher, asked.launcher_config)
+    launch(job, request.launcher, request.launcher_config)
     model = NetworkModel(job.out)
     answers = {split: model.predict(source.batch(split)) for split in PREDICTED_SPLITS}
     return TrainedModel(
@@ -204,7 +205,7 @@ def _boosted(
     config = config.for_rows(source.rows["train"])
     boosted = fit_boosting(source, config, PREDICTED_SPLITS)
     folder.mkdir(parents=True)
-    boosted.write(folder)
+    save_boosting(folder, boosted.model)
     say(f"boosting: {boosted.trees} trees ({time.monotonic() - started:.1f} s)")
     return TrainedModel(
         family=BOOSTING,
@@ -217,12 +218,12 @@ def _boosted(
 
 
 def _blended(
-    source: Examples, config: TrainConfig, found: Sequence[TrainedModel], folder: Path
+    source: Examples, config: TrainConfig, trained: Sequence[TrainedModel], folder: Path
 ) -> list[TrainedModel]:
     """Returns the blend of what was found, or nothing if one model is as good alone."""
     label = source.label("eval")
-    shares = blend_weights(source.task, label, [item.answers["eval"] for item in found])
-    members = [(item, share) for item, share in zip(found, shares, strict=True) if share]
+    shares = blend_weights(source.task, label, [item.answers["eval"] for item in trained])
+    members = [(item, share) for item, share in zip(trained, shares, strict=True) if share]
     if len(members) < 2:
         return []
     save_blend(folder, [Member(folder=item.folder, weight=share) for item, share in members])

@@ -24,7 +24,7 @@ ROWS = 20_000
 """Rows that are looked at, evenly spread over the split."""
 REPEATS = 3
 """How often each column is dealt out."""
-_MADE = re.compile(
+_SUFFIXES = re.compile(
     r"\.(missing|category|time_of_day|day_of_year|day_of_week|day_of_month|month|hour"
     r"|elapsed_days|sin|cos|\d+)_*$"
 )
@@ -89,17 +89,19 @@ def permutation_importance(
         seed: Of the dealing.
     """
     step = max(1, -(-len(rows.label) // most))
-    some = Batch(*(np.array(array[::step]) for array in rows))
-    usual = loss_of(task, some.label, predict(some))
-    found = []
+    sample = Batch(*(np.array(array[::step]) for array in rows))
+    baseline = loss_of(task, sample.label, predict(sample))
+    importances = []
     for number, (name, positions) in enumerate(columns.items()):
         rises = []
         for repeat in range(repeats):
-            order = np.random.default_rng([seed, number, repeat]).permutation(len(some.label))
-            answers = predict(_permuted(some, positions, order))
-            rises.append(loss_of(task, some.label, answers) - usual)
-        found.append(Importance(name, float(np.mean(rises)), float(np.std(rises))))
-    return tuple(sorted(found, key=lambda item: (-item.rise, item.column)))
+            permutation = np.random.default_rng([seed, number, repeat]).permutation(
+                len(sample.label)
+            )
+            answers = predict(_permuted(sample, positions, permutation))
+            rises.append(loss_of(task, sample.label, answers) - baseline)
+        importances.append(Importance(name, float(np.mean(rises)), float(np.std(rises))))
+    return tuple(sorted(importances, key=lambda item: (-item.rise, item.column)))
 
 
 def indices_by_column(
@@ -111,31 +113,33 @@ def indices_by_column(
         numeric: Names of the numeric outputs, such as ``price`` and ``price.missing``.
         categorical: The categorical outputs.
     """
-    found: dict[str, tuple[list[int], list[int]]] = {}
-    for place, name in enumerate(numeric):
-        found.setdefault(_source(name), ([], []))[0].append(place)
+    indices: dict[str, tuple[list[int], list[int]]] = {}
+    for index, name in enumerate(numeric):
+        indices.setdefault(_source(name), ([], []))[0].append(index)
     start = 0
     for output in categorical:
-        places = range(start, start + output.width)
-        found.setdefault(_source(output.name), ([], []))[1].extend(places)
+        columns = range(start, start + output.width)
+        indices.setdefault(_source(output.name), ([], []))[1].extend(columns)
         start += output.width
     return {
-        name: ColumnIndices(tuple(some), tuple(others)) for name, (some, others) in found.items()
+        name: ColumnIndices(tuple(some), tuple(others)) for name, (some, others) in indices.items()
     }
 
 
-def _permuted(rows: Batch, positions: ColumnIndices, order: NDArray[np.int64]) -> Batch:
+def _permuted(rows: Batch, positions: ColumnIndices, permutation: NDArray[np.int64]) -> Batch:
     numeric, categorical = rows.numeric, rows.categorical
     if positions.numeric:
         numeric = numeric.copy()
-        numeric[:, positions.numeric] = rows.numeric[:, positions.numeric][order]
+        numeric[:, positions.numeric] = rows.numeric[:, positions.numeric][permutation]
     if positions.categorical:
         categorical = categorical.copy()
-        categorical[:, positions.categorical] = rows.categorical[:, positions.categorical][order]
+        categorical[:, positions.categorical] = rows.categorical[:, positions.categorical][
+            permutation
+        ]
     return Batch(numeric, categorical, rows.label)
 
 
 def _source(output: str) -> str:
-    while (shorter := _MADE.sub("", output)) not in ("", output):
+    while (shorter := _SUFFIXES.sub("", output)) not in ("", output):
         output = shorter
     return output

@@ -34,12 +34,14 @@ class ResidentBatches:
 
     Args:
         rows: All rows of the split.
-        order: The order of its rows.
-        cut: How batches are cut among the processes.
+        sampler: The order of its rows.
+        partition: How batches are cut among the processes.
     """
 
-    def __init__(self, rows: TensorBatch, order: BlockShuffleSampler, cut: BatchPartition) -> None:
-        self._rows, self._order, self._cut = rows, order, cut
+    def __init__(
+        self, rows: TensorBatch, sampler: BlockShuffleSampler, partition: BatchPartition
+    ) -> None:
+        self._rows, self._sampler, self._partition = rows, sampler, partition
         self._epoch = -1
         self._starts: list[int] = []
         self._window = -1
@@ -48,12 +50,12 @@ class ResidentBatches:
     def batch(self, epoch: int, step: int) -> TensorBatch:
         """Returns this process's rows of a step of an epoch, both from 0; there may be none."""
         if epoch != self._epoch:
-            self._epoch, self._starts, self._window = epoch, self._order.starts(epoch), -1
-        start, stop = self._cut.bounds(step)
+            self._epoch, self._starts, self._window = epoch, self._sampler.starts(epoch), -1
+        start, stop = self._partition.bounds(step)
         if start == stop:
             return self._rows.part(0, 0)
         return concatenated(
-            [self._rows.at(places) for places in self._indices_between(start, stop)]
+            [self._rows.select(indices) for indices in self._indices_between(start, stop)]
         )
 
     def close(self) -> None:
@@ -64,7 +66,7 @@ class ResidentBatches:
             if start >= high or stop <= low:
                 continue
             if number != self._window:
-                drawn = torch.from_numpy(self._order.window(self._epoch, number))
+                drawn = torch.from_numpy(self._sampler.window(self._epoch, number))
                 self._window, self._indices = number, drawn.to(self._rows.target.device)
             yield self._indices[max(0, start - low) : stop - low]
 
@@ -119,7 +121,7 @@ def is_resident(
     needed = (len(train) + len(held_out)) * train.row_bytes
     fits = needed <= memory_for_rows(train.device, world)
     # All processes alike, so that the slowest does not hold up the others.
-    return world.summed(float(fits))[0] == world.size
+    return world.all_reduce(float(fits))[0] == world.size
 
 
 def batch_source_for(
@@ -130,8 +132,10 @@ def batch_source_for(
     Raises:
         DataError: if resident rows hold what cannot be learnt from.
     """
-    order = sampler_for(len(split), split.row_bytes, config.seed)
-    cut = BatchPartition(rows=len(split), batch=config.batch_size, rank=world.rank, size=world.size)
+    sampler = sampler_for(len(split), split.row_bytes, config.seed)
+    partition = BatchPartition(
+        rows=len(split), batch=config.batch_size, rank=world.rank, size=world.size
+    )
     if resident:
-        return ResidentBatches(split.read(), order, cut)
-    return StreamedBatches(split, order, cut)
+        return ResidentBatches(split.read(), sampler, partition)
+    return StreamedBatches(split, sampler, partition)

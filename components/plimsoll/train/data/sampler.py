@@ -92,9 +92,9 @@ class BatchPartition:
         begin, end = self.rank * rows // self.size, (self.rank + 1) * rows // self.size
         return start + begin, start + end
 
-    def owned(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def owned(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Returns which places in the order are this process's."""
-        steps, offsets = np.divmod(places, self.batch)
+        steps, offsets = np.divmod(positions, self.batch)
         rows = np.minimum(self.batch, self.rows - steps * self.batch)
         begin, end = self.rank * rows // self.size, (self.rank + 1) * rows // self.size
         return np.asarray((offsets >= begin) & (offsets < end))

@@ -25,12 +25,14 @@ class StreamedBatches:
 
     Args:
         split: The split on disk.
-        order: The order of its rows.
-        cut: How batches are cut among the processes; a process reads its own rows alone.
+        sampler: The order of its rows.
+        partition: How batches are cut among the processes; a process reads its own rows alone.
     """
 
-    def __init__(self, split: TensorSplit, order: BlockShuffleSampler, cut: BatchPartition) -> None:
-        self._split, self._order, self._cut = split, order, cut
+    def __init__(
+        self, split: TensorSplit, sampler: BlockShuffleSampler, partition: BatchPartition
+    ) -> None:
+        self._split, self._sampler, self._partition = split, sampler, partition
         self._reader: _Prefetcher | None = None
         self._next = (-1, -1)
         self._rest: TensorBatch | None = None
@@ -39,10 +41,10 @@ class StreamedBatches:
         """Returns this process's rows of a step of an epoch, both from 0; there may be none."""
         if self._reader is None or self._next != (epoch, step):
             self.close()
-            self._reader = _Prefetcher(self._split, self._order, self._cut, (epoch, step))
+            self._reader = _Prefetcher(self._split, self._sampler, self._partition, (epoch, step))
             self._rest = None
-        self._next = (epoch, step + 1) if step + 1 < self._cut.steps else (epoch + 1, 0)
-        start, stop = self._cut.bounds(step)
+        self._next = (epoch, step + 1) if step + 1 < self._partition.steps else (epoch + 1, 0)
+        start, stop = self._partition.bounds(step)
         return self._take(self._reader, stop - start)
 
     def close(self) -> None:
@@ -69,11 +71,11 @@ class _Prefetcher:
     def __init__(
         self,
         split: TensorSplit,
-        order: BlockShuffleSampler,
-        cut: BatchPartition,
+        sampler: BlockShuffleSampler,
+        partition: BatchPartition,
         start: tuple[int, int],
     ) -> None:
-        self._split, self._order, self._cut = split, order, cut
+        self._split, self._sampler, self._partition = split, sampler, partition
         self._ready: queue.Queue[TensorBatch | BaseException] = queue.Queue(
             maxsize=PREFETCHED_WINDOWS
         )
@@ -109,15 +111,15 @@ class _Prefetcher:
             self._put(error)
 
     def _windows(self, epoch: int, step: int) -> Iterator[TensorBatch]:
-        begin = step * self._cut.batch
+        begin = step * self._partition.batch
         while True:
-            starts = self._order.starts(epoch)
+            starts = self._sampler.starts(epoch)
             for number, (start, stop) in enumerate(pairwise(starts)):
                 if stop <= begin:
                     continue
-                places = np.arange(start, stop)
-                ours = self._cut.owned(places) & (places >= begin)
-                yield self._split.read_at(self._order.window(epoch, number)[ours])
+                positions = np.arange(start, stop)
+                ours = self._partition.owned(positions) & (positions >= begin)
+                yield self._split.read_at(self._sampler.window(epoch, number)[ours])
             epoch, begin = epoch + 1, 0
 
     def _put(self, item: TensorBatch | BaseException) -> bool:

@@ -30,12 +30,12 @@ class TensorBatch:
     def __len__(self) -> int:
         return len(self.target)
 
-    def at(self, places: torch.Tensor) -> TensorBatch:
+    def select(self, indices: torch.Tensor) -> TensorBatch:
         """Returns the rows at some places, in their order."""
         return TensorBatch(
-            numeric=self.numeric.index_select(0, places),
-            categorical=self.categorical.index_select(0, places),
-            target=self.target.index_select(0, places),
+            numeric=self.numeric.index_select(0, indices),
+            categorical=self.categorical.index_select(0, indices),
+            target=self.target.index_select(0, indices),
         )
 
     def part(self, start: int, stop: int) -> TensorBatch:
@@ -109,19 +109,19 @@ class TensorSplit:
         part = slice(start, stop)
         return self._rows(*(np.array(array[part]) for array in self._arrays()))
 
-    def read_at(self, places: NDArray[np.int64]) -> TensorBatch:
+    def read_at(self, indices: NDArray[np.int64]) -> TensorBatch:
         """Returns the rows at some places in their order, read from disk in its own order.
 
         Raises:
             DataError: if they hold numbers that are not finite, or labels outside the classes.
         """
-        by_place = np.argsort(places)
-        ascending = places[by_place]
+        ascending_order = np.argsort(indices)
+        ascending = indices[ascending_order]
         arrays = []
         # Opened anew and let go again, so that what was mapped does not pile up.
         for array in self._arrays():
-            part = np.empty((len(places), *array.shape[1:]), array.dtype)
-            part[by_place] = array[ascending]
+            part = np.empty((len(indices), *array.shape[1:]), array.dtype)
+            part[ascending_order] = array[ascending]
             arrays.append(part)
         return self._rows(*arrays)
 
@@ -144,24 +144,6 @@ class TensorSplit:
         )
 
 
-def rows_on(
-    device: torch.device, examples: Examples, split: str, *, mean: float = 0.0, std: float = 1.0
-) -> TensorBatch:
-    """Loads a whole split onto a device.
-
-    Args:
-        device: Where the tensors shall lie.
-        examples: The examples artifact.
-        split: ``train``, ``eval`` or ``test``.
-        mean: Regression: taken from the label.
-        std: Regression: divides the label after that.
-
-    Raises:
-        DataError: if the split is empty, or holds what cannot be learnt from.
-    """
-    return TensorSplit(examples=examples, name=split, device=device, mean=mean, std=std).read()
-
-
 def _check_finite(
     examples: Examples, split: str, numeric: NDArray[Any], label: NDArray[Any]
 ) -> None:
@@ -170,13 +152,13 @@ def _check_finite(
     if np.isfinite(numeric.sum(dtype=np.float64)) and np.isfinite(label.sum(dtype=np.float64)):
         return
     finite = np.isfinite(numeric).all(axis=0)
-    odd = [name for name, good in zip(examples.numeric_names, finite, strict=True) if not good]
+    names = [name for name, good in zip(examples.numeric_names, finite, strict=True) if not good]
     if not np.isfinite(label).all():
-        odd.append(examples.problem.label)
-    if odd:
+        names.append(examples.problem.label)
+    if names:
         raise DataError(
             f"the {split} examples hold numbers that are not finite",
-            cause=f"in {', '.join(odd[:SHOWN])}",
+            cause=f"in {', '.join(names[:SHOWN])}",
             hint="make the examples again with transform, which fills missing numbers",
         )
 
@@ -186,10 +168,10 @@ def _check_classes(examples: Examples, split: str, label: NDArray[Any]) -> None:
     if not len(label) or (label.min() >= 0 and label.max() < classes):
         return
     outside = label[(label < 0) | (label >= classes)]
-    found = ", ".join(map(str, np.unique(outside)[:SHOWN]))
+    indices = ", ".join(map(str, np.unique(outside)[:SHOWN]))
     raise DataError(
         f"the {split} examples hold labels outside of the declared classes",
-        cause=f"{len(outside)} rows, of index {found}; {examples.problem.label!r} has "
+        cause=f"{len(outside)} rows, of index {indices}; {examples.problem.label!r} has "
         f"{classes} classes: 0 to {classes - 1}",
         hint="make the examples again with transform, which knows every class",
     )

@@ -77,7 +77,7 @@ class ShardedWeights:
         with torch.no_grad():
             return {name: _local(value) for name, value in self.parameters.items()}
 
-    def whole(self, name: str, part: torch.Tensor) -> torch.Tensor:
+    def gathered(self, name: str, part: torch.Tensor) -> torch.Tensor:
         """Returns all of what the processes hold like a parameter, on the processor.
 
         All processes have to call it, in the same order.
@@ -91,15 +91,17 @@ class ShardedWeights:
             part = _as_dtensor(like, part).full_tensor()
         return part.detach().to("cpu", copy=True).contiguous()
 
-    def part(self, name: str, whole: torch.Tensor) -> torch.Tensor:
+    def shard(self, name: str, whole: torch.Tensor) -> torch.Tensor:
         """Returns this process's part of a whole tensor, on its device."""
         like = self.parameters.get(name)
         if like is not None and _is_sharded(like):
             from torch.distributed.tensor import distribute_tensor
 
             moved = whole.to(like.device)
-            cut = distribute_tensor(moved, like.device_mesh, like.placements, src_data_rank=None)
-            return _local(cut).clone()
+            sharded = distribute_tensor(
+                moved, like.device_mesh, like.placements, src_data_rank=None
+            )
+            return _local(sharded).clone()
         held = self.parameters[name] if like is not None else self.buffers[name]
         return whole.to(held.device, copy=True)
 
@@ -109,7 +111,7 @@ class ShardedWeights:
         return _as_dtensor(like, part) if _is_sharded(like) else part
 
 
-def local_part(value: torch.Tensor) -> torch.Tensor:
+def local_shard(value: torch.Tensor) -> torch.Tensor:
     """Returns this process's part of a tensor, sharing its memory."""
     with torch.no_grad():
         return _local(value)
@@ -120,8 +122,8 @@ def _is_sharded(value: torch.Tensor) -> bool:
 
 
 def _local(value: Any) -> torch.Tensor:
-    found: torch.Tensor = value.to_local() if _is_sharded(value) else value.detach()
-    return found
+    shard: torch.Tensor = value.to_local() if _is_sharded(value) else value.detach()
+    return shard
 
 
 def _as_dtensor(like: Any, part: torch.Tensor) -> Any:

@@ -75,13 +75,13 @@ class Heartbeat:
             step: Steps taken.
             losses: Sum of the losses of this epoch's rows in this process.
         """
-        total, stops = self._world.summed(losses, float(self._stopping()))
+        total, stops = self._world.all_reduce(losses, float(self._stopping()))
         now = time.monotonic()
         last_step, last_at = self._beats[-1]
         seconds, steps = max(now - self._pauses - last_at, SHORTEST), step - last_step
         save = bool(self._save_seconds) and now - self._saved_at >= self._save_seconds
         gap = max(1, min(int(BEAT_SECONDS * steps / seconds), MOST_GROWTH * self._gap))
-        save, self._gap = self._world.from_first([save, gap])
+        save, self._gap = self._world.broadcast([save, gap])
         self._next = step + self._gap
         return Beat(
             losses=total,

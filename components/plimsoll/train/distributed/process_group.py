@@ -43,7 +43,7 @@ class World:
         """Whether this process tells, writes and decides."""
         return self.rank == 0
 
-    def summed(self, *values: float) -> list[float]:
+    def all_reduce(self, *values: float) -> list[float]:
         """Returns the sum over all processes of each value."""
         if self.size == 1:
             return list(values)
@@ -51,13 +51,13 @@ class World:
         distributed.all_reduce(numbers)
         return [float(number) for number in numbers]
 
-    def each(self, value: float) -> list[float]:
+    def all_gather(self, value: float) -> list[float]:
         """Returns the value of every process, by rank."""
         values = [0.0] * self.size
         values[self.rank] = value
-        return self.summed(*values)
+        return self.all_reduce(*values)
 
-    def from_first(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """Returns the first process's value, which must be JSON, in all of them."""
         if self.size == 1:
             return value

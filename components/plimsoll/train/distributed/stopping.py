@@ -26,7 +26,7 @@ def on_signals(call: Callable[[int], None]) -> Iterator[None]:
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
-        signal.signal(number, lambda given, _: call(given))
+        signal.signal(number, lambda number, _: call(number))
     try:
         yield
     finally:

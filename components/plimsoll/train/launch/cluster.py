@@ -85,9 +85,9 @@ class Cluster:
 
     def __init__(self, namespace: str = "") -> None:
         client, configuration = _configured()
-        with client.ApiClient(configuration) as asking, translated_errors("the cluster"):
+        with client.ApiClient(configuration) as api_client, translated_errors("the cluster"):
             limits = (CONNECT_SECONDS, READ_SECONDS)
-            client.VersionApi(asking).get_code(_request_timeout=limits)
+            client.VersionApi(api_client).get_code(_request_timeout=limits)
         from kubeflow.common.types import KubernetesBackendConfig
         from kubeflow.trainer import TrainerClient
 
@@ -223,9 +223,9 @@ class _BodyChangingApi:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._api, name)
 
-    def create_namespaced_custom_object(self, *place: Any) -> Any:
+    def create_namespaced_custom_object(self, *arguments: Any) -> Any:
         """Creates what the change makes of the object."""
-        *where, body = place
+        *where, body = arguments
         return self._api.create_namespaced_custom_object(*where, self._change(body))
 
 
@@ -271,10 +271,10 @@ def _bound(api_client: Any) -> None:
     rest = api_client.rest_client
     request = rest.request
 
-    def bounded(*place: Any, **named: Any) -> Any:
+    def bounded(*arguments: Any, **named: Any) -> Any:
         if named.get("_request_timeout") is None:
             named["_request_timeout"] = (CONNECT_SECONDS, READ_SECONDS)
-        return request(*place, **named)
+        return request(*arguments, **named)
 
     rest.request = bounded
 

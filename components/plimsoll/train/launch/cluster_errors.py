@@ -36,8 +36,8 @@ def _refused(what: str, error: BaseException) -> StepError:
 
     status = api_error(error)
     if status is None:
-        cut = (urllib3.exceptions.HTTPError, multiprocessing.TimeoutError, OSError)
-        if any(isinstance(item, cut) for item in _causes(error)):
+        connection_errors = (urllib3.exceptions.HTTPError, multiprocessing.TimeoutError, OSError)
+        if any(isinstance(item, connection_errors) for item in _causes(error)):
             return _unreachable(what, error)
         return StepError(f"{what}: the Kubeflow SDK failed", cause=cause_chain(error))
     if status.status in _PASSING:

@@ -127,7 +127,7 @@ class _Torchrun:
     """A torchrun that was started: what it prints goes to our standard output."""
 
     def __init__(self, command: Sequence[str], processes: int) -> None:
-        self._words = command
+        self._command = command
         self._processes = processes
         self._signal = 0
         self._tail = ""
@@ -136,7 +136,7 @@ class _Torchrun:
         """Starts it, and waits for its end."""
         with on_signals(self._on_signal):
             self._process = subprocess.Popen(
-                self._words,
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

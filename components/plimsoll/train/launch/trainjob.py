@@ -71,18 +71,18 @@ def run(job: Job, config: LauncherConfig) -> None:
 
 
 def _run(job: Job, config: LauncherConfig) -> None:
-    marks = fingerprints(job, config)
-    storage = storage_for(config, marks)
+    digests = fingerprints(job, config)
+    storage = storage_for(config, digests)
     cluster = Cluster(config.namespace)
     with on_signals(_RaiseOnFirstSignal()):
         try:
-            _TrainJobRun(job, config, marks, storage, cluster).to_the_end()
-        except _StopRequestedError as asked:
-            _say(f"TrainJob {marks.name}: asked to stop, it is deleted")
-            _cancel(cluster, marks.name)
-            raise leave(asked.number) from None
+            _TrainJobRun(job, config, digests, storage, cluster).to_the_end()
+        except _StopRequestedError as stop:
+            _say(f"TrainJob {digests.name}: asked to stop, it is deleted")
+            _cancel(cluster, digests.name)
+            raise leave(stop.number) from None
     if not config.keep:
-        _tidy(cluster, storage, marks.name)
+        _tidy(cluster, storage, digests.name)
 
 
 @dataclass
@@ -91,7 +91,7 @@ class _TrainJobRun:
 
     job: Job
     config: LauncherConfig
-    marks: Fingerprints
+    digests: Fingerprints
     storage: Storage
     cluster: Cluster
 
@@ -114,24 +114,24 @@ class _TrainJobRun:
         self.storage.fetch(OUT, self.job.out)
         metrics = ", ".join(f"{name} {value}" for name, value in sorted(last.metrics.items()))
         if metrics:
-            _say(f"TrainJob {self.marks.name}: {metrics}")
+            _say(f"TrainJob {self.digests.name}: {metrics}")
 
     def _find_running(self) -> bool:
-        name = self.marks.name
-        found = self._get()
-        if found is None:
+        name = self.digests.name
+        status = self._get()
+        if status is None:
             return False
-        if found.annotations.get(ANNOTATION, self.marks.job) != self.marks.job:
+        if status.annotations.get(ANNOTATION, self.digests.job) != self.digests.job:
             raise StepError(
                 f"TrainJob {name} in {self.cluster.namespace} is another training's",
-                cause=f"its {ANNOTATION} is {found.annotations[ANNOTATION][:20]}...",
+                cause=f"its {ANNOTATION} is {status.annotations[ANNOTATION][:20]}...",
             )
-        useless = found.condition == "Complete" and not self.storage.has(OUT)
-        if not (found.deleting or found.condition == "Failed" or useless):
-            _say(f"TrainJob {name}: found again, {found.phase(self.config.nodes)}")
+        useless = status.condition == "Complete" and not self.storage.has(OUT)
+        if not (status.deleting or status.condition == "Failed" or useless):
+            _say(f"TrainJob {name}: found again, {status.phase(self.config.nodes)}")
             return True
-        why = "it failed before" if found.condition == "Failed" else "it left nothing"
-        if not found.deleting:
+        why = "it failed before" if status.condition == "Failed" else "it left nothing"
+        if not status.deleting:
             _say(f"TrainJob {name}: {why}; it is deleted and made anew")
             self.cluster.delete(name)
         self._wait_until_gone()
@@ -140,14 +140,14 @@ class _TrainJobRun:
     def _create(self) -> None:
         job_file = stage(self.job, self.storage)
         nodes = f"{self.config.nodes} node" + ("s" if self.config.nodes > 1 else "")
-        made = self._create_with_retries(train_arguments(self.config, self.marks, job_file))
-        told = f"made, {nodes}" if made else "it is there meanwhile"
-        _say(f"TrainJob {self.marks.name} in {self.cluster.namespace}: {told}")
+        created = self._create_with_retries(train_arguments(self.config, self.digests, job_file))
+        outcome = f"made, {nodes}" if created else "it is there meanwhile"
+        _say(f"TrainJob {self.digests.name} in {self.cluster.namespace}: {outcome}")
 
-    def _create_with_retries(self, asked: dict[str, Any]) -> bool:
+    def _create_with_retries(self, arguments: dict[str, Any]) -> bool:
         for _ in range(CREATE_TRIES):
             try:
-                return self.cluster.create(**asked)
+                return self.cluster.create(**arguments)
             except UnreachableError as error:
                 last = error
             # It may have been made though its answer was lost.
@@ -157,40 +157,40 @@ class _TrainJobRun:
 
     def _wait(self) -> TrainJobStatus:
         """Follows the job until it is complete or failed: state, log, logs' files."""
-        name, config = self.marks.name, self.config
+        name, config = self.digests.name, self.config
         begun = time.monotonic()
         log = NodeLog(self.cluster, _say)
         clear(self.logs)
-        status = waits_for = ""
+        phase = waits_for = ""
         while True:
-            found = self._get()
-            if found is None or found.deleting:
+            status = self._get()
+            if status is None or status.deleting:
                 raise StepError(
                     f"TrainJob {name} was deleted by someone else",
                     hint="run again: it goes on from its last checkpoint",
                 )
-            before, status = status, found.phase(config.nodes)
-            if status != before:
-                _say(f"TrainJob {name}: {status}")
-            waits_for = self._say_why_it_waits(found, status, waits_for)
-            log.read(found)
-            if found.condition:
-                return found
+            before, phase = phase, status.phase(config.nodes)
+            if phase != before:
+                _say(f"TrainJob {name}: {phase}")
+            waits_for = self._say_why_it_waits(status, phase, waits_for)
+            log.read(status)
+            if status.condition:
+                return status
             self.storage.mirror(LOGS, self.logs, ended=False)
-            self._check_time(status, time.monotonic() - begun, waits_for)
+            self._check_time(phase, time.monotonic() - begun, waits_for)
             time.sleep(config.poll_seconds)
 
-    def _say_why_it_waits(self, found: TrainJobStatus, status: str, before: str) -> str:
-        if status != "Created":
+    def _say_why_it_waits(self, status: TrainJobStatus, phase: str, before: str) -> str:
+        if phase != "Created":
             return ""
-        reasons = sorted({pod.waits_for for pod in found.pods if pod.waits_for})
+        reasons = sorted({pod.waits_for for pod in status.pods if pod.waits_for})
         now = "; ".join(reasons)
         if now and now != before:
-            _say(f"TrainJob {self.marks.name} waits: {now}")
+            _say(f"TrainJob {self.digests.name} waits: {now}")
         return now or before
 
     def _check_time(self, status: str, seconds: float, waits_for: str) -> None:
-        config, name = self.config, self.marks.name
+        config, name = self.config, self.digests.name
         if status == "Created" and seconds > config.start_minutes * 60:
             self._give_up(
                 f"TrainJob {name} did not start within {whole_duration(config.start_minutes * 60)}",
@@ -206,25 +206,25 @@ class _TrainJobRun:
                 '{"time_limit_minutes": ...}',
             )
 
-    def _give_up(self, headline: str, cause: str, knob: str) -> NoReturn:
-        _cancel(self.cluster, self.marks.name)
-        raise StepError(headline, cause=cause, hint=f"it was deleted; give it longer: {knob}")
+    def _give_up(self, headline: str, cause: str, setting: str) -> NoReturn:
+        _cancel(self.cluster, self.digests.name)
+        raise StepError(headline, cause=cause, hint=f"it was deleted; give it longer: {setting}")
 
-    def _failed(self, found: TrainJobStatus) -> NoReturn:
+    def _failed(self, status: TrainJobStatus) -> NoReturn:
         left = read_error(self.logs)
-        last = self._last_lines(found)
+        last = self._last_lines(status)
         if left is not None:
             cause = "\n".join(filter(None, (left.cause, last)))
             raise type(left)(left.headline, cause=cause, choices=left.choices, hint=left.hint)
         raise StepError(
-            f"TrainJob {found.name} failed",
-            cause="\n".join(filter(None, (found.message, last))),
+            f"TrainJob {status.name} failed",
+            cause="\n".join(filter(None, (status.message, last))),
             hint=f"its nodes' logs: kubectl logs -n {self.cluster.namespace} "
-            f"-l jobset.sigs.k8s.io/jobset-name={found.name}",
+            f"-l jobset.sigs.k8s.io/jobset-name={status.name}",
         )
 
-    def _last_lines(self, found: TrainJobStatus) -> str:
-        failed = [pod for pod in found.pods if pod.phase == "Failed"] or list(found.pods)
+    def _last_lines(self, status: TrainJobStatus) -> str:
+        failed = [pod for pod in status.pods if pod.phase == "Failed"] or list(status.pods)
         parts = []
         for pod in failed[:FAILED_PODS]:
             try:
@@ -242,30 +242,30 @@ class _TrainJobRun:
     def _get(self) -> TrainJobStatus | None:
         """Asks for the job, and goes on asking for a while where the cluster does not answer."""
         begun = time.monotonic()
-        told = False
+        warned = False
         while True:
             try:
-                return self.cluster.find(self.marks.name)
+                return self.cluster.find(self.digests.name)
             except UnreachableError as error:
                 if time.monotonic() - begun > self.config.unreachable_minutes * 60:
                     raise StepError(
                         error.headline,
                         cause=f"for {whole_duration(self.config.unreachable_minutes * 60)}: "
                         f"{error.cause}",
-                        hint=f"TrainJob {self.marks.name} was left as it is; "
+                        hint=f"TrainJob {self.digests.name} was left as it is; "
                         "run again to follow it",
                     ) from error
-                if not told:
+                if not warned:
                     _say(f"{error.headline} ({error.cause}); asking again")
-                told = True
+                warned = True
                 time.sleep(self.config.poll_seconds)
 
     def _wait_until_gone(self) -> None:
         begun = time.monotonic()
-        while (found := self._get()) is not None:
+        while (status := self._get()) is not None:
             if time.monotonic() - begun > GONE_SECONDS:
                 raise StepError(
-                    f"TrainJob {found.name} was deleted, but does not go",
+                    f"TrainJob {status.name} was deleted, but does not go",
                     cause=f"after {whole_duration(GONE_SECONDS)} it is still there",
                     hint="look at its finalizers",
                 )
@@ -276,11 +276,11 @@ class _RaiseOnFirstSignal:
     """Raises on the first signal; while the job is being deleted, more change nothing."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self._raised = False
 
     def __call__(self, number: int) -> None:
-        if not self._asked:
-            self._asked = True
+        if not self._raised:
+            self._raised = True
             raise _StopRequestedError(number)
 
 

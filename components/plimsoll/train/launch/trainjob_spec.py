@@ -68,23 +68,23 @@ def fingerprints(job: Job, config: LauncherConfig) -> Fingerprints:
             "start_from": digest_tree(job.start_from) if job.start_from else None,
         }
     )
-    asked = {
+    requested = {
         name: value for name, value in config.to_dict().items() if name not in _NOT_IN_FINGERPRINT
     }
     return Fingerprints(
         training=training,
-        job=digest_json({"training": training, "asked": {**asked, "image": _image(config)}}),
+        job=digest_json({"training": training, "asked": {**requested, "image": _image(config)}}),
     )
 
 
 def train_arguments(
-    config: LauncherConfig, marks: Fingerprints, job_file: PurePosixPath
+    config: LauncherConfig, digests: Fingerprints, job_file: PurePosixPath
 ) -> dict[str, Any]:
     """Returns the arguments of ``Cluster.create``.
 
     Args:
         config: What the cluster is asked for.
-        marks: The training's fingerprints.
+        digests: The training's fingerprints.
         job_file: The job, as nodes see it.
     """
     from kubeflow.trainer import CustomTrainerContainer
@@ -98,18 +98,18 @@ def train_arguments(
         resources_per_node=resources or None,
         env={"PYTHONUNBUFFERED": "1", **_passed_on(config), **config.env},
     )
-    words = command(config.processes_a_node(), job_file, python="python")
+    torchrun = command(config.processes_a_node(), job_file, python="python")
     limit = math.ceil(config.time_limit_minutes * 60)
     return {
         "runtime": config.runtime,
         "trainer": trainer,
         "options": [
-            sdk.Name(name=marks.name),
+            sdk.Name(name=digests.name),
             sdk.Labels(labels=dict(LABELS)),
-            sdk.Annotations(annotations={ANNOTATION: marks.job}),
+            sdk.Annotations(annotations={ANNOTATION: digests.job}),
             # It ends at its time even if this process is no longer there to cancel it.
             sdk.ActiveDeadlineSeconds(seconds=limit),
-            sdk.TrainerCommand(command=words),
+            sdk.TrainerCommand(command=torchrun),
             _patch(sdk, config),
         ],
         "change": lambda body: with_secrets(body, config.secrets),
@@ -128,7 +128,7 @@ def with_secrets(body: dict[str, Any], secrets: Mapping[str, str]) -> dict[str, 
 
 
 def _split(secrets: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    parts = {name: place.partition("/") for name, place in sorted(secrets.items())}
+    parts = {name: reference.partition("/") for name, reference in sorted(secrets.items())}
     return {name: (secret, key) for name, (secret, _, key) in parts.items()}
 
 

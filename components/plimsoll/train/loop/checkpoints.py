@@ -85,8 +85,8 @@ def newest(folder: Path, identity: Mapping[str, Any]) -> tuple[Path | None, tupl
         try:
             manifest = _checked(path)
         except ArtifactError as error:
-            said = error.cause or error.headline
-            notes.append(f"the checkpoint {path.name} is not whole ({said}); it is passed over")
+            reason = error.cause or error.headline
+            notes.append(f"the checkpoint {path.name} is not whole ({reason}); it is passed over")
             continue
         _check_identity(path, manifest["identity"], identity)
         return path, tuple(notes)
@@ -134,19 +134,19 @@ def _checked(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _check_identity(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    theirs, ours = _flat(found), _flat(wanted)
-    odd = [
+def _check_identity(path: Path, stored: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    theirs, ours = _flat(stored), _flat(expected)
+    differences = [
         f"{name}: {theirs.get(name, 'not there')} in the checkpoint, "
         f"{ours.get(name, 'not there')} in this job"
         for name in sorted(set(theirs) | set(ours))
         if theirs.get(name) != ours.get(name)
     ]
-    if odd:
-        more = [f"and {len(odd) - SHOWN} more"] if len(odd) > SHOWN else []
+    if differences:
+        more = [f"and {len(differences) - SHOWN} more"] if len(differences) > SHOWN else []
         raise ArtifactError(
             f"the checkpoint {path} is of another training",
-            cause="\n".join([*odd[:SHOWN], *more]),
+            cause="\n".join([*differences[:SHOWN], *more]),
             hint="train as before, or give another folder of checkpoints",
         )
 

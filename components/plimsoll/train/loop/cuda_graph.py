@@ -5,6 +5,8 @@ A small network's step is dozens of launches, which take longer to ask for than 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from plimsoll.train.data.tensors import TensorBatch
@@ -81,8 +83,8 @@ class CudaGraphTrainStep(TrainStep):
     def _body(self) -> None:
         assert self._rows is not None  # noqa: S101 - filled before
         with self.autocast():
-            answers = self.parts.model(self._rows.numeric, self._rows.categorical)
-        loss = self.parts.loss.training_loss(answers, self._rows.target, self._real)
+            outputs = self.parts.model(self._rows.numeric, self._rows.categorical)
+        loss = self.parts.loss.training_loss(outputs, self._rows.target, self._real)
         self.optimizer.zero_grad(set_to_none=True)
         (loss * self._scale).backward()
         self._clip()
@@ -90,12 +92,6 @@ class CudaGraphTrainStep(TrainStep):
         self.parts.ema.update(self._share)
         self.total += loss.detach()
 
-    def _optimizer(self) -> torch.optim.AdamW:
-        config = self.parts.config
-        return torch.optim.AdamW(
-            self.parameters,
-            lr=torch.tensor(config.learning_rate, device=self.parts.device),
-            weight_decay=config.weight_decay,
-            fused=True,
-            capturable=True,
-        )
+    def _optimizer(self, **options: Any) -> torch.optim.AdamW:
+        rate = torch.tensor(self.parts.config.learning_rate, device=self.parts.device)
+        return super()._optimizer(lr=rate, capturable=True, **options)

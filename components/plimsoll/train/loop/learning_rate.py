@@ -18,15 +18,12 @@ class LearningRateSchedule:
 
     def rate(self, step: int) -> float:
         """Returns the learning rate of a step, from 0."""
-        return self.highest * self._factor(step)
+        rising = self.warm_up * self.total
+        if step < rising:
+            return self.highest * ((step + 1) / (rising + 1))
+        done = (step - rising) / max(1.0, self.total - rising)
+        return self.highest * ((1 + math.cos(math.pi * min(1.0, done))) / 2)
 
     def warmed_up(self, step: int) -> bool:
         """Returns whether the rise is over after so many steps."""
         return step >= self.warm_up * self.total
-
-    def _factor(self, step: int) -> float:
-        rising = self.warm_up * self.total
-        if step < rising:
-            return (step + 1) / (rising + 1)
-        done = (step - rising) / max(1.0, self.total - rising)
-        return (1 + math.cos(math.pi * min(1.0, done))) / 2

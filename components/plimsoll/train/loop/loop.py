@@ -45,7 +45,7 @@ def run(job: Job, listeners: Sequence[Listener] = ()) -> History:
 
     Args:
         job: What to train.
-        listeners: Who is told, by the first process.
+        listeners: They take the events of the first process.
 
     Returns:
         What came of it.
@@ -58,13 +58,12 @@ def run(job: Job, listeners: Sequence[Listener] = ()) -> History:
         SystemExit: with 143 after SIGTERM, once a checkpoint is saved.
         KeyboardInterrupt: after SIGINT, likewise.
     """
-    asked: list[int] = []
-    with stopping.on_signals(asked.append), join_process_group() as world:
-        teller = _Teller(listeners)
+    signals: list[int] = []
+    with stopping.on_signals(signals.append), join_process_group() as world:
         try:
-            return _trained(job, world, teller, asked)
+            return _train(job, world, _Dispatcher(listeners), signals)
         except Interrupted:
-            raise stopping.leave(asked[0] if asked else signal.SIGTERM) from None
+            raise stopping.leave(signals[0] if signals else signal.SIGTERM) from None
         except RuntimeError as error:
             if not out_of_memory.is_out_of_memory(error):
                 raise
@@ -73,13 +72,13 @@ def run(job: Job, listeners: Sequence[Listener] = ()) -> History:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Trains what a job's file asks for, and returns the exit status."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    if len(given) != 1:
+    paths = sys.argv[1:] if arguments is None else list(arguments)
+    if len(paths) != 1:
         sys.stderr.write("usage: python -m plimsoll.train.loop.loop JOB.json\n")
         return 2
     logs: Path | None = None
     try:
-        job = read_job(Path(given[0]))
+        job = read_job(Path(paths[0]))
         logs = job.logs
         history = run(job, listeners_for(job))
         for note in history.notes:
@@ -93,8 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-class _Teller:
-    """Tells listeners; one that raised is told nothing more."""
+class _Dispatcher:
+    """Passes events on to listeners; one that raised gets no more of them."""
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self._listeners = tuple(listeners)
@@ -108,44 +107,44 @@ class _Teller:
                 raise
 
 
-def _trained(job: Job, world: World, tell: _Teller, asked: list[int]) -> History:
+def _train(job: Job, world: World, emit: _Dispatcher, signals: list[int]) -> History:
     if world.first and job.logs is not None:
         failure_file.clear(job.logs)
     device = devices.select_device(world)
-    training: Trainer | None = None
-    setting: TrainingSetup | None = None
+    trainer: Trainer | None = None
+    setup: TrainingSetup | None = None
     try:
         with lost_process_errors(world):
-            setting = set_up_training(job, world, device)
-            training = Trainer(setting, tell, lambda: bool(asked))
-            history = training.run()
-            weights = training.best_weights()
+            setup = set_up_training(job, world, device)
+            trainer = Trainer(setup, emit, lambda: bool(signals))
+            history = trainer.run()
+            weights = trainer.best_weights()
             if world.first:
-                _write(job.out, setting, history, weights)
+                _write(job.out, setup, history, weights)
                 stopped = len(history.epochs) < history.planned
-                tell(training.ended("stopped early" if stopped else "all epochs"))
+                emit(trainer.ended("stopped early" if stopped else "all epochs"))
             # The others wait until it is written: their end would be taken for the training's.
-            world.summed(0.0)
+            world.all_reduce(0.0)
     except Interrupted:
-        if world.first and training is not None:
-            tell(training.ended("interrupted"))
+        if world.first and trainer is not None:
+            emit(trainer.ended("interrupted"))
         raise
     except Exception as error:
-        said = error.headline if isinstance(error, PlimsollError) else repr(error)
+        headline = error.headline if isinstance(error, PlimsollError) else repr(error)
         if world.first:
-            none = Ended(best_epoch=0, eval_loss=float("nan"), reason="failed", error=said)
-            tell(training.ended("failed", said) if training is not None else none)
+            none = Ended(best_epoch=0, eval_loss=float("nan"), reason="failed", error=headline)
+            emit(trainer.ended("failed", headline) if trainer is not None else none)
         raise
     finally:
-        if setting is not None:
-            setting.source.close()
+        if setup is not None:
+            setup.batches.close()
     return history
 
 
 def _write(
-    out: Path, setting: TrainingSetup, history: History, weights: dict[str, torch.Tensor]
+    out: Path, setup: TrainingSetup, history: History, weights: dict[str, torch.Tensor]
 ) -> None:
-    network = setting.network()
+    network = setup.network()
     held = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     with torch.no_grad():
         for name, value in weights.items():

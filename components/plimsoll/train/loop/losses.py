@@ -1,4 +1,4 @@
-"""The loss that is learnt from, and the one that is compared on eval."""
+"""The loss that is trained on, and the one that is compared on eval."""
 
 from __future__ import annotations
 
@@ -28,48 +28,53 @@ class Loss:
         self._weights = weights
 
     def training_loss(
-        self, answers: torch.Tensor, target: torch.Tensor, real: torch.Tensor | None = None
+        self, outputs: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Returns the sum over rows of the mean over members of each member's loss.
 
         Args:
-            answers: Shape (rows, outputs), or (rows, members, outputs).
-            target: As ``Rows.target``.
-            real: float32, shape (rows,): 0 where a row only fills up; None: all count.
+            outputs: Logits or standardised values, shape (rows, outputs), or (rows, members,
+                outputs) of an ensemble.
+            target: As ``TensorBatch.target``.
+            weight: float32, shape (rows,): 0 where a row only fills up; None: all count.
         """
-        answers = answers.float()
-        members = answers.shape[1] if answers.dim() == 3 else 1
+        outputs = outputs.float()
+        members = outputs.shape[1] if outputs.dim() == 3 else 1
         if self._regression:
-            wanted = target.unsqueeze(1) if answers.dim() == 3 else target
-            each = (answers - wanted).square().flatten(1).sum(1)
+            expected = target.unsqueeze(1) if outputs.dim() == 3 else target
+            losses = (outputs - expected).square().flatten(1).sum(1)
         else:
-            wanted = target.repeat_interleave(members) if members > 1 else target
-            flat = answers.reshape(-1, answers.shape[-1])
-            if real is None:
-                total = functional.cross_entropy(flat, wanted, self._weights, reduction="sum")
+            expected = target.repeat_interleave(members) if members > 1 else target
+            flat = outputs.reshape(-1, outputs.shape[-1])
+            if weight is None:
+                total = functional.cross_entropy(flat, expected, self._weights, reduction="sum")
                 return total / members
-            each = functional.cross_entropy(flat, wanted, self._weights, reduction="none")
-            each = each.view(-1, members).sum(1)
-        return (each if real is None else each * real).sum() / members
+            losses = functional.cross_entropy(flat, expected, self._weights, reduction="none")
+            losses = losses.view(-1, members).sum(1)
+        return (losses if weight is None else losses * weight).sum() / members
 
-    def eval_loss(self, answers: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def eval_sums(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Returns what is compared: of an ensemble the loss of what it answers as a whole.
+
+        Args:
+            outputs: As of ``training_loss``.
+            target: As ``TensorBatch.target``.
 
         Returns:
             float64, shape (2,): the sum over rows, and what the rows count together.
         """
-        answers = answers.double()
+        outputs = outputs.double()
         if self._regression:
-            values = answers.mean(dim=1) if answers.dim() == 3 else answers
+            values = outputs.mean(dim=1) if outputs.dim() == 3 else outputs
             return _pair((values - target).square().sum(), target.new_tensor(len(target)))
-        log_chances = answers.log_softmax(-1)
-        if answers.dim() == 3:
-            log_chances = log_chances.logsumexp(1) - math.log(answers.shape[1])
-        each = -log_chances.gather(1, target[:, None])[:, 0]
+        log_probabilities = outputs.log_softmax(-1)
+        if outputs.dim() == 3:
+            log_probabilities = log_probabilities.logsumexp(1) - math.log(outputs.shape[1])
+        losses = -log_probabilities.gather(1, target[:, None])[:, 0]
         if self._weights is None:
-            return _pair(each.sum(), each.new_tensor(len(target)))
+            return _pair(losses.sum(), losses.new_tensor(len(target)))
         counts = self._weights.double()[target]
-        return _pair((each * counts).sum(), counts.sum())
+        return _pair((losses * counts).sum(), counts.sum())
 
 
 def _pair(total: torch.Tensor, count: torch.Tensor) -> torch.Tensor:

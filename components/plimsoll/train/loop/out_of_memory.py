@@ -49,31 +49,33 @@ def largest_fitting(batch: TensorBatch, attempt: Callable[[TensorBatch], object]
     return 0
 
 
-def batch_too_large(batch_size: int, fits: int, *, measured: bool, said: str) -> ConfigError:
+def batch_too_large(batch_size: int, fits: int, *, measured: bool, message: str) -> ConfigError:
     """Returns the error for a batch that does not fit.
 
     Args:
         batch_size: Rows a step, all processes together.
         fits: Rows a step that would; 0: none.
         measured: Whether they were tried.
-        said: What the device said.
+        message: What the device said.
     """
     headline = f"the device is out of memory: a step of {batch_size:,} rows does not fit"
-    cause = said.splitlines()[0]
+    cause = message.splitlines()[0]
     if not fits:
         return ConfigError(
             headline,
             cause=f"{cause}\nnot even one row fits",
             hint='a smaller network: {"hidden": [128]}, or rows on disk: {"data": "streamed"}',
         )
-    found = f"{fits:,} rows fit" if measured else "half of it may; that was not tried"
-    return ConfigError(headline, cause=f"{cause}\n{found}", hint=f'try: {{"batch_size": {fits}}}')
+    measured_text = f"{fits:,} rows fit" if measured else "half of it may; that was not tried"
+    return ConfigError(
+        headline, cause=f"{cause}\n{measured_text}", hint=f'try: {{"batch_size": {fits}}}'
+    )
 
 
-def outside_a_step(said: str) -> ConfigError:
+def outside_a_step(message: str) -> ConfigError:
     """Returns the error for memory that ended outside of a step."""
     return ConfigError(
         "the device is out of memory",
-        cause=said.splitlines()[0],
+        cause=message.splitlines()[0],
         hint='keep the rows on disk: {"data": "streamed"}, or take a smaller network',
     )

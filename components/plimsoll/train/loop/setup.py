@@ -1,4 +1,4 @@
-"""Puts a training together: its rows, its network, what takes its steps."""
+"""Puts a training together: its batches, its network, its loss, its optimiser step."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ class TrainingSetup:
     job: Job
     """Its config has nothing left open."""
     examples: Examples
-    shape: NetworkSpec
-    source: BatchSource
-    held_out: EvalBatches
-    steps: TrainStep
+    spec: NetworkSpec
+    batches: BatchSource
+    """Of the train split."""
+    eval_batches: EvalBatches
+    train_step: TrainStep
     parameters: int
     """Numbers that are learnt."""
 
@@ -46,7 +47,7 @@ class TrainingSetup:
 
     def network(self) -> Network:
         """Returns a network of its own, on the processor and whole, to put weights into."""
-        return initial_network(self.shape, self.job.config.seed)
+        return initial_network(self.spec, self.job.config.seed)
 
 
 def set_up_training(job: Job, world: World, device: torch.device) -> TrainingSetup:
@@ -60,48 +61,50 @@ def set_up_training(job: Job, world: World, device: torch.device) -> TrainingSet
     examples = open_examples(job.examples)
     config = job.config.for_rows(examples.rows["train"])
     job = dataclasses.replace(job, config=config)
-    shape = network_spec_for(examples, config, job.module)
+    spec = network_spec_for(examples, config, job.module)
     if job.start_from is not None:
-        shape = warm_start.spec_from_model(job.start_from, shape)
+        spec = warm_start.spec_from_model(job.start_from, spec)
     unit: dict[str, Any] = {
-        "mean": shape.network.target_mean,
-        "std": shape.network.target_std,
+        "mean": spec.network.target_mean,
+        "std": spec.network.target_std,
         "examples": examples,
         "device": device,
     }
     train, held_out = TensorSplit(name="train", **unit), TensorSplit(name="eval", **unit)
     resident = is_resident(train, held_out, config, world)
     loss = loss_for(examples, config, device)
-    network = initial_network(shape, config.seed)
+    network = initial_network(spec, config.seed)
     if job.start_from is not None:
         warm_start.load_weights(network, job.start_from)
     network = network.to(device)
-    learnt = sum(value.numel() for value in network.parameters())
-    torch.set_num_threads(threads_for(config, world, learnt))
+    parameters = sum(value.numel() for value in network.parameters())
+    torch.set_num_threads(threads_for(config, world, parameters))
     model: torch.nn.Module = parallelized(network, config, world, device)
     if uses_compile(config):
         model = torch.compile(model)
     weights = ShardedWeights(network)
-    cut_steps = -(-len(train) // config.batch_size)
-    schedule = LearningRateSchedule(
-        total=cut_steps * config.epochs, warm_up=config.warm_up, highest=config.learning_rate
-    )
+    steps_an_epoch = -(-len(train) // config.batch_size)
     parts = StepParts(
         model=model,
         weights=weights,
         ema=WeightEma(list(weights.local.values()), config.averaging),
         loss=loss,
-        schedule=schedule,
+        schedule=LearningRateSchedule(
+            total=steps_an_epoch * config.epochs,
+            warm_up=config.warm_up,
+            highest=config.learning_rate,
+        ),
         config=config,
         world=world,
         device=device,
     )
+    step_type = CudaGraphTrainStep if uses_cuda_graph(config, device, world) else TrainStep
     return TrainingSetup(
         job=job,
         examples=examples,
-        shape=shape,
-        source=batch_source_for(train, config, world, resident=resident),
-        held_out=EvalBatches(held_out, world, resident=resident),
-        steps=(CudaGraphTrainStep if uses_cuda_graph(config, device, world) else TrainStep)(parts),
-        parameters=learnt,
+        spec=spec,
+        batches=batch_source_for(train, config, world, resident=resident),
+        eval_batches=EvalBatches(held_out, world, resident=resident),
+        train_step=step_type(parts),
+        parameters=parameters,
     )

@@ -16,7 +16,7 @@ import torch
 from plimsoll.errors import ArtifactError
 from plimsoll.models.network import NetworkConfig
 from plimsoll.storage.files import digest_bytes, digest_file, digest_tree
-from plimsoll.train.distributed.data_parallel import local_part
+from plimsoll.train.distributed.data_parallel import local_shard
 from plimsoll.train.job import Job
 from plimsoll.train.loop.checkpoints import Checkpoint
 from plimsoll.train.loop.train_step import TrainStep
@@ -39,7 +39,7 @@ class TrainState:
     step: int = 0
     """Steps taken since the very start."""
     epochs: list[Epoch] = field(default_factory=list)
-    best: int = 0
+    best_epoch: int = 0
     """Number of the best epoch past the warm-up; 0: none yet."""
     stale: int = 0
     """Epochs past the warm-up since the best one."""
@@ -59,50 +59,53 @@ def identity(job: Job, network: NetworkConfig) -> dict[str, Any]:
     }
 
 
-def capture(progress: TrainState, steps: TrainStep) -> Checkpoint:
+def capture(state: TrainState, train_step: TrainStep) -> Checkpoint:
     """Returns a checkpoint; all processes have to call it together."""
-    parts = steps.parts
-    weights, averaged = parts.weights, parts.ema
+    parts, weights = train_step.parts, train_step.parts.weights
     tensors: dict[str, torch.Tensor] = {}
-    names = list(weights.parameters)
-    for (name, live), mean in zip(weights.local.items(), averaged.values, strict=True):
-        tensors[f"weights/{name}"] = weights.whole(name, live)
-        tensors[f"averaged/{name}"] = weights.whole(name, mean)
+    for (name, live), average in zip(weights.local.items(), parts.ema.values, strict=True):
+        tensors[f"weights/{name}"] = weights.gathered(name, live)
+        tensors[f"averaged/{name}"] = weights.gathered(name, average)
     for name, value in weights.buffers.items():
-        tensors[f"weights/{name}"] = weights.whole(name, value)
-    for name, value in progress.best_weights.items():
-        tensors[f"best/{name}"] = weights.whole(name, value)
+        tensors[f"weights/{name}"] = weights.gathered(name, value)
+    for name, value in state.best_weights.items():
+        tensors[f"best/{name}"] = weights.gathered(name, value)
     counts: dict[str, float] = {}
-    for name in names:
-        state = steps.optimizer.state.get(weights.parameters[name])
-        if not state:
+    for name, parameter in weights.parameters.items():
+        adam = train_step.optimizer.state.get(parameter)
+        if not adam:
             continue
-        counts[name] = float(state["step"])
+        counts[name] = float(adam["step"])
         for moment in MOMENTS:
-            tensors[f"{moment}/{name}"] = weights.whole(name, local_part(state[moment]))
-    state = {
-        "step": progress.step,
-        "epochs": [dataclasses.asdict(epoch) for epoch in progress.epochs],
-        "best": progress.best,
-        "stale": progress.stale,
-        "losses": parts.world.each(float(steps.total)),
+            tensors[f"{moment}/{name}"] = weights.gathered(name, local_shard(adam[moment]))
+    values = {
+        "step": state.step,
+        "epochs": [dataclasses.asdict(epoch) for epoch in state.epochs],
+        "best": state.best_epoch,
+        "stale": state.stale,
+        "losses": parts.world.all_gather(float(train_step.total)),
         "optimizer_steps": counts,
         "seed": parts.config.seed,
     }
-    return Checkpoint(state=state, tensors=tensors)
+    return Checkpoint(state=values, tensors=tensors)
 
 
-def restore(checkpoint: Checkpoint, steps: TrainStep, path: Path) -> TrainState:
+def restore(checkpoint: Checkpoint, train_step: TrainStep, path: Path) -> TrainState:
     """Puts a checkpoint into the network and the optimiser, and returns where it was.
 
     The number of processes may be another than it was.
+
+    Args:
+        checkpoint: As ``capture`` returned it.
+        train_step: Its weights, average and optimiser take the checkpoint's.
+        path: Where it lies, for the error.
 
     Raises:
         ArtifactError: if it lacks something.
     """
     try:
         with torch.no_grad():
-            return _restored(checkpoint, steps)
+            return _restored(checkpoint, train_step)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArtifactError(
             f"the checkpoint {path} does not hold together",
@@ -110,38 +113,34 @@ def restore(checkpoint: Checkpoint, steps: TrainStep, path: Path) -> TrainState:
         ) from error
 
 
-def _restored(checkpoint: Checkpoint, steps: TrainStep) -> TrainState:
-    parts, tensors, state = steps.parts, checkpoint.tensors, checkpoint.state
+def _restored(checkpoint: Checkpoint, train_step: TrainStep) -> TrainState:
+    parts, tensors, values = train_step.parts, checkpoint.tensors, checkpoint.state
     weights = parts.weights
-    for (name, live), mean in zip(weights.local.items(), parts.ema.values, strict=True):
-        live.copy_(weights.part(name, tensors[f"weights/{name}"]))
-        if mean is not live:
-            mean.copy_(weights.part(name, tensors[f"averaged/{name}"]))
+    for (name, live), average in zip(weights.local.items(), parts.ema.values, strict=True):
+        live.copy_(weights.shard(name, tensors[f"weights/{name}"]))
+        if average is not live:
+            average.copy_(weights.shard(name, tensors[f"averaged/{name}"]))
     for name, value in weights.buffers.items():
         value.copy_(tensors[f"weights/{name}"])
-    for name, count in state["optimizer_steps"].items():
-        parameter = weights.parameters[name]
-        kept: dict[str, torch.Tensor] = {
-            moment: weights.optimizer_state_like(
-                name, weights.part(name, tensors[f"{moment}/{name}"])
-            )
-            for moment in MOMENTS
-        }
-        step = torch.tensor(count, dtype=torch.float32, device=parts.device)
-        steps.optimizer.state[parameter] = {"step": step, **kept}
-    losses = state["losses"]
+    for name, count in values["optimizer_steps"].items():
+        adam = {"step": torch.tensor(count, dtype=torch.float32, device=parts.device)}
+        for moment in MOMENTS:
+            shard = weights.shard(name, tensors[f"{moment}/{name}"])
+            adam[moment] = weights.optimizer_state_like(name, shard)
+        train_step.optimizer.state[weights.parameters[name]] = adam
+    losses = values["losses"]
     if len(losses) != parts.world.size:
         losses = [sum(losses), *[0.0] * (parts.world.size - 1)]
-    steps.total.fill_(losses[parts.world.rank])
+    train_step.total.fill_(losses[parts.world.rank])
     best = {
-        name.removeprefix("best/"): weights.part(name.removeprefix("best/"), value)
+        name.removeprefix("best/"): weights.shard(name.removeprefix("best/"), value)
         for name, value in tensors.items()
         if name.startswith("best/")
     }
     return TrainState(
-        step=int(state["step"]),
-        epochs=[Epoch(**epoch) for epoch in state["epochs"]],
-        best=int(state["best"]),
-        stale=int(state["stale"]),
+        step=int(values["step"]),
+        epochs=[Epoch(**epoch) for epoch in values["epochs"]],
+        best_epoch=int(values["best"]),
+        stale=int(values["stale"]),
         best_weights=best,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -77,11 +78,11 @@ class TrainStep:
         """Sets the gradients of a batch, and returns the sum of its rows' losses."""
         real, batch = len(batch), batch.padded(FEWEST_ROWS)
         with self.autocast():
-            answers = self.parts.model(batch.numeric, batch.categorical)
+            outputs = self.parts.model(batch.numeric, batch.categorical)
         target = batch.target
         if real < len(batch):
-            answers, target = answers[:real], target[:real]
-        loss = self.parts.loss.training_loss(answers, target)
+            outputs, target = outputs[:real], target[:real]
+        loss = self.parts.loss.training_loss(outputs, target)
         self.optimizer.zero_grad()
         # The processes' gradients are averaged: so their sum is over the rows of all.
         (loss * (self.parts.world.size / rows)).backward()
@@ -105,11 +106,7 @@ class TrainStep:
         if self.parts.config.clip:
             nn.utils.clip_grad_norm_(self.parameters, self.parts.config.clip)
 
-    def _optimizer(self) -> torch.optim.AdamW:
+    def _optimizer(self, **options: Any) -> torch.optim.AdamW:
         config = self.parts.config
-        return torch.optim.AdamW(
-            self.parameters,
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+        options = {"lr": config.learning_rate, "weight_decay": config.weight_decay, **options}
+        return torch.optim.AdamW(self.parameters, fused=True, **options)

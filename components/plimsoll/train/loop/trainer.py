@@ -1,4 +1,4 @@
-"""A training from its first step, or its newest checkpoint, to its last."""
+"""The training loop: from the first step, or the newest checkpoint, to the last."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from plimsoll.train.distributed.heartbeat import Beat, Heartbeat
 from plimsoll.train.loop import checkpoints, out_of_memory, train_state
 from plimsoll.train.loop.loss_checks import check_finite, check_moves
 from plimsoll.train.loop.setup import TrainingSetup
-from plimsoll.train.telemetry.events import Ended, Event, Saved, Started, Stepped
-from plimsoll.train.telemetry.events import Epoch as EpochTold
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Event, Saved, Started, Stepped
 from plimsoll.train.telemetry.history import Epoch, History
 
 
@@ -28,22 +27,23 @@ class Trainer:
     """One process's part of a training.
 
     Args:
-        setting: What it works with.
-        tell: Takes events; called in the first process alone.
+        setup: What it works with.
+        emit: Takes events; called in the first process alone.
         stopping: Whether this process was asked to stop.
     """
 
     def __init__(
-        self, setting: TrainingSetup, tell: Callable[[Event], None], stopping: Callable[[], bool]
+        self, setup: TrainingSetup, emit: Callable[[Event], None], stopping: Callable[[], bool]
     ) -> None:
-        self._setting, self._steps = setting, setting.steps
-        self._parts = setting.steps.parts
-        self._config, self._world = setting.job.config, self._parts.world
-        self._tell = tell if self._world.first else _ignore
-        seconds = 60 * self._config.checkpoint_minutes if setting.job.checkpoints else 0.0
-        self._pulse = Heartbeat(self._world, stopping, seconds, self._config.batch_size)
-        self._identity = train_state.identity(setting.job, setting.shape.network)
-        self._progress = train_state.TrainState()
+        self._setup, self._train_step = setup, setup.train_step
+        self._parts = setup.train_step.parts
+        self._config, self._world = setup.job.config, self._parts.world
+        self._train_rows = setup.examples.rows["train"]
+        self._emit = emit if self._world.first else lambda _: None
+        seconds = 60 * self._config.checkpoint_minutes if setup.job.checkpoints else 0.0
+        self._heartbeat = Heartbeat(self._world, stopping, seconds, self._config.batch_size)
+        self._identity = train_state.identity(setup.job, setup.spec.network)
+        self._state = train_state.TrainState()
         self._notes: tuple[str, ...] = ()
 
     def run(self) -> History:
@@ -55,223 +55,214 @@ class Trainer:
             Interrupted: if it was asked to stop.
         """
         self._resume()
-        self._tell(self._started())
-        for epoch in self._progress.epochs:
-            self._tell(EpochTold(**dataclasses.asdict(epoch), again=True))
-        self._pulse.begin(self._progress.step)
+        self._emit(self._started())
+        for epoch in self._state.epochs:
+            self._emit(EpochFinished(**dataclasses.asdict(epoch), again=True))
+        self._heartbeat.begin(self._state.step)
         while not self._over:
-            self._epoch()
-            self._booked()
+            self._train_epoch()
+            self._finish_epoch()
         return self.history
 
     @property
     def history(self) -> History:
         """What came of it so far."""
-        progress = self._progress
         return History(
-            epochs=tuple(progress.epochs),
-            best=progress.best,
+            epochs=tuple(self._state.epochs),
+            best=self._state.best_epoch,
             planned=self._config.epochs,
-            device=self._place,
+            device=self._device,
             notes=self._notes,
         )
 
     @property
     def best_loss(self) -> float:
         """The eval loss of the best epoch; NaN if there is none yet."""
-        progress = self._progress
-        return progress.epochs[progress.best - 1].eval_loss if progress.best else math.nan
+        state = self._state
+        return state.epochs[state.best_epoch - 1].eval_loss if state.best_epoch else math.nan
 
     def ended(self, reason: str, error: str = "") -> Ended:
         """Returns the event of its end."""
         return Ended(
-            best_epoch=self._progress.best, eval_loss=self.best_loss, reason=reason, error=error
+            best_epoch=self._state.best_epoch, eval_loss=self.best_loss, reason=reason, error=error
         )
 
     def best_weights(self) -> dict[str, torch.Tensor]:
-        """Returns the whole weights of the best epoch; all processes have to ask together."""
-        kept, weights = self._progress.best_weights, self._parts.weights
-        return {name: weights.whole(name, value) for name, value in kept.items()}
+        """Returns the whole weights of the best epoch; all processes have to call it together."""
+        gathered = self._parts.weights.gathered
+        return {name: gathered(name, part) for name, part in self._state.best_weights.items()}
 
     @property
-    def _place(self) -> str:
+    def _device(self) -> str:
         return devices.describe_device(self._parts.device, self._world)
 
     @property
     def _over(self) -> bool:
-        progress = self._progress
-        stopped = progress.stale >= self._config.patience
-        return stopped or len(progress.epochs) >= self._config.epochs
+        stopped = self._state.stale >= self._config.patience
+        return stopped or len(self._state.epochs) >= self._config.epochs
+
+    @property
+    def _at_checkpoint_step(self) -> bool:
+        every = self._config.checkpoint_steps
+        return bool(every) and self._state.step % every == 0
 
     def _resume(self) -> None:
-        folder = self._setting.job.checkpoints
+        folder = self._setup.job.checkpoints
         if folder is None:
             return
-        found: list[object] = ["", []]
+        newest: list[object] = ["", []]
         if self._world.first:
             checkpoints.remove_unfinished(folder)
             path, notes = checkpoints.newest(folder, self._identity)
-            found = [path.name if path else "", list(notes)]
-        name, said = self._world.from_first(found)
-        self._notes = tuple(said)
+            newest = [path.name if path else "", list(notes)]
+        name, messages = self._world.broadcast(newest)
+        self._notes = tuple(messages)
         if name:
             path = folder / name
-            self._progress = train_state.restore(checkpoints.read(path), self._steps, path)
-            self._notes += (f"went on from step {self._progress.step:,}",)
+            self._state = train_state.restore(checkpoints.read(path), self._train_step, path)
+            self._notes += (f"went on from step {self._state.step:,}",)
 
     def _started(self) -> Started:
-        setting = self._setting
         return Started(
             model=self._config.model,
-            task=setting.examples.task,
-            rows=setting.examples.rows["train"],
+            task=self._setup.examples.task,
+            rows=self._train_rows,
             batch_size=self._config.batch_size,
-            steps_an_epoch=setting.steps_an_epoch,
+            steps_an_epoch=self._setup.steps_an_epoch,
             epochs=self._config.epochs,
-            weights=setting.parameters,
-            place=self._place,
+            weights=self._setup.parameters,
+            place=self._device,
             processes=self._world.size,
-            resumed_at=self._progress.step,
+            resumed_at=self._state.step,
         )
 
-    def _epoch(self) -> None:
+    def _train_epoch(self) -> None:
         """Takes the steps that the epoch lacks."""
-        progress, steps = self._progress, self._setting.steps_an_epoch
-        epoch, first = divmod(progress.step, steps)
+        state, steps, size = self._state, self._setup.steps_an_epoch, self._config.batch_size
+        epoch, first = divmod(state.step, steps)
         self._parts.model.train()
-        self._begun = time.monotonic()
-        rows = self._setting.examples.rows["train"]
-        every = self._config.checkpoint_steps if self._setting.job.checkpoints else 0
-        for at in range(first, steps):
-            whole = min(self._config.batch_size, rows - at * self._config.batch_size)
-            self._step(self._setting.source.batch(epoch, at), whole)
-            progress.step += 1
-            if at + 1 == steps:
+        self._epoch_begun = time.monotonic()
+        for step in range(first, steps):
+            batch = self._setup.batches.batch(epoch, step)
+            self._learn(batch, min(size, self._train_rows - step * size))
+            state.step += 1
+            if step + 1 == steps:
                 return
-            forced = bool(every) and progress.step % every == 0
-            if forced or self._pulse.due(progress.step):
-                self._look(seen=(at + 1) * self._config.batch_size, save=forced)
+            save = self._at_checkpoint_step and self._setup.job.checkpoints is not None
+            if save or self._heartbeat.due(state.step):
+                self._report(epoch + 1, rows=(step + 1) * size, save=save)
 
-    def _step(self, batch: TensorBatch, whole: int) -> None:
+    def _learn(self, batch: TensorBatch, global_rows: int) -> None:
         try:
-            self._steps.run(batch, rows=whole, step=self._progress.step)
+            self._train_step.run(batch, rows=global_rows, step=self._state.step)
             return
         except RuntimeError as error:
             if not out_of_memory.is_out_of_memory(error):
                 raise
-            said = str(error)
+            message = str(error)
         # The traceback is gone, and with it what the step had in memory.
-        raise self._out_of_memory(batch, said)
-
-    def _out_of_memory(self, batch: TensorBatch, said: str) -> Exception:
         alone = self._world.size == 1
         fits = len(batch) // 2
         if alone:
-            fits = out_of_memory.largest_fitting(
-                batch, lambda rows: self._steps.backward(rows, len(rows))
-            )
-        return out_of_memory.batch_too_large(
-            self._config.batch_size, fits * self._world.size, measured=alone, said=said
+            backward = self._train_step.backward
+            fits = out_of_memory.largest_fitting(batch, lambda rows: backward(rows, len(rows)))
+        raise out_of_memory.batch_too_large(
+            self._config.batch_size, fits * self._world.size, measured=alone, message=message
         )
 
-    def _look(self, *, seen: int, save: bool) -> None:
-        """Looks up: at the loss so far, at the clock, and whether to save or to stop."""
-        progress = self._progress
-        look = self._pulse.beat(progress.step, float(self._steps.total))
-        epoch = (progress.step - 1) // self._setting.steps_an_epoch + 1
-        loss = look.losses / seen
-        check_finite(loss, split="train", epoch=epoch, step=progress.step, config=self._config)
-        self._tell(self._stepped(look, epoch, loss))
-        if (save or look.save or look.stop) and self._setting.job.checkpoints:
+    def _report(self, epoch: int, *, rows: int, save: bool) -> None:
+        """Looks at the loss so far and at the clock, and saves or stops if it is time to."""
+        step = self._state.step
+        beat = self._heartbeat.beat(step, float(self._train_step.total))
+        loss = beat.losses / rows
+        check_finite(loss, split="train", epoch=epoch, step=step, config=self._config)
+        self._emit(self._stepped(beat, epoch, loss))
+        if save or beat.save or beat.stop:
             self._save()
-        if look.stop:
+        if beat.stop:
             raise Interrupted
 
-    def _stepped(self, look: Beat, epoch: int, loss: float) -> Stepped:
-        step, parts = self._progress.step, self._parts
+    def _stepped(self, beat: Beat, epoch: int, loss: float) -> Stepped:
+        step, parts = self._state.step, self._parts
         left = parts.schedule.total - step
         return Stepped(
             epoch=epoch,
             step=step,
             train_loss=loss,
             learning_rate=parts.schedule.rate(step),
-            samples_a_second=look.samples_a_second,
-            seconds_left=left * self._config.batch_size / look.samples_a_second,
+            samples_a_second=beat.samples_a_second,
+            seconds_left=left * self._config.batch_size / beat.samples_a_second,
             gpu_memory=devices.memory_in_use(parts.device),
             gpu_utilisation=devices.utilisation(parts.device),
         )
 
-    def _booked(self) -> None:
-        """Evaluates, books the epoch, keeps its weights if they are the best, and saves."""
-        progress, rows = self._progress, self._setting.examples.rows["train"]
-        number = progress.step // self._setting.steps_an_epoch
-        losses = self._world.summed(float(self._steps.total))[0]
-        named = {"epoch": number, "step": progress.step, "config": self._config}
-        check_finite(losses / rows, split="train", **named)  # type: ignore[arg-type]
+    def _finish_epoch(self) -> None:
+        """Evaluates, records the epoch, keeps its weights if they are the best, and saves."""
+        state = self._state
+        number = state.step // self._setup.steps_an_epoch
+        train_loss = self._world.all_reduce(float(self._train_step.total))[0] / self._train_rows
+        check_finite(train_loss, split="train", epoch=number, step=state.step, config=self._config)
         begun = time.monotonic()
-        eval_loss = self._evaluated(number)
-        self._pulse.exclude(time.monotonic() - begun)
-        check_finite(eval_loss, split="eval", **named)  # type: ignore[arg-type]
+        eval_loss = self._evaluate(number)
+        self._heartbeat.exclude(time.monotonic() - begun)
+        check_finite(eval_loss, split="eval", epoch=number, step=state.step, config=self._config)
         epoch = Epoch(
             number=number,
-            train_loss=losses / rows,
+            train_loss=train_loss,
             eval_loss=eval_loss,
-            learning_rate=self._parts.schedule.rate(progress.step),
+            learning_rate=self._parts.schedule.rate(state.step),
         )
-        progress.epochs.append(epoch)
-        check_moves(progress.epochs, self._config)
-        seconds = time.monotonic() - self._begun
-        self._tell(EpochTold(**dataclasses.asdict(epoch), seconds=seconds))
-        every = self._config.checkpoint_steps
-        look = self._pulse.beat(progress.step, float(self._steps.total))
-        self._tell(self._stepped(look, number, epoch.train_loss))
-        self._steps.total.zero_()
-        save = bool(every) and progress.step % every == 0
-        if (save or look.save or look.stop) and self._setting.job.checkpoints:
+        state.epochs.append(epoch)
+        check_moves(state.epochs, self._config)
+        seconds = time.monotonic() - self._epoch_begun
+        self._emit(EpochFinished(**dataclasses.asdict(epoch), seconds=seconds))
+        beat = self._heartbeat.beat(state.step, float(self._train_step.total))
+        self._emit(self._stepped(beat, number, train_loss))
+        self._train_step.total.zero_()
+        if self._at_checkpoint_step or beat.save or beat.stop:
             self._save()
-        if look.stop and not self._over:
+        if beat.stop and not self._over:
             raise Interrupted
 
-    def _evaluated(self, number: int) -> float:
+    def _evaluate(self, number: int) -> float:
         """Returns the eval loss of the average, whose weights are kept if it is the lowest."""
-        progress, parts = self._progress, self._parts
+        state, parts = self._state, self._parts
         with parts.ema.applied():
-            loss = self._mean_loss()
+            loss = self._eval_loss()
             # Weights that still warm up may be lucky in their mean, but order rows badly.
-            settled = parts.schedule.warmed_up(progress.step)
-            if settled and not loss >= self.best_loss and math.isfinite(loss):
-                progress.best, progress.stale = number, 0
+            warmed_up = parts.schedule.warmed_up(state.step)
+            if warmed_up and not loss >= self.best_loss and math.isfinite(loss):
+                state.best_epoch, state.stale = number, 0
                 values = {**parts.weights.local, **parts.weights.buffers}
-                progress.best_weights = {name: value.clone() for name, value in values.items()}
-            elif settled:
-                progress.stale += 1
+                state.best_weights = {name: value.clone() for name, value in values.items()}
+            elif warmed_up:
+                state.stale += 1
         return loss
 
-    def _mean_loss(self) -> float:
-        held_out, parts = self._setting.held_out, self._parts
+    def _eval_loss(self) -> float:
+        parts = self._parts
         parts.model.eval()
         sums = torch.zeros(2, dtype=torch.float64, device=parts.device)
         with torch.no_grad():
-            for rows in held_out.parts():
-                answers = parts.model(rows.numeric, rows.categorical)
-                sums += parts.loss.eval_loss(answers, rows.target)
-            for rows in held_out.fillers():
+            for rows in self._setup.eval_batches.parts():
+                outputs = parts.model(rows.numeric, rows.categorical)
+                sums += parts.loss.eval_sums(outputs, rows.target)
+            for rows in self._setup.eval_batches.fillers():
                 parts.model(rows.numeric, rows.categorical)
-        total, count = self._world.summed(*sums.tolist())
+        total, count = self._world.all_reduce(*sums.tolist())
         return total / count
 
     def _save(self) -> None:
+        """Writes a checkpoint, if any are taken."""
+        folder = self._setup.job.checkpoints
+        if folder is None:
+            return
         begun = time.monotonic()
-        checkpoint = train_state.capture(self._progress, self._steps)
-        folder = self._setting.job.checkpoints
-        if self._world.first and folder is not None:
+        checkpoint = train_state.capture(self._state, self._train_step)
+        if self._world.first:
             kept = self._config.checkpoints_kept
             checkpoints.write(folder, checkpoint, self._identity, kept)
         seconds = time.monotonic() - begun
-        self._pulse.checkpoint_saved()
-        self._pulse.exclude(seconds)
-        self._tell(Saved(step=self._progress.step, seconds=seconds))
-
-
-def _ignore(_: Event) -> None:
-    return
+        self._heartbeat.checkpoint_saved()
+        self._heartbeat.exclude(seconds)
+        self._emit(Saved(step=self._state.step, seconds=seconds))

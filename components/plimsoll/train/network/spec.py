@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from plimsoll.errors import ConfigError
 from plimsoll.formats.examples import Examples
 from plimsoll.models.embedded_bins import EmbeddedBins
-from plimsoll.models.network import BINNED, FAMILIES, Network, NetworkConfig, build
+from plimsoll.models.network import BINNED, FAMILIES, Network, NetworkConfig
 from plimsoll.models.network_layers import Periodic, PiecewiseLinear, bin_edges
 from plimsoll.models.user_module import source_of
 from plimsoll.train.config import TrainConfig
@@ -69,20 +69,20 @@ def network_spec_for(examples: Examples, config: TrainConfig, module: str = "") 
     edges = _edges(examples, config)
     numbers = config.numbers if config.numbers not in BINNED or edges else "plain"
     sizes = tuple(item.size for item in examples.categorical_outputs)
-    knobs: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "embeddings": tuple(_width(size, config.embedding) for size in sizes),
         "numbers": numbers if examples.numeric_names else "plain",
         "bins": tuple(len(ends) - 1 for ends in edges),
         "hidden": () if config.model == "linear" else config.hidden,
     }
-    if knobs["numbers"] in ("embedded", "periodic"):
-        knobs["number_width"] = config.number_width
-    if knobs["numbers"] == "periodic":
-        knobs["frequencies"] = config.frequencies
+    if settings["numbers"] in ("embedded", "periodic"):
+        settings["number_width"] = config.number_width
+    if settings["numbers"] == "periodic":
+        settings["frequencies"] = config.frequencies
     network = NetworkConfig(
         **_common(examples, config),
-        **knobs,
-        **_of_family(config, knobs, len(examples.numeric_names)),
+        **settings,
+        **_of_family(config, settings, len(examples.numeric_names)),
     )
     return NetworkSpec(network=network, edges=edges, frequency_spread=config.frequency_spread)
 
@@ -90,7 +90,7 @@ def network_spec_for(examples: Examples, config: TrainConfig, module: str = "") 
 def initial_network(shape: NetworkSpec, seed: int) -> Network:
     """Returns an untrained network with its bins set."""
     torch.manual_seed(seed)
-    network = build(shape.network, shape.module)
+    network = Network(shape.network, shape.module)
     numbers = getattr(network, "numbers", None)
     if isinstance(numbers, PiecewiseLinear | EmbeddedBins):
         numbers.fit(shape.edges)
@@ -118,15 +118,17 @@ def _common(examples: Examples, config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def _of_family(config: TrainConfig, knobs: dict[str, Any], numeric: int) -> dict[str, Any]:
+def _of_family(config: TrainConfig, settings: dict[str, Any], numeric: int) -> dict[str, Any]:
     if config.model == "tabm":
         return {"members": config.members}
     if config.model != "dcn":
         return {}
     width = (
-        sum(knobs["bins"]) if knobs["numbers"] == "bins" else numeric * knobs.get("number_width", 1)
+        sum(settings["bins"])
+        if settings["numbers"] == "bins"
+        else numeric * settings.get("number_width", 1)
     )
-    wide = width + sum(knobs["embeddings"]) > WIDEST_FULL_CROSS
+    wide = width + sum(settings["embeddings"]) > WIDEST_FULL_CROSS
     return {"crosses": config.crosses, "rank": CROSS_RANK if wide else 0}
 
 
@@ -135,8 +137,8 @@ def _edges(examples: Examples, config: TrainConfig) -> tuple[NDArray[np.float32]
     bins = _bins(config, rows, columns) if config.numbers in BINNED else 0
     if not bins:
         return ()
-    places = np.unique(np.linspace(0, rows - 1, min(rows, ROWS_FOR_EDGES)).astype(np.int64))
-    values = np.ascontiguousarray(examples.numeric("train")[places].T)
+    indices = np.unique(np.linspace(0, rows - 1, min(rows, ROWS_FOR_EDGES)).astype(np.int64))
+    values = np.ascontiguousarray(examples.numeric("train")[indices].T)
     return tuple(bin_edges(column, bins) for column in values)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from plimsoll.errors import ConfigError
 from plimsoll.formats.examples import Examples
-from plimsoll.models.network import Network, NetworkConfig, build
+from plimsoll.models.network import Network, NetworkConfig
 from plimsoll.models.user_module import run_forward
 
 ROWS = 8
@@ -33,22 +33,22 @@ def check_user_network(config: NetworkConfig, source: str, examples: Examples) -
     numeric = torch.from_numpy(np.array(examples.numeric("train")[:ROWS]))
     categorical = torch.from_numpy(np.array(examples.categorical("train")[:ROWS], np.int64))
     with torch.random.fork_rng(devices=[]):
-        network = _built(config, source)
-        _check_same(network, _built(config, source))
-        answers = _answered(network, source, numeric, categorical)
+        network = _build(config, source)
+        _check_same(network, _build(config, source))
+        answers = _predict(network, source, numeric, categorical)
         _check_answers(answers, config, len(numeric))
         alone = torch.cat(
             [
-                _answered(network, source, numeric[row : row + 1], categorical[row : row + 1])
+                _predict(network, source, numeric[row : row + 1], categorical[row : row + 1])
                 for row in range(len(numeric))
             ]
         )
     _check_alone(answers, alone)
 
 
-def _built(config: NetworkConfig, source: str) -> Network:
+def _build(config: NetworkConfig, source: str) -> Network:
     torch.manual_seed(0)
-    network = build(config, source)
+    network = Network(config, source)
     network.eval()
     if not any(weight.requires_grad for weight in network.parameters()):
         raise ConfigError("the network of your own has no weights that could be trained")
@@ -62,20 +62,20 @@ def _built(config: NetworkConfig, source: str) -> Network:
 
 def _check_same(first: Network, second: Network) -> None:
     ours, theirs = first.state_dict(), second.state_dict()
-    odd = [
+    differing = [
         name
         for name in sorted(set(ours) | set(theirs))
         if name not in ours or name not in theirs or not torch.equal(ours[name], theirs[name])
     ]
-    if odd:
+    if differing:
         raise ConfigError(
             "the network of your own differs between two builds from the same seed",
-            cause=f"in {', '.join(odd[:8])}",
+            cause=f"in {', '.join(differing[:8])}",
             hint="draw its first weights from torch's own generator, and build by inputs alone",
         )
 
 
-def _answered(
+def _predict(
     network: Network, source: str, numeric: torch.Tensor, categorical: torch.Tensor
 ) -> torch.Tensor:
     with torch.no_grad():

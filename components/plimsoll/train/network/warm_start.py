@@ -137,20 +137,26 @@ def config_from_model(config: TrainConfig, folder: Path) -> TrainConfig:
     """
     kept, usual = _read_config(find_model(folder).model), TrainConfig()
     changes: dict[str, Any] = {}
-    odd = []
-    for field, knob in _parts(kept):
-        has, asked, default = getattr(kept, field), getattr(config, knob), getattr(usual, knob)
-        open_for_any = asked in (default, "auto")
-        if has == "plain" and knob == "numbers":
+    differences = []
+    for field, setting in _parts(kept):
+        has, requested, default = (
+            getattr(kept, field),
+            getattr(config, setting),
+            getattr(usual, setting),
+        )
+        open_for_any = requested in (default, "auto")
+        if has == "plain" and setting == "numbers":
             # So few rows, or no numbers: bins and plain came to the same.
-            open_for_any = asked != "periodic"
-        if asked != has and not open_for_any:
-            odd.append(f"{knob}: train_config says {_text(asked)}, the model has {_text(has)}")
-        changes[knob] = has
-    if odd:
+            open_for_any = requested != "periodic"
+        if requested != has and not open_for_any:
+            differences.append(
+                f"{setting}: train_config says {_text(requested)}, the model has {_text(has)}"
+            )
+        changes[setting] = has
+    if differences:
         raise ConfigError(
             "train_config asks for another network than the one to start from",
-            cause="\n".join(odd),
+            cause="\n".join(differences),
             hint="leave these knobs out: they are the model's",
         )
     if config.learning_rate == usual.learning_rate:
@@ -173,7 +179,7 @@ def check_columns(examples: Examples, folder: Path) -> None:
     outputs = 1 if examples.task == "regression" else len(examples.classes)
     sizes = tuple(item.size for item in examples.categorical_outputs)
     widths = tuple(item.width for item in examples.categorical_outputs)
-    odd = [
+    differences = [
         f"{what}: the model has {_text(has)}, the examples have {_text(given)}"
         for what, has, given in (
             ("task", kept.task, examples.task),
@@ -184,15 +190,15 @@ def check_columns(examples: Examples, folder: Path) -> None:
         if has != given
     ]
     if start.package is not None:
-        odd += _odd_names(examples, start.package)
+        differences += _name_differences(examples, start.package)
     elif (kept.categories, kept.widths) != (sizes, widths) and len(kept.categories) == len(sizes):
-        odd.append(f"values of the categories: {_text(kept.categories)} and {_text(sizes)}")
-    if odd:
-        place = start.package.folder if start.package else "PACKAGE"
+        differences.append(f"values of the categories: {_text(kept.categories)} and {_text(sizes)}")
+    if differences:
+        shown = start.package.folder if start.package else "PACKAGE"
         raise DataError(
             "the examples are not those of the model to start from",
-            cause="\n".join(odd),
-            hint=f'make them with its transform: transform_config {{"start_from": "{place}"}}',
+            cause="\n".join(differences),
+            hint=f'make them with its transform: transform_config {{"start_from": "{shown}"}}',
         )
 
 
@@ -209,9 +215,9 @@ def spec_from_model(folder: Path, shape: NetworkSpec) -> NetworkSpec:
     from plimsoll.models.network import load_network
     from plimsoll.models.network_layers import PiecewiseLinear
 
-    found = load_network(find_model(folder).model)
-    numbers = getattr(found, "numbers", None)
-    kept = {name: getattr(found.config, name) for name in _LEARNT}
+    model = load_network(find_model(folder).model)
+    numbers = getattr(model, "numbers", None)
+    kept = {name: getattr(model.config, name) for name in _LEARNT}
     return dataclasses.replace(
         shape,
         network=dataclasses.replace(shape.network, **kept),
@@ -232,24 +238,24 @@ def load_weights(network: Network, folder: Path) -> None:
     """
     from plimsoll.models.network import load_network
 
-    found = load_network(find_model(folder).model)
-    odd = [
-        f"{item.name}: {_text(getattr(found.config, item.name))} in the model, "
+    model = load_network(find_model(folder).model)
+    differences = [
+        f"{item.name}: {_text(getattr(model.config, item.name))} in the model, "
         f"{_text(getattr(network.config, item.name))} here"
-        for item in dataclasses.fields(found.config)
+        for item in dataclasses.fields(model.config)
         if item.name not in _TRAINED_ANEW
-        and getattr(found.config, item.name) != getattr(network.config, item.name)
+        and getattr(model.config, item.name) != getattr(network.config, item.name)
     ]
-    if found.source != network.source:
-        odd.append("the source of your own network differs")
-    if odd:
+    if model.source != network.source:
+        differences.append("the source of your own network differs")
+    if differences:
         raise ConfigError(
             "the weights to start from are those of another network",
-            cause="\n".join(odd),
+            cause="\n".join(differences),
             hint="make the examples with the model's transform (transform_config start_from), "
             "and leave the knobs of the network's shape out of train_config",
         )
-    network.load_state_dict(found.state_dict())
+    network.load_state_dict(model.state_dict())
 
 
 def _read_config(model: Path) -> NetworkConfig:
@@ -264,20 +270,22 @@ def _edges(numbers: PiecewiseLinear | EmbeddedBins) -> tuple[NDArray[np.float32]
     low, scale = numbers.low.numpy(), numbers.scale.numpy()
     edges: dict[int, NDArray[np.float32]] = {}
     if isinstance(numbers, EmbeddedBins):
-        for place, count in enumerate(numbers.bins):
+        for column, count in enumerate(numbers.bins):
             if count:
-                own, last = low[place, :count], scale[place, count - 1]
-                edges[place] = np.append(own, _last(own[-1], last))
-        return tuple(edges.get(place, np.zeros(1, np.float32)) for place in range(len(low)))
+                own, last = low[column, :count], scale[column, count - 1]
+                edges[column] = np.append(own, _last(own[-1], last))
+        return tuple(edges.get(column, np.zeros(1, np.float32)) for column in range(len(low)))
     start = 0
-    for place in sorted(range(len(numbers.bins)), key=lambda place: (numbers.bins[place], place)):
-        stop = start + numbers.bins[place]
+    for column in sorted(
+        range(len(numbers.bins)), key=lambda column: (numbers.bins[column], column)
+    ):
+        stop = start + numbers.bins[column]
         if stop > start:
             own = low[start:stop]
-            edges[place] = np.append(own, _last(own[-1], scale[stop - 1]))
+            edges[column] = np.append(own, _last(own[-1], scale[stop - 1]))
         start = stop
     none = np.zeros(1, np.float32)
-    return tuple(edges.get(place, none) for place in range(len(numbers.bins)))
+    return tuple(edges.get(column, none) for column in range(len(numbers.bins)))
 
 
 def _last(low: np.float32, scale: np.float32) -> np.float32:
@@ -304,29 +312,29 @@ def _parts(kept: NetworkConfig) -> list[tuple[str, str]]:
     return list(parts.items())
 
 
-def _odd_names(examples: Examples, package: Package) -> list[str]:
+def _name_differences(examples: Examples, package: Package) -> list[str]:
     from plimsoll.models.transform import read_transform
 
     transform = read_transform(package.transform)
-    odd = []
+    differences = []
     if package.classes != examples.classes:
-        odd.append(
+        differences.append(
             f"classes: the model answers {_text(package.classes)}, "
             f"the examples have {_text(examples.classes)}"
         )
     numeric = transform.numeric
     if numeric != examples.numeric_names:
-        odd.append(f"numeric columns: {_difference(numeric, examples.numeric_names)}")
+        differences.append(f"numeric columns: {_difference(numeric, examples.numeric_names)}")
     had = {item.name: item for item in transform.categorical}
     given = {item.name: item for item in examples.categorical_outputs}
     if tuple(had) != tuple(given):
-        odd.append(f"categorical columns: {_difference(tuple(had), tuple(given))}")
-    odd += [
+        differences.append(f"categorical columns: {_difference(tuple(had), tuple(given))}")
+    differences += [
         f"{name}: the model knows {had[name].size} values, the examples have {item.size}"
         for name, item in given.items()
         if name in had and had[name] != item
     ]
-    return odd
+    return differences
 
 
 def _difference(had: tuple[str, ...], given: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import IO
 
 from plimsoll.quantities import loss_text, memory, rate, whole_duration
-from plimsoll.train.telemetry.events import Ended, Epoch, Event, Saved, Started, Stepped
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Event, Saved, Started, Stepped
 
 QUIET_SECONDS = 5.0
 """A line about the steps of a long epoch comes no sooner than this after the line before it."""
@@ -46,7 +46,7 @@ class Console:
             self._start(event)
         elif isinstance(event, Stepped):
             self._step(event)
-        elif isinstance(event, Epoch):
+        elif isinstance(event, EpochFinished):
             self._book(event)
         elif isinstance(event, Saved):
             if not self._live:
@@ -82,13 +82,13 @@ class Console:
             ]
             self._say("  ".join(part for part in parts if part))
 
-    def _book(self, event: Epoch) -> None:
+    def _book(self, event: EpochFinished) -> None:
         lowest = event.eval_loss < self._best
         self._best = min(self._best, event.eval_loss)
         if not event.again:
             self._say(self._epoch(event, lowest=lowest))
 
-    def _epoch(self, event: Epoch, *, lowest: bool) -> str:
+    def _epoch(self, event: EpochFinished, *, lowest: bool) -> str:
         speed = self._latest
         parts = [
             f"epoch {event.number}{self._of_epochs()}",
@@ -141,8 +141,8 @@ def end_text(event: Ended) -> str:
     """Returns in words how a training ended."""
     if event.reason in ("failed", "interrupted"):
         return ": ".join(part for part in (event.reason, event.error) if part)
-    said = "all epochs were run" if event.reason == "all epochs" else event.reason
-    return f"{said}: best epoch {event.best_epoch}, eval loss {loss_text(event.eval_loss)}"
+    reason = "all epochs were run" if event.reason == "all epochs" else event.reason
+    return f"{reason}: best epoch {event.best_epoch}, eval loss {loss_text(event.eval_loss)}"
 
 
 def gpu_text(event: Stepped) -> str:

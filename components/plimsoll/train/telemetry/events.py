@@ -54,7 +54,7 @@ class Stepped:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Epoch(history.Epoch):
+class EpochFinished(history.Epoch):
     """What one pass over the training split came to, as it is told."""
 
     seconds: float = 0.0
@@ -84,7 +84,7 @@ class Ended:
     """Failed: the headline of what was raised."""
 
 
-Event = Started | Stepped | Epoch | Saved | Ended
+Event = Started | Stepped | EpochFinished | Saved | Ended
 
 
 class Listener(Protocol):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from plimsoll.train.telemetry.events import Ended, Epoch, Started, Stepped
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Started, Stepped
 from plimsoll.train.telemetry.redaction import split_user, without_secrets
 
 if TYPE_CHECKING:
@@ -60,22 +60,22 @@ class MLflow:
         self._speed_at = -math.inf
         self._step = 0
 
-    def start(self, subject: RunInfo, started: Started, run: str) -> str:
+    def start(self, info: RunInfo, started: Started, run: str) -> str:
         """Opens a run in the experiment, or goes on with the one given."""
         if run and self._goes_on(run):
             return run
-        experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or subject.name
-        made = self._client.create_run(
+        experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or info.name
+        created = self._client.create_run(
             self._experiment(experiment),
-            run_name=os.environ.get("MLFLOW_RUN_NAME") or f"{subject.name} {started.model}",
-            tags=dict(subject.facts),
+            run_name=os.environ.get("MLFLOW_RUN_NAME") or f"{info.name} {started.model}",
+            tags=dict(info.facts),
         )
-        self._run = str(made.info.run_id)
-        for name, value in subject.parameters.items():
+        self._run = str(created.info.run_id)
+        for name, value in info.parameters.items():
             self._client.log_param(self._run, name, str(value)[:LONGEST_PARAMETER])
         return self._run
 
-    def epoch(self, epoch: Epoch) -> None:
+    def epoch(self, epoch: EpochFinished) -> None:
         """Logs an epoch's metrics, by its number."""
         values = {
             "train_loss": epoch.train_loss,
@@ -125,16 +125,16 @@ class MLflow:
     def _experiment(self, name: str) -> str:
         from mlflow.exceptions import MlflowException
 
-        found = self._client.get_experiment_by_name(name)
-        if found is None:
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
             try:
                 return str(self._client.create_experiment(name))
             except MlflowException:
                 # Another training may have been first.
-                found = self._client.get_experiment_by_name(name)
-                if found is None:
+                experiment = self._client.get_experiment_by_name(name)
+                if experiment is None:
                     raise
-        return str(found.experiment_id)
+        return str(experiment.experiment_id)
 
     def _log(self, values: Mapping[str, float], step: int) -> None:
         from mlflow.entities import Metric

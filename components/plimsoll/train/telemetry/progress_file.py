@@ -18,14 +18,14 @@ from typing import Any
 
 from plimsoll.errors import ArtifactError
 from plimsoll.storage.files import finite
-from plimsoll.train.telemetry.events import Ended, Epoch, Event, Saved, Started, Stepped
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Event, Saved, Started, Stepped
 
 PROGRESS = "progress.jsonl"
 INTERRUPTED = "interrupted"
 _KINDS: dict[str, type[Event]] = {
     "started": Started,
     "stepped": Stepped,
-    "epoch": Epoch,
+    "epoch": EpochFinished,
     "saved": Saved,
     "ended": Ended,
 }
@@ -51,7 +51,7 @@ class TrainingProgress:
     """As it began, or went on the last time."""
     began: float
     """When it began, seconds since 1970."""
-    epochs: tuple[Epoch, ...] = ()
+    epochs: tuple[EpochFinished, ...] = ()
     """In order; what was taken back by a resume from before them is left out."""
     latest: Stepped | None = None
     """Where it is."""
@@ -61,7 +61,7 @@ class TrainingProgress:
     """When it last told something, seconds since 1970."""
 
     @property
-    def best(self) -> Epoch | None:
+    def best(self) -> EpochFinished | None:
         """The epoch that was kept, or while it runs the one of the lowest eval loss so far."""
         if self.ended is not None:
             kept = [epoch for epoch in self.epochs if epoch.number == self.ended.best_epoch]
@@ -111,7 +111,7 @@ class ProgressReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path / PROGRESS if path.is_dir() else path
-        self._place = 0
+        self._offset = 0
         self._trainings: list[TrainingProgress] = []
 
     def read(self) -> tuple[TrainingProgress, ...]:
@@ -122,10 +122,10 @@ class ProgressReader:
         """
         try:
             with self.path.open("rb") as stream:
-                if os.fstat(stream.fileno()).st_size < self._place:
+                if os.fstat(stream.fileno()).st_size < self._offset:
                     # Another file has taken its place.
-                    self._place, self._trainings = 0, []
-                stream.seek(self._place)
+                    self._offset, self._trainings = 0, []
+                stream.seek(self._offset)
                 new = stream.read()
         except OSError as error:
             raise ArtifactError(
@@ -133,7 +133,7 @@ class ProgressReader:
             ) from error
         # The last line may still be written.
         whole = new[: new.rfind(b"\n") + 1]
-        self._place += len(whole)
+        self._offset += len(whole)
         for text in whole.split(b"\n"):
             _add_line(self._trainings, text)
         return tuple(self._trainings)
@@ -170,10 +170,10 @@ def _event(values: dict[str, Any]) -> Event:
     kind = _KINDS[values.pop("event")]
     known = {item.name for item in dataclasses.fields(kind)}
     # Numbers alone can be null: each was NaN or an infinity.
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         name: math.nan if item is None else item for name, item in values.items() if name in known
     }
-    return kind(**given)
+    return kind(**fields)
 
 
 def _with_start(trainings: list[TrainingProgress], event: Started, at: float) -> None:
@@ -192,7 +192,7 @@ def _with_start(trainings: list[TrainingProgress], event: Started, at: float) ->
 
 
 def _with_event(training: TrainingProgress, event: Event, at: float) -> TrainingProgress:
-    if isinstance(event, Epoch):
+    if isinstance(event, EpochFinished):
         before = tuple(item for item in training.epochs if item.number < event.number)
         return dataclasses.replace(training, epochs=(*before, event), updated=at)
     if isinstance(event, Stepped):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plimsoll.train.telemetry.events import Ended, Epoch, Event, Started, Stepped
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Event, Started, Stepped
 
 if TYPE_CHECKING:
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
@@ -46,7 +46,7 @@ class TensorBoard:
                 # Its epoch told the loss already.
                 values = {tag: values[tag] for tag in values if tag not in _OF_EPOCH}
             self._write("train", event.step, values)
-        elif isinstance(event, Epoch) and not (event.again and self._appends):
+        elif isinstance(event, EpochFinished) and not (event.again and self._appends):
             step = event.number * self._steps_an_epoch
             self._epoch_ended = step
             train = dict(zip(_OF_EPOCH, (event.train_loss, event.learning_rate), strict=True))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from plimsoll.train.telemetry.events import Ended, Epoch, Started, Stepped
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Started, Stepped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +24,10 @@ class RunInfo:
 class Tracker(Protocol):
     """One tracker, spoken to by one thread alone."""
 
-    def start(self, subject: RunInfo, started: Started, run: str) -> str:
+    def start(self, info: RunInfo, started: Started, run: str) -> str:
         """Opens a run, or goes on with the one given, and returns its id."""
 
-    def epoch(self, epoch: Epoch) -> None:
+    def epoch(self, epoch: EpochFinished) -> None:
         """Takes what an epoch came to."""
 
     def speed(self, stepped: Stepped) -> None:

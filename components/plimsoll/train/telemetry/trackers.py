@@ -22,7 +22,15 @@ from plimsoll.errors import ArtifactError, EnvironmentBuildError
 from plimsoll.formats.examples import MANIFEST
 from plimsoll.storage.files import read_json, write_json
 from plimsoll.train.job import Job
-from plimsoll.train.telemetry.events import Ended, Epoch, Event, Listener, Saved, Started, Stepped
+from plimsoll.train.telemetry.events import (
+    Ended,
+    EpochFinished,
+    Event,
+    Listener,
+    Saved,
+    Started,
+    Stepped,
+)
 from plimsoll.train.telemetry.redaction import without_secrets
 from plimsoll.train.telemetry.tracker import RunInfo, Tracker
 
@@ -47,24 +55,24 @@ def trackers_for(job: Job) -> tuple[Listener, ...]:
     from plimsoll.train.telemetry import trainer_status as tracking_trainer
     from plimsoll.train.telemetry import wandb as tracking_wandb
 
-    found: list[Listener] = []
+    trackers: list[Listener] = []
     if os.environ.get("MLFLOW_TRACKING_URI", "").strip():
         _check_installed("mlflow", "MLFLOW_TRACKING_URI", "pip install 'mlflow-skinny>=3,<4'")
         tracking_mlflow.prepare()
-        found.append(BackgroundTracker(job, "MLflow", tracking_mlflow.MLflow))
+        trackers.append(BackgroundTracker(job, "MLflow", tracking_mlflow.MLflow))
     if _wants_wandb():
         _check_installed(
             "wandb", "WANDB_PROJECT or WANDB_API_KEY", "pip install 'kfp-plimsoll[wandb]'"
         )
         folder = job.logs
-        found.append(
+        trackers.append(
             BackgroundTracker(
                 job, "Weights & Biases", lambda: tracking_wandb.WeightsAndBiases(folder)
             )
         )
     if os.environ.get(tracking_trainer.VARIABLE) and importlib.util.find_spec("kubeflow"):
-        found.append(BackgroundTracker(job, "Kubeflow Trainer", tracking_trainer.TrainerStatus))
-    return tuple(found)
+        trackers.append(BackgroundTracker(job, "Kubeflow Trainer", tracking_trainer.TrainerStatus))
+    return tuple(trackers)
 
 
 class BackgroundTracker:
@@ -106,11 +114,11 @@ class BackgroundTracker:
     def _run(self) -> None:
         try:
             tracker = self._open()
-            epochs: list[Epoch] = []
+            epochs: list[EpochFinished] = []
             event: Event | None = None
             while not isinstance(event, Ended) and not self._failed.is_set():
                 event = self._events.get()
-                if isinstance(event, Epoch):
+                if isinstance(event, EpochFinished):
                     epochs.append(event)
                 self._forward(tracker, event, epochs)
         except BaseException as error:
@@ -118,14 +126,14 @@ class BackgroundTracker:
             # end a training.
             self._give_up(without_secrets(_first_line(error)))
 
-    def _forward(self, tracker: Tracker, event: Event, epochs: list[Epoch]) -> None:
+    def _forward(self, tracker: Tracker, event: Event, epochs: list[EpochFinished]) -> None:
         if isinstance(event, Started):
             ids = RunIds(self._job.checkpoints)
             known = ids.get(self._name) if event.resumed_at else ""
             run = tracker.start(run_info(self._job, event), event, known)
             ids.put(self._name, run)
             self._appends = bool(run) and run == known
-        elif isinstance(event, Epoch):
+        elif isinstance(event, EpochFinished):
             if not (event.again and self._appends):
                 tracker.epoch(event)
         elif isinstance(event, Stepped):
@@ -198,7 +206,7 @@ def run_info(job: Job, started: Started) -> RunInfo:
     )
 
 
-def final_history(job: Job, epochs: list[Epoch]) -> Mapping[str, Any]:
+def final_history(job: Job, epochs: list[EpochFinished]) -> Mapping[str, Any]:
     """Returns the history that the training wrote, or what was told of it if it wrote none."""
     try:
         values = read_json(job.out / "history.json")
@@ -210,8 +218,8 @@ def final_history(job: Job, epochs: list[Epoch]) -> Mapping[str, Any]:
 
 
 def _wants_wandb() -> bool:
-    asked = os.environ.get("WANDB_PROJECT") or os.environ.get("WANDB_API_KEY")
-    return bool(asked) and os.environ.get("WANDB_MODE", "").lower() != "disabled"
+    requested = os.environ.get("WANDB_PROJECT") or os.environ.get("WANDB_API_KEY")
+    return bool(requested) and os.environ.get("WANDB_MODE", "").lower() != "disabled"
 
 
 def _check_installed(package: str, variable: str, hint: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from plimsoll.train.telemetry.events import Ended, Epoch, Started, Stepped
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Started, Stepped
 
 if TYPE_CHECKING:
     from plimsoll.train.telemetry.tracker import RunInfo
@@ -25,17 +25,17 @@ class TrainerStatus:
         from kubeflow.trainer.backends.kubernetes.utils import update_trainjob_status
 
         # It keeps to one message in five seconds, waits five at most, and raises nothing.
-        self._tell: Any = update_trainjob_status
+        self._update: Any = update_trainjob_status
         self._steps = 1
         self._metrics: dict[str, float] = {}
 
-    def start(self, subject: RunInfo, started: Started, run: str) -> str:  # noqa: ARG002 - a tracker
+    def start(self, info: RunInfo, started: Started, run: str) -> str:  # noqa: ARG002 - a tracker
         """Tells how far it is; there is no run to go on with."""
         self._steps = max(1, started.steps_an_epoch * started.epochs)
-        self._tell(progress_percent=100 * started.resumed_at // self._steps)
+        self._update(progress_percent=100 * started.resumed_at // self._steps)
         return ""
 
-    def epoch(self, epoch: Epoch) -> None:
+    def epoch(self, epoch: EpochFinished) -> None:
         """Keeps an epoch's metrics for the next message."""
         self._metrics = {
             "epoch": epoch.number,
@@ -46,7 +46,7 @@ class TrainerStatus:
     def speed(self, stepped: Stepped) -> None:
         """Tells how far it is, and what the last epoch came to."""
         metrics = {**self._metrics, "samples_a_second": round(stepped.samples_a_second)}
-        self._tell(
+        self._update(
             progress_percent=min(99, 100 * stepped.step // self._steps),
             estimated_remaining_seconds=round(max(0.0, min(stepped.seconds_left, 2**31 - 1.0))),
             metrics={name: f"{value:.6g}" for name, value in metrics.items()},
@@ -57,4 +57,4 @@ class TrainerStatus:
         if ended.reason in ("failed", "interrupted"):
             return
         best = {"best_epoch": str(ended.best_epoch), "best_eval_loss": f"{ended.eval_loss:.6g}"}
-        self._tell(progress_percent=100, metrics=best)
+        self._update(progress_percent=100, metrics=best)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plimsoll.train.telemetry.events import Ended, Epoch, Started, Stepped
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Started, Stepped
 
 if TYPE_CHECKING:
     from plimsoll.train.telemetry.tracker import RunInfo
@@ -35,7 +35,7 @@ class WeightsAndBiases:
         self._run: Any = None
         self._speed: dict[str, float] = {}
 
-    def start(self, subject: RunInfo, started: Started, run: str) -> str:
+    def start(self, info: RunInfo, started: Started, run: str) -> str:
         """Opens a run, or goes on with the one given."""
         Path(self._folder).mkdir(parents=True, exist_ok=True)
         settings = self._wandb.Settings(
@@ -43,17 +43,17 @@ class WeightsAndBiases:
         )
         self._run = self._wandb.init(
             project=os.environ.get("WANDB_PROJECT") or "plimsoll",
-            name=os.environ.get("WANDB_NAME") or f"{subject.name} {started.model}",
+            name=os.environ.get("WANDB_NAME") or f"{info.name} {started.model}",
             id=run or os.environ.get("WANDB_RUN_ID"),
             resume="allow" if run or os.environ.get("WANDB_RUN_ID") else None,
-            config={**subject.parameters, **subject.facts},
+            config={**info.parameters, **info.facts},
             tags=[started.model, started.task],
             dir=self._folder,
             settings=settings,
         )
         return str(self._run.id)
 
-    def epoch(self, epoch: Epoch) -> None:
+    def epoch(self, epoch: EpochFinished) -> None:
         """Logs an epoch's metrics, with the speed told last."""
         values = {
             "epoch": epoch.number,

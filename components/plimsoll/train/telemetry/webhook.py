@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from plimsoll.errors import PlimsollError
 from plimsoll.storage.files import finite
-from plimsoll.train.telemetry.events import Ended, Epoch, Event, Started, Stepped
+from plimsoll.train.telemetry.events import Ended, EpochFinished, Event, Started, Stepped
 from plimsoll.train.telemetry.failure_file import was_alerted, write_alerted
 
 VARIABLE = "PLIMSOLL_ALERT_URL"
@@ -40,14 +40,14 @@ class WebhookListener:
 
     Args:
         url: The webhook.
-        subject: What is trained, as a person knows it.
+        title: What is trained, as a person knows it.
         logs: Folder in which it is left that the webhook was told; None: nobody asks.
     """
 
-    def __init__(self, url: str, subject: str, logs: Path | None = None) -> None:
+    def __init__(self, url: str, title: str, logs: Path | None = None) -> None:
         self._url = url
         self._logs = logs
-        self._facts: dict[str, Any] = {"training": subject}
+        self._facts: dict[str, Any] = {"training": title}
 
     def on_event(self, event: Event) -> None:
         """Keeps where the training is, and tells of its end if it failed or was interrupted."""
@@ -55,7 +55,7 @@ class WebhookListener:
             self._facts |= {"model": event.model, "place": event.place, "epoch": None}
         elif isinstance(event, Stepped):
             self._facts |= {"epoch": event.epoch, "step": event.step}
-        elif isinstance(event, Epoch):
+        elif isinstance(event, EpochFinished):
             self._facts |= {"epoch": event.number, "eval_loss": event.eval_loss}
         elif isinstance(event, Ended) and event.reason in ALARMING:
             taken = post_alert(self._url, event.reason, event.error, self._facts)
@@ -71,13 +71,13 @@ class WebhookListener:
             _say(f"{self._logs} cannot be written, an alert may come twice: {error.strerror}")
 
 
-def webhook_from_environment(subject: str, logs: Path | None = None) -> WebhookListener | None:
+def webhook_from_environment(title: str, logs: Path | None = None) -> WebhookListener | None:
     """Returns the listener that the environment asks for, or None.
 
     An address that cannot be told is said on standard error, and is no reason not to train.
 
     Args:
-        subject: What is trained, as a person knows it.
+        title: What is trained, as a person knows it.
         logs: Folder in which it is left that the webhook was told; None: nobody asks.
     """
     url = _address()
@@ -86,17 +86,17 @@ def webhook_from_environment(subject: str, logs: Path | None = None) -> WebhookL
     if not is_usable_url(url):
         _say(f"{VARIABLE} is no https:// address: nobody will be told if the training fails")
         return None
-    return WebhookListener(url, subject, logs)
+    return WebhookListener(url, title, logs)
 
 
 @contextmanager
-def alert_on_error(subject: str, logs: Path) -> Iterator[None]:
+def alert_on_error(title: str, logs: Path) -> Iterator[None]:
     """Tells the webhook of an error that leaves the block, unless the training's process did.
 
     A process that was killed tells nothing, and one on a cluster may not know the address.
 
     Args:
-        subject: What is trained, as a person knows it.
+        title: What is trained, as a person knows it.
         logs: Where the training's processes leave word.
     """
     try:
@@ -104,7 +104,7 @@ def alert_on_error(subject: str, logs: Path) -> Iterator[None]:
     except PlimsollError as error:
         url = _address()
         if is_usable_url(url) and not was_alerted(logs):
-            post_alert(url, "failed", error.headline, {"training": subject})
+            post_alert(url, "failed", error.headline, {"training": title})
         raise
 
 
@@ -144,10 +144,10 @@ def post_alert(url: str, reason: str, error: str, facts: Mapping[str, Any]) -> b
     thread = threading.Thread(target=_post, args=(url, message, outcome), daemon=True)
     thread.start()
     thread.join(MOST_SECONDS)
-    trouble = outcome[-1]
-    if trouble:
-        _say(f"the webhook of {VARIABLE} was not told that the training {_was(reason)}: {trouble}")
-    return not trouble
+    problem = outcome[-1]
+    if problem:
+        _say(f"the webhook of {VARIABLE} was not told that the training {_was(reason)}: {problem}")
+    return not problem
 
 
 def _post(url: str, message: Mapping[str, Any], outcome: list[str]) -> None:
