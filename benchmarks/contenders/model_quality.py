@@ -56,13 +56,13 @@ def by_auto(examples: Examples, config: TrainConfig, folder: Path) -> dict[str, 
         examples, config, TrainRequest(), places, lambda line: print(line, file=sys.stderr)
     )
     best = trials.best("auto")
-    tried = [{"model": item.family, **told(examples, item.answers)} for item in trials.tried]
+    tried = [{"model": item.family, **told(examples, item.predictions)} for item in trials.tried]
     return {
         "chosen": best.family,
         "shares": best.shares,
         "left_out": trials.left_out,
         "tried": tried,
-        **told(examples, best.answers),
+        **told(examples, best.predictions),
     }
 
 

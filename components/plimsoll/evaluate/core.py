@@ -65,15 +65,15 @@ def examine(inputs: EvaluateInputs, model: Model) -> Evaluation:
     _check_together(dataset, examples)
     _check_shape(model, examples)
     _check_statistics(inputs.statistics, dataset)
-    answers = {split: model.predict(examples.batch(split)) for split in SPLITS}
-    baseline_answers = {
-        split: _baseline(inputs.model / "baseline" / f"{split}.npy", answers[split])
+    predictions = {split: model.predict(examples.batch(split)) for split in SPLITS}
+    baseline_predictions = {
+        split: _baseline(inputs.model / "baseline" / f"{split}.npy", predictions[split])
         for split in BASELINE_SPLITS
     }
-    metrics = {split: _measured(examples, split, answers[split]) for split in SPLITS}
+    metrics = {split: _measured(examples, split, predictions[split]) for split in SPLITS}
     thresholds = dict(dataset.problem.thresholds)
     slices = measure_slices(
-        dataset, lambda rows: _measured(examples, "test", answers["test"], rows)
+        dataset, lambda rows: _measured(examples, "test", predictions["test"], rows)
     )
     return Evaluation(
         family=model.family,
@@ -81,12 +81,13 @@ def examine(inputs: EvaluateInputs, model: Model) -> Evaluation:
         dataset=dataset,
         examples=examples,
         transform=transform,
-        answers=answers,
+        predictions=predictions,
         metrics=metrics,
         baseline={
-            split: _measured(examples, split, answer) for split, answer in baseline_answers.items()
+            split: _measured(examples, split, prediction)
+            for split, prediction in baseline_predictions.items()
         },
-        baseline_answers=baseline_answers,
+        baseline_predictions=baseline_predictions,
         slices=tuple(slices),
         verdicts=gate.judge(thresholds or _inferred(examples), metrics["test"]),
         inferred=not thresholds,
@@ -98,12 +99,12 @@ def _code(model: Path) -> dict[str, str]:
 
 
 def _measured(
-    examples: Examples, split: str, answers: Floats, rows: NDArray[np.bool_] | None = None
+    examples: Examples, split: str, predictions: Floats, rows: NDArray[np.bool_] | None = None
 ) -> dict[str, float]:
     label = np.asarray(examples.label(split))
     chosen = slice(None) if rows is None else rows
     return measure(
-        examples.task, examples.classes, examples.positive, label[chosen], answers[chosen]
+        examples.task, examples.classes, examples.positive, label[chosen], predictions[chosen]
     )
 
 
@@ -153,18 +154,18 @@ def _check_shape(model: Model, examples: Examples) -> None:
         )
 
 
-def _baseline(path: Path, answers: Floats) -> Floats:
+def _baseline(path: Path, expected: Floats) -> Floats:
     try:
-        predictions: Floats = np.load(path, allow_pickle=False)
+        baseline: Floats = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{path} cannot be read", cause=str(error)) from error
-    if predictions.shape != answers.shape or not np.isfinite(predictions).all():
+    if baseline.shape != expected.shape or not np.isfinite(baseline).all():
         raise ArtifactError(
             f"{path} does not hold one answer a row",
-            cause=f"its shape is {predictions.shape}, "
-            f"expected finite numbers of shape {answers.shape}",
+            cause=f"its shape is {baseline.shape}, "
+            f"expected finite numbers of shape {expected.shape}",
         )
-    return predictions
+    return baseline
 
 
 def _contents(inputs: EvaluateInputs, evaluation: Evaluation, model: Model) -> Contents:

@@ -18,7 +18,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 
 def measure(
-    task: str, classes: Sequence[Any], positive: Any, label: NDArray[Any], answers: Floats
+    task: str, classes: Sequence[Any], positive: Any, label: NDArray[Any], predictions: Floats
 ) -> dict[str, float]:
     """Returns every metric of a task; one that cannot be computed is NaN.
 
@@ -27,19 +27,19 @@ def measure(
         classes: The label's values in the order of the answers' columns.
         positive: Binary: the positive value.
         label: Class indices, or values; shape (rows,).
-        answers: Probabilities (rows, classes), or values (rows,).
+        predictions: Probabilities (rows, classes), or values (rows,).
     """
     if not len(label):
         return {}
     if task == "regression":
-        return _of_values(np.asarray(label, np.float64), answers)
-    predicted = predicted_classes(task, classes, positive, answers)
+        return _of_values(np.asarray(label, np.float64), predictions)
+    predicted = predicted_classes(task, classes, positive, predictions)
     if task == "binary":
         index = list(classes).index(positive)
         return _of_two_classes(
-            np.equal(label, index), answers[:, index], np.equal(predicted, index)
+            np.equal(label, index), predictions[:, index], np.equal(predicted, index)
         )
-    return _of_classes(np.asarray(label), answers, predicted)
+    return _of_classes(np.asarray(label), predictions, predicted)
 
 
 def roc_auc(truth: NDArray[np.bool_], score: Floats) -> float:
@@ -125,8 +125,8 @@ def _of_classes(
     }
 
 
-def _of_values(label: Floats, answers: Floats) -> dict[str, float]:
-    error = answers - label
+def _of_values(label: Floats, predictions: Floats) -> dict[str, float]:
+    error = predictions - label
     spread = float(((label - label.mean()) ** 2).sum())
     return {
         "rmse": float(np.sqrt((error**2).mean())),

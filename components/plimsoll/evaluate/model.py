@@ -45,13 +45,13 @@ class Evaluation:
     dataset: Dataset
     examples: Examples
     transform: Transform
-    answers: Mapping[str, Floats]
+    predictions: Mapping[str, Floats]
     """Split -> what the model answers."""
     metrics: BySplit
     """Split -> metric -> value, of the model; NaN where it cannot be computed."""
     baseline: BySplit
     """The same of gradient boosting, for eval and test."""
-    baseline_answers: Mapping[str, Floats]
+    baseline_predictions: Mapping[str, Floats]
     """Split -> what gradient boosting answers."""
     slices: tuple[Slice, ...]
     """Parts of the test split."""

@@ -125,8 +125,8 @@ def _add_two_classes(page: Page, evaluation: Evaluation) -> None:
     index = list(evaluation.examples.classes).index(evaluation.examples.positive)
     truth = np.asarray(evaluation.examples.label("test")) == index
     scores = {
-        OURS: evaluation.answers["test"][:, index],
-        THEIRS: evaluation.baseline_answers["test"][:, index],
+        OURS: evaluation.predictions["test"][:, index],
+        THEIRS: evaluation.baseline_predictions["test"][:, index],
     }
     positive = class_text(evaluation.examples.positive)
     page.add(
@@ -178,7 +178,7 @@ def _add_confusion(page: Page, evaluation: Evaluation) -> None:
     examples = evaluation.examples
     label = np.asarray(examples.label("test"))
     predicted = predicted_classes(
-        examples.task, examples.classes, examples.positive, evaluation.answers["test"]
+        examples.task, examples.classes, examples.positive, evaluation.predictions["test"]
     )
     count = len(examples.classes)
     matrix = np.bincount(label * count + predicted, minlength=count * count).reshape(count, count)
@@ -201,9 +201,9 @@ def _add_confusion(page: Page, evaluation: Evaluation) -> None:
 
 def _add_values(page: Page, evaluation: Evaluation) -> None:
     label = np.asarray(evaluation.examples.label("test"), np.float64)
-    answers = evaluation.answers["test"]
+    predictions = evaluation.predictions["test"]
     indices = np.unique(np.linspace(0, len(label) - 1, min(MOST_DOTS, len(label))).astype(int))
-    dots = list(zip(label[indices].tolist(), answers[indices].tolist(), strict=True))
+    dots = list(zip(label[indices].tolist(), predictions[indices].tolist(), strict=True))
     page.add(
         "Estimates and errors",
         grid(
@@ -217,8 +217,8 @@ def _add_values(page: Page, evaluation: Evaluation) -> None:
             ),
             histogram(
                 {
-                    OURS: buckets((answers - label).tolist()),
-                    THEIRS: buckets((evaluation.baseline_answers["test"] - label).tolist()),
+                    OURS: buckets((predictions - label).tolist()),
+                    THEIRS: buckets((evaluation.baseline_predictions["test"] - label).tolist()),
                 },
                 x_label="estimated minus actual",
                 title="Errors",

@@ -77,17 +77,17 @@ class BlendModel:
 
 
 def blended(
-    answers: Sequence[NDArray[np.float64]], weights: Sequence[float]
+    predictions: Sequence[NDArray[np.float64]], weights: Sequence[float]
 ) -> NDArray[np.float64]:
     """Returns the weighted mean of answers, added up in their order.
 
     Args:
-        answers: Of each member, all of one shape.
+        predictions: Of each member, all of one shape.
         weights: Of each member; they come to 1.
     """
-    total = np.zeros_like(answers[0], dtype=np.float64)
-    for answer, weight in zip(answers, weights, strict=True):
-        total += weight * answer
+    total = np.zeros_like(predictions[0], dtype=np.float64)
+    for prediction, weight in zip(predictions, weights, strict=True):
+        total += weight * prediction
     return total
 
 

@@ -136,7 +136,7 @@ class BoostingModel:
             shape = (0,) if self.task == "regression" else (0, self.outputs)
             return np.zeros(shape)
         parts = [
-            self._answers(
+            self._predict_batch(
                 _Part(
                     inputs.numeric[start : start + ROWS_AT_ONCE],
                     inputs.categorical[start : start + ROWS_AT_ONCE],
@@ -146,7 +146,7 @@ class BoostingModel:
         ]
         return np.concatenate(parts)
 
-    def _answers(self, inputs: ModelInputs) -> NDArray[np.float64]:
+    def _predict_batch(self, inputs: ModelInputs) -> NDArray[np.float64]:
         predicted = self._booster.predict(self.config.matrix(inputs), num_threads=self._threads)
         answers = np.asarray(predicted, np.float64)
         if self.task != "binary":

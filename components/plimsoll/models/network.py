@@ -315,8 +315,8 @@ def predict(module: nn.Module, config: NetworkConfig, features: ModelInputs) -> 
     """
     most = min(ROWS_AT_ONCE // config.members, NUMBERS_AT_ONCE // config.members // config.outputs)
     step = max(1, most)
-    answers = [
-        _answers(
+    predictions = [
+        _predict_batch(
             module,
             config,
             features.numeric[start : start + step],
@@ -324,24 +324,24 @@ def predict(module: nn.Module, config: NetworkConfig, features: ModelInputs) -> 
         )
         for start in range(0, max(1, len(features.numeric)), step)
     ]
-    return np.concatenate(answers)
+    return np.concatenate(predictions)
 
 
-def _answers(
+def _predict_batch(
     module: nn.Module,
     config: NetworkConfig,
     numeric: NDArray[np.float32],
     categorical: NDArray[np.int32],
 ) -> NDArray[np.float64]:
-    raw = _raw(module, numeric, categorical).astype(np.float64)
-    raw = raw[:, None] if raw.ndim == 2 else raw
+    outputs = _outputs(module, numeric, categorical).astype(np.float64)
+    outputs = outputs[:, None] if outputs.ndim == 2 else outputs
     if config.task == "regression":
-        return np.asarray(raw[:, :, 0].mean(axis=1) * config.target_std + config.target_mean)
-    powers = np.exp(raw - raw.max(axis=2, keepdims=True))
+        return np.asarray(outputs[:, :, 0].mean(axis=1) * config.target_std + config.target_mean)
+    powers = np.exp(outputs - outputs.max(axis=2, keepdims=True))
     return np.asarray((powers / powers.sum(axis=2, keepdims=True)).mean(axis=1))
 
 
-def _raw(
+def _outputs(
     module: nn.Module, numeric: NDArray[np.float32], categorical: NDArray[np.int32]
 ) -> NDArray[np.float32]:
     device = next(module.parameters()).device

@@ -148,8 +148,8 @@ def write_model(folder: Path, trials: Candidates, best: TrainedModel) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
         (aside / "baseline").mkdir()
-        for split, answers in trials.boosting.answers.items():
-            np.save(aside / "baseline" / f"{split}.npy", answers, allow_pickle=False)
+        for split, predictions in trials.boosting.predictions.items():
+            np.save(aside / "baseline" / f"{split}.npy", predictions, allow_pickle=False)
         write_json(
             aside / "candidates.json", [_candidate_json(item, best) for item in trials.trained]
         )

@@ -91,9 +91,9 @@ def run(job: Job, report: Reporter) -> TrialResult:
 def _train_boosting(source: Examples, config: TrainConfig) -> TrialResult:
     from plimsoll.train.candidates.boosting import fit_boosting
 
-    boosted = fit_boosting(source, config, ("eval",))
-    loss = _loss(source, boosted.predictions["eval"])
-    return TrialResult(eval_loss=loss, epochs=boosted.trees, best=boosted.trees)
+    fit = fit_boosting(source, config, ("eval",))
+    loss = _loss(source, fit.predictions["eval"])
+    return TrialResult(eval_loss=loss, epochs=fit.trees, best=fit.trees)
 
 
 def _train_network(source: Examples, job: Job, report: Reporter) -> TrialResult:
@@ -103,16 +103,16 @@ def _train_network(source: Examples, job: Job, report: Reporter) -> TrialResult:
     regression = source.task == "regression"
     unit = float(np.std(source.label("train"), dtype=np.float64)) or 1.0 if regression else 1.0
     history = loop.run(job, (ProgressReporter(report=report, unit=unit, regression=regression),))
-    answers = open_model(job.out).predict(source.batch("eval"))
+    predictions = open_model(job.out).predict(source.batch("eval"))
     return TrialResult(
-        eval_loss=_loss(source, answers), epochs=len(history.epochs), best=int(history.best)
+        eval_loss=_loss(source, predictions), epochs=len(history.epochs), best=int(history.best)
     )
 
 
-def _loss(source: Examples, answers: NDArray[np.float64]) -> float:
+def _loss(source: Examples, predictions: NDArray[np.float64]) -> float:
     from plimsoll.train.candidates.blending import loss_of
 
-    loss = loss_of(source.task, source.label("eval"), answers)
+    loss = loss_of(source.task, source.label("eval"), predictions)
     if not np.isfinite(loss):
         raise PlimsollError("the loss on eval is not a number", cause=f"it is {loss}")
     return loss

@@ -59,7 +59,7 @@ class TrainedModel:
     """Nothing left open; of a blend: what was asked."""
     folder: Path
     """Its files."""
-    answers: Mapping[str, NDArray[np.float64]]
+    predictions: Mapping[str, NDArray[np.float64]]
     """Split -> what it answers."""
     eval_loss: float
     """Log loss, or root mean squared error in the label's unit."""
@@ -149,7 +149,7 @@ def train_candidates(
     """
     started = time.monotonic()
     baseline = replace(config, model=BOOSTING)
-    trained = [_boosted(source, baseline, folders.scratch / "baseline", say)]
+    trained = [_train_boosting(source, baseline, folders.scratch / "baseline", say)]
     planned = [item for item in _planned(source, config) if item != baseline]
     left_out = []
     for number, item in enumerate(planned):
@@ -160,11 +160,11 @@ def train_candidates(
             continue
         own = folders.for_candidate(f"{number}-{item.model}", alone=len(planned) == 1)
         if item.model == BOOSTING:
-            trained.append(_boosted(source, item, own.scratch, say))
+            trained.append(_train_boosting(source, item, own.scratch, say))
         else:
-            trained.append(_trained(source, item, request, own))
+            trained.append(_train_network(source, item, request, own))
     if config.model == AUTO:
-        trained += _blended(source, config, trained, folders.scratch / BLEND)
+        trained += _blend_of(source, config, trained, folders.scratch / BLEND)
     return Candidates(trained=tuple(trained), left_out=tuple(left_out))
 
 
@@ -172,7 +172,7 @@ def _planned(source: Examples, config: TrainConfig) -> Sequence[TrainConfig]:
     return auto_candidates(source, config) if config.model == AUTO else [config]
 
 
-def _trained(
+def _train_network(
     source: Examples, config: TrainConfig, request: TrainRequest, folders: WorkFolders
 ) -> TrainedModel:
     job = Job(
@@ -186,50 +186,50 @@ def _trained(
     )
     launch(job, request.launcher, request.launcher_config)
     model = NetworkModel(job.out)
-    answers = {split: model.predict(source.batch(split)) for split in PREDICTED_SPLITS}
+    predictions = {split: model.predict(source.batch(split)) for split in PREDICTED_SPLITS}
     return TrainedModel(
         family=config.model,
         config=job.config,
         folder=job.out,
-        answers=answers,
-        eval_loss=loss_of(source.task, source.label("eval"), answers["eval"]),
+        predictions=predictions,
+        eval_loss=loss_of(source.task, source.label("eval"), predictions["eval"]),
         parameters=sum(value.numel() for value in model.network.parameters()),
         history=read_json(job.out / "history.json"),
     )
 
 
-def _boosted(
+def _train_boosting(
     source: Examples, config: TrainConfig, folder: Path, say: Callable[[str], None]
 ) -> TrainedModel:
     started = time.monotonic()
     config = config.for_rows(source.rows["train"])
-    boosted = fit_boosting(source, config, PREDICTED_SPLITS)
+    fit = fit_boosting(source, config, PREDICTED_SPLITS)
     folder.mkdir(parents=True)
-    save_boosting(folder, boosted.model)
-    say(f"boosting: {boosted.trees} trees ({time.monotonic() - started:.1f} s)")
+    save_boosting(folder, fit.model)
+    say(f"boosting: {fit.trees} trees ({time.monotonic() - started:.1f} s)")
     return TrainedModel(
         family=BOOSTING,
         config=config,
         folder=folder,
-        answers=boosted.predictions,
-        eval_loss=loss_of(source.task, source.label("eval"), boosted.predictions["eval"]),
-        parameters=boosted.trees,
+        predictions=fit.predictions,
+        eval_loss=loss_of(source.task, source.label("eval"), fit.predictions["eval"]),
+        parameters=fit.trees,
     )
 
 
-def _blended(
+def _blend_of(
     source: Examples, config: TrainConfig, trained: Sequence[TrainedModel], folder: Path
 ) -> list[TrainedModel]:
     """Returns the blend of what was found, or nothing if one model is as good alone."""
     label = source.label("eval")
-    shares = blend_weights(source.task, label, [item.answers["eval"] for item in trained])
+    shares = blend_weights(source.task, label, [item.predictions["eval"] for item in trained])
     members = [(item, share) for item, share in zip(trained, shares, strict=True) if share]
     if len(members) < 2:
         return []
     save_blend(folder, [Member(folder=item.folder, weight=share) for item, share in members])
     weights = [share for _, share in members]
-    answers = {
-        split: blended([item.answers[split] for item, _ in members], weights)
+    predictions = {
+        split: blended([item.predictions[split] for item, _ in members], weights)
         for split in PREDICTED_SPLITS
     }
     return [
@@ -237,8 +237,8 @@ def _blended(
             family=BLEND,
             config=config,
             folder=folder,
-            answers=answers,
-            eval_loss=loss_of(source.task, label, answers["eval"]),
+            predictions=predictions,
+            eval_loss=loss_of(source.task, label, predictions["eval"]),
             parameters=sum(item.parameters for item, _ in members),
             blend_weights=shares,
         )

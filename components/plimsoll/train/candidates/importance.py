@@ -98,8 +98,8 @@ def permutation_importance(
             permutation = np.random.default_rng([seed, number, repeat]).permutation(
                 len(sample.label)
             )
-            answers = predict(_permuted(sample, positions, permutation))
-            rises.append(loss_of(task, sample.label, answers) - baseline)
+            predictions = predict(_permuted(sample, positions, permutation))
+            rises.append(loss_of(task, sample.label, predictions) - baseline)
         importances.append(Importance(name, float(np.mean(rises)), float(np.std(rises))))
     return tuple(sorted(importances, key=lambda item: (-item.rise, item.column)))
 

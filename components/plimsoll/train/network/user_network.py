@@ -35,15 +35,15 @@ def check_user_network(config: NetworkConfig, source: str, examples: Examples) -
     with torch.random.fork_rng(devices=[]):
         network = _build(config, source)
         _check_same(network, _build(config, source))
-        answers = _predict(network, source, numeric, categorical)
-        _check_answers(answers, config, len(numeric))
+        outputs = _predict(network, source, numeric, categorical)
+        _check_outputs(outputs, config, len(numeric))
         alone = torch.cat(
             [
                 _predict(network, source, numeric[row : row + 1], categorical[row : row + 1])
                 for row in range(len(numeric))
             ]
         )
-    _check_alone(answers, alone)
+    _check_alone(outputs, alone)
 
 
 def _build(config: NetworkConfig, source: str) -> Network:
@@ -80,7 +80,7 @@ def _predict(
 ) -> torch.Tensor:
     with torch.no_grad():
         try:
-            answers = run_forward(network, source, numeric, categorical)
+            outputs = run_forward(network, source, numeric, categorical)
         except ConfigError as error:
             raise ConfigError(
                 error.headline,
@@ -88,9 +88,9 @@ def _predict(
                 f"categorical of shape {tuple(categorical.shape)}",
                 hint=_hint(network.config),
             ) from error
-    if not isinstance(answers, torch.Tensor):
-        raise ConfigError(f"the network of your own answers {type(answers).__name__}, not a tensor")
-    return answers
+    if not isinstance(outputs, torch.Tensor):
+        raise ConfigError(f"the network of your own answers {type(outputs).__name__}, not a tensor")
+    return outputs
 
 
 def _hint(config: NetworkConfig) -> str:
@@ -99,8 +99,8 @@ def _hint(config: NetworkConfig) -> str:
     return "some columns take several indices a row: categorical.split(inputs.widths, dim=1)"
 
 
-def _check_answers(answers: torch.Tensor, config: NetworkConfig, rows: int) -> None:
-    shape = tuple(answers.shape)
+def _check_outputs(outputs: torch.Tensor, config: NetworkConfig, rows: int) -> None:
+    shape = tuple(outputs.shape)
     wanted = len(shape) in (2, 3) and shape[0] == rows and shape[-1] == config.outputs
     if not wanted or not shape[1]:
         raise ConfigError(
@@ -108,9 +108,9 @@ def _check_answers(answers: torch.Tensor, config: NetworkConfig, rows: int) -> N
             cause=f"{rows} rows of {config.task} need ({rows}, {config.outputs}), or "
             f"({rows}, members, {config.outputs}) of an ensemble",
         )
-    if not answers.is_floating_point():
-        raise ConfigError(f"the network of your own answers {answers.dtype}, not floats")
-    if not bool(torch.isfinite(answers).all()):
+    if not outputs.is_floating_point():
+        raise ConfigError(f"the network of your own answers {outputs.dtype}, not floats")
+    if not bool(torch.isfinite(outputs).all()):
         raise ConfigError(
             "the network of your own answers NaN or infinity before any training",
             hint="numbers may be as far as a column's clip lets them; scale what goes in",
