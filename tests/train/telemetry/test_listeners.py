@@ -100,7 +100,7 @@ def tell(listener, *events):
 def test_the_progress_file_is_read_back_as_it_was_told(tmp_path):
     tell(ProgressFile(tmp_path / "logs"), *WHOLE)
 
-    (training,) = Following(tmp_path / "logs").read()
+    (training,) = ProgressReader(tmp_path / "logs").read()
 
     assert training.started == WHOLE[0]
     assert training.epochs == (epoch(1, 0.4), epoch(2, 0.3), epoch(3, 0.35))
@@ -126,7 +126,7 @@ def test_what_is_no_number_is_null(tmp_path):
 
     text = (tmp_path / "progress.jsonl").read_text()
     assert not {"NaN", "Infinity"} & set(text.replace(",", " ").replace("}", " ").split())
-    (training,) = Following(tmp_path).read()
+    (training,) = ProgressReader(tmp_path).read()
     assert math.isnan(training.latest.train_loss)
     assert math.isnan(training.epochs[0].eval_loss)
     assert training.best is None
@@ -136,7 +136,7 @@ def test_a_training_that_goes_on_takes_back_what_came_after_its_checkpoint(tmp_p
     tell(ProgressFile(tmp_path), started(), epoch(1), epoch(2, 0.1), stepped(25))
     tell(ProgressFile(tmp_path), started(resumed_at=15), epoch(2, 0.3), epoch(3, 0.35), ENDED)
 
-    (training,) = Following(tmp_path).read()
+    (training,) = ProgressReader(tmp_path).read()
 
     assert [item.eval_loss for item in training.epochs] == [0.4, 0.3, 0.35]
     assert training.started.resumed_at == 15
@@ -145,9 +145,9 @@ def test_a_training_that_goes_on_takes_back_what_came_after_its_checkpoint(tmp_p
 def test_an_interrupted_training_is_not_over(tmp_path):
     cut = Ended(best_epoch=1, eval_loss=0.4, reason="interrupted")
     tell(ProgressFile(tmp_path), started(), epoch(1), cut)
-    (before,) = Following(tmp_path).read()
+    (before,) = ProgressReader(tmp_path).read()
     tell(ProgressFile(tmp_path), started(resumed_at=10), epoch(2, 0.3), ENDED)
-    (after,) = Following(tmp_path).read()
+    (after,) = ProgressReader(tmp_path).read()
 
     assert not before.over
     assert after.over
@@ -159,7 +159,7 @@ def test_several_trainings_may_stand_in_one_file(tmp_path):
     tell(ProgressFile(tmp_path), started("tabm"), epoch(1))
     tell(ProgressFile(tmp_path), started("dcn"))
 
-    found = Following(tmp_path).read()
+    found = ProgressReader(tmp_path).read()
 
     assert [item.started.model for item in found] == ["mlp", "tabm", "dcn"]
     assert [len(item.epochs) for item in found] == [3, 1, 0]
@@ -171,9 +171,9 @@ def test_a_line_cut_short_by_a_kill_is_passed_over_and_the_next_stands_alone(tmp
     with path.open("a") as stream:
         stream.write('{"event": "epoch", "number": 2, "tra')
 
-    (cut,) = Following(path).read()
+    (cut,) = ProgressReader(path).read()
     tell(ProgressFile(tmp_path), started(resumed_at=10), epoch(2, 0.3))
-    (whole,) = Following(path).read()
+    (whole,) = ProgressReader(path).read()
 
     assert len(cut.epochs) == 1
     assert [item.number for item in whole.epochs] == [1, 2]
@@ -193,7 +193,7 @@ def test_following_a_file_that_grows_sees_what_reading_it_at_once_sees(tmp_path_
         before = cut
         seen = following.read()
 
-    assert seen == Following(path).read()
+    assert seen == ProgressReader(path).read()
     assert len(seen[0].epochs) == 3
 
 
@@ -212,7 +212,7 @@ def test_a_training_that_failed_before_it_began_is_told_of(tmp_path):
     tell(ProgressFile(tmp_path), *WHOLE)
     tell(ProgressFile(tmp_path), failed)
 
-    first, second = Following(tmp_path).read()
+    first, second = ProgressReader(tmp_path).read()
 
     assert first.ended == ENDED
     assert second.ended.error == "no such file"
@@ -225,14 +225,14 @@ def test_lines_of_others_and_of_later_versions_are_passed_over(tmp_path):
     lines = ["", "[]", "3", '{"event": "new", "at": 1}', '{"at": 1}', '{"event": "epoch"}', "x"]
     path.write_text("\n".join([*lines, json.dumps({**known, "later": 1})]) + "\n")
 
-    (training,) = Following(path).read()
+    (training,) = ProgressReader(path).read()
 
     assert training.started == started()
 
 
 def test_no_file_is_said_so(tmp_path):
     with pytest.raises(ArtifactError, match="cannot be read"):
-        Following(tmp_path).read()
+        ProgressReader(tmp_path).read()
 
 
 # TensorBoard
@@ -594,7 +594,7 @@ def test_a_job_with_logs_is_told_of_everywhere(tmp_path, monkeypatch, capsys):
 
     assert nothing_yet
     assert len(listeners) == 4
-    assert Following(tmp_path / "logs").read()[0].over
+    assert ProgressReader(tmp_path / "logs").read()[0].over
     assert list((tmp_path / "logs" / "train").glob("events.out.tfevents.*"))
     assert "epoch 1/3" in capsys.readouterr().out
 
@@ -633,7 +633,7 @@ def test_epochs_told_again_begin_the_curves_of_a_new_folder(tmp_path):
     tell(ProgressFile(tmp_path), *resumed)
     tell(TensorBoard(tmp_path), *resumed)
 
-    (training,) = Following(tmp_path).read()
+    (training,) = ProgressReader(tmp_path).read()
     assert [item.number for item in training.epochs] == [1, 2, 3]
     assert training.best.number == 2
     assert [step for step, _ in scalars(tmp_path / "eval", "loss")] == [10, 20, 30]
@@ -644,7 +644,7 @@ def test_epochs_told_again_stand_once_in_the_same_file(tmp_path):
     resumed = (started(resumed_at=20), again(1, 0.5), again(2, 0.3), epoch(3, 0.35))
     tell(ProgressFile(tmp_path), *resumed)
 
-    (training,) = Following(tmp_path).read()
+    (training,) = ProgressReader(tmp_path).read()
     assert [item.number for item in training.epochs] == [1, 2, 3]
     assert training.epochs[2].eval_loss == 0.35
 
