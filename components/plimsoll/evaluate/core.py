@@ -70,10 +70,10 @@ def examine(inputs: EvaluateInputs, model: Model) -> Evaluation:
         split: _baseline(inputs.model / "baseline" / f"{split}.npy", predictions[split])
         for split in BASELINE_SPLITS
     }
-    metrics = {split: _measured(examples, split, predictions[split]) for split in SPLITS}
+    metrics = {split: _split_metrics(examples, split, predictions[split]) for split in SPLITS}
     thresholds = dict(dataset.problem.thresholds)
     slices = measure_slices(
-        dataset, lambda rows: _measured(examples, "test", predictions["test"], rows)
+        dataset, lambda rows: _split_metrics(examples, "test", predictions["test"], rows)
     )
     return Evaluation(
         family=model.family,
@@ -84,12 +84,12 @@ def examine(inputs: EvaluateInputs, model: Model) -> Evaluation:
         predictions=predictions,
         metrics=metrics,
         baseline={
-            split: _measured(examples, split, prediction)
+            split: _split_metrics(examples, split, prediction)
             for split, prediction in baseline_predictions.items()
         },
         baseline_predictions=baseline_predictions,
         slices=tuple(slices),
-        verdicts=gate.judge(thresholds or _inferred(examples), metrics["test"]),
+        verdicts=gate.judge(thresholds or _inferred_thresholds(examples), metrics["test"]),
         inferred=not thresholds,
     )
 
@@ -98,7 +98,7 @@ def _code(model: Path) -> dict[str, str]:
     return {f"model/{name}": digest_file(model / name) for name in model_files.code_of(model)}
 
 
-def _measured(
+def _split_metrics(
     examples: Examples, split: str, predictions: Floats, rows: NDArray[np.bool_] | None = None
 ) -> dict[str, float]:
     label = np.asarray(examples.label(split))
@@ -108,7 +108,7 @@ def _measured(
     )
 
 
-def _inferred(examples: Examples) -> dict[str, Threshold]:
+def _inferred_thresholds(examples: Examples) -> dict[str, Threshold]:
     positive = list(examples.classes).index(examples.positive) if examples.task == "binary" else 0
     return gate.no_worse_than_chance(
         examples.task,

@@ -51,11 +51,11 @@ class BlendModel:
 
     family = FAMILY
 
-    def __init__(self, folder: Path, opened: Callable[[Path], Model]) -> None:
+    def __init__(self, folder: Path, open_member: Callable[[Path], Model]) -> None:
         self.weights, models = [], []
         for member in members_of(folder):
             self.weights.append(member.weight)
-            models.append(opened(member.folder))
+            models.append(open_member(member.folder))
         first = models[0]
         for model in models[1:]:
             differing = [name for name in _SHARED if getattr(model, name) != getattr(first, name)]

@@ -235,13 +235,13 @@ class Crosses(nn.Module):
         self.deep = nn.Sequential(*layers)
         self.head = nn.Linear(width + (last if hidden else 0), outputs)
 
-    def forward(self, entered: torch.Tensor) -> torch.Tensor:
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Returns shape (rows, outputs)."""
-        crossed = entered
+        crossed = inputs
         for cross in self.crosses:
-            crossed = entered * cross(crossed) + crossed
+            crossed = inputs * cross(crossed) + crossed
         if len(self.deep):
-            crossed = torch.cat([crossed, self.deep(entered)], dim=1)
+            crossed = torch.cat([crossed, self.deep(inputs)], dim=1)
         result: torch.Tensor = self.head(crossed)
         return result
 
@@ -273,14 +273,14 @@ class SharedLinear(nn.Module):
         self.after = nn.Parameter(torch.ones(members, outputs))
         self.bias = nn.Parameter(torch.empty(members, outputs).uniform_(-bound, bound))
 
-    def forward(self, entered: torch.Tensor) -> torch.Tensor:
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Returns shape (rows, members, outputs) of shape (rows, members or 1, width)."""
-        if entered.shape[1] == 1 and len(entered) >= len(self.weight):
+        if inputs.shape[1] == 1 and len(inputs) >= len(self.weight):
             # The members' matrices are then fewer numbers than rows scaled for each member.
             matrices = self.after.unsqueeze(2) * self.weight * self.before.unsqueeze(1)
             bias, matrix = self.bias.flatten(), matrices.flatten(0, 1).t()
-            return torch.addmm(bias, entered[:, 0], matrix).view(-1, *self.bias.shape)
-        result = functional.linear(entered * self.before, self.weight)
+            return torch.addmm(bias, inputs[:, 0], matrix).view(-1, *self.bias.shape)
+        result = functional.linear(inputs * self.before, self.weight)
         return torch.addcmul(self.bias, result, self.after)
 
 
@@ -308,9 +308,9 @@ class Ensemble(nn.Module):
         self.heads = nn.Parameter(torch.empty(members, width, outputs).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(members, outputs).uniform_(-bound, bound))
 
-    def forward(self, entered: torch.Tensor) -> torch.Tensor:
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Returns shape (rows, members, outputs)."""
-        state = entered.unsqueeze(1)
+        state = inputs.unsqueeze(1)
         for layer in self.layers:
             state = self.dropout(functional.relu(layer(state)))
         if not len(self.layers):

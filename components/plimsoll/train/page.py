@@ -135,7 +135,7 @@ def _cards(training: TrainingReport, chosen: CandidateSummary) -> Html:
     shown: list[tuple[str, object, object]] = [(name, chosen.eval_loss, _name(chosen.model))]
     boosting = _boosting(training)
     if boosting is not None and not boosting.chosen:
-        better = _against(chosen, boosting)
+        better = _relative_difference(chosen, boosting)
         shown.append((name, boosting.eval_loss, _name(BOOSTING)))
         shown.append(("against boosting", f"{better:+.2%}", "lower is better"))
     if training.history is not None:
@@ -146,7 +146,7 @@ def _cards(training: TrainingReport, chosen: CandidateSummary) -> Html:
     return cards(shown)
 
 
-def _against(candidate: CandidateSummary, boosting: CandidateSummary) -> float:
+def _relative_difference(candidate: CandidateSummary, boosting: CandidateSummary) -> float:
     """Returns the difference of the eval losses as a share of boosting's."""
     if candidate.eval_loss is None or not boosting.eval_loss:
         return math.nan
@@ -207,14 +207,14 @@ def _add_candidates(page: Page, training: TrainingReport, *, auto: bool) -> None
 
 def _curves(training: TrainingReport) -> Html | None:
     """Returns the eval losses by epoch of the networks that have no curves of their own."""
-    named: dict[str, Sequence[float]] = {}
+    curves: dict[str, Sequence[float]] = {}
     for item in training.candidates:
         if item.losses:
-            again = sum(name.split(" ")[0] == item.model for name in named)
-            named[f"{item.model} {again + 1}" if again else item.model] = item.losses
-    lowest = [min(filter(math.isfinite, losses), default=math.nan) for losses in named.values()]
+            same = sum(name.split(" ")[0] == item.model for name in curves)
+            curves[f"{item.model} {same + 1}" if same else item.model] = item.losses
+    lowest = [min(filter(math.isfinite, losses), default=math.nan) for losses in curves.values()]
     # A chosen network has its own curves above.
-    if len(named) < (1 if training.history is None else 2) or not all(map(math.isfinite, lowest)):
+    if len(curves) < (1 if training.history is None else 2) or not all(map(math.isfinite, lowest)):
         return None
     marks = _boosting_mark(training)
     # The first epochs lie far above all that matters, and so does a model that is no match.
@@ -223,7 +223,7 @@ def _curves(training: TrainingReport) -> Html | None:
     return line_chart(
         {
             name: [(number + 1, loss) for number, loss in enumerate(losses) if loss <= top]
-            for name, losses in named.items()
+            for name, losses in curves.items()
         },
         x_label="epoch",
         y_label="eval loss",
@@ -239,7 +239,7 @@ def _candidates(training: TrainingReport) -> Html:
         key=lambda item: math.inf if item.eval_loss is None else item.eval_loss,
     )
     boosting = _boosting(training)
-    changes = [_against(item, boosting) if boosting else math.nan for item in ordered]
+    changes = [_relative_difference(item, boosting) if boosting else math.nan for item in ordered]
     # A model that is no match would leave no room to tell the others apart.
     sizes = sorted(abs(change) for change in changes if math.isfinite(change) and change)
     scale = 1.5 * sizes[len(sizes) // 2] if sizes else 1.0
@@ -250,12 +250,12 @@ def _candidates(training: TrainingReport) -> Html:
         row: list[object] = [joined([f"{_name(item.model)} ", chosen]), item.eval_loss]
         if boosting is not None:
             text = f"{change:+.2%}"
-            drawn = joined([signed_bar(change, label=text, scale=scale), f" {text}"])
-            row.append("" if item is boosting or not math.isfinite(change) else drawn)
-        ran = f" of {item.epochs}" if item.epochs else ""
+            bar = joined([signed_bar(change, label=text, scale=scale), f" {text}"])
+            row.append("" if item is boosting or not math.isfinite(change) else bar)
+        epochs = f" of {item.epochs}" if item.epochs else ""
         settings = ", ".join(f"{name} {_text(value)}" for name, value in item.settings.items())
-        ran = " trees" if item.model == BOOSTING else ran
-        row += [item.parameters or None, f"{item.best_epoch}{ran}" if item.best_epoch else None]
+        epochs = " trees" if item.model == BOOSTING else epochs
+        row += [item.parameters or None, f"{item.best_epoch}{epochs}" if item.best_epoch else None]
         row.append(" ".join(filter(None, [settings, item.note])))
         rows.append(row)
     return table([*headers, "parameters", "best epoch", "settings"], rows)

@@ -91,11 +91,11 @@ def _history(item: TrainedModel) -> History | None:
 
 
 def _settings(config: TrainConfig) -> dict[str, Any]:
-    usual = TrainConfig(model=config.model)
+    default = TrainConfig(model=config.model)
     return {
         name: getattr(config, name)
         for name in _SHOWN
-        if getattr(config, name) != getattr(usual, name)
+        if getattr(config, name) != getattr(default, name)
     }
 
 

@@ -64,11 +64,11 @@ class ProgressReporter:
             self.epochs = event.epochs
         if not isinstance(event, EpochFinished) or not self.epochs:
             return
-        reached = MARKS * event.number // self.epochs
+        marks_reached = MARKS * event.number // self.epochs
         loss = event.eval_loss**0.5 * self.unit if self.regression else event.eval_loss
-        for mark in range(self.reported + 1, reached + 1):
+        for mark in range(self.reported + 1, marks_reached + 1):
             self.report(mark, loss)
-        self.reported = max(self.reported, reached)
+        self.reported = max(self.reported, marks_reached)
 
 
 def run(job: Job, report: Reporter) -> TrialResult:

@@ -22,7 +22,7 @@ class Rows:
 def test_every_shape_is_learnt_and_comes_back_the_same(named, tmp_path):
     examples = odd_examples.write(tmp_path / "x", **odd_examples.SHAPES[named])
     boosted = fit_boosting(examples, QUICK, ("eval", "test"))
-    boosted.write(tmp_path)
+    save_boosting(tmp_path, boosted.model)
 
     model = open_model(tmp_path, threads=1)
 

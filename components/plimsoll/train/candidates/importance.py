@@ -115,14 +115,15 @@ def indices_by_column(
     """
     indices: dict[str, tuple[list[int], list[int]]] = {}
     for index, name in enumerate(numeric):
-        indices.setdefault(_source(name), ([], []))[0].append(index)
+        indices.setdefault(_raw_column(name), ([], []))[0].append(index)
     start = 0
     for output in categorical:
         columns = range(start, start + output.width)
-        indices.setdefault(_source(output.name), ([], []))[1].extend(columns)
+        indices.setdefault(_raw_column(output.name), ([], []))[1].extend(columns)
         start += output.width
     return {
-        name: ColumnIndices(tuple(some), tuple(others)) for name, (some, others) in indices.items()
+        name: ColumnIndices(tuple(numbers), tuple(categories))
+        for name, (numbers, categories) in indices.items()
     }
 
 
@@ -139,7 +140,7 @@ def _permuted(rows: Batch, positions: ColumnIndices, permutation: NDArray[np.int
     return Batch(numeric, categorical, rows.label)
 
 
-def _source(output: str) -> str:
+def _raw_column(output: str) -> str:
     while (shorter := _SUFFIXES.sub("", output)) not in ("", output):
         output = shorter
     return output

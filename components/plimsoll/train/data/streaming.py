@@ -76,7 +76,7 @@ class _Prefetcher:
         start: tuple[int, int],
     ) -> None:
         self._split, self._sampler, self._partition = split, sampler, partition
-        self._ready: queue.Queue[TensorBatch | BaseException] = queue.Queue(
+        self._queue: queue.Queue[TensorBatch | BaseException] = queue.Queue(
             maxsize=PREFETCHED_WINDOWS
         )
         self._ended = threading.Event()
@@ -87,9 +87,9 @@ class _Prefetcher:
         """Returns the next window's rows, which may be none."""
         while True:
             try:
-                item = self._ready.get(timeout=POLL_SECONDS)
+                item = self._queue.get(timeout=POLL_SECONDS)
             except queue.Empty:
-                if not self._thread.is_alive() and self._ready.empty():
+                if not self._thread.is_alive() and self._queue.empty():
                     raise DataError("the reading of the training rows ended early") from None
                 continue
             if isinstance(item, BaseException):
@@ -125,7 +125,7 @@ class _Prefetcher:
     def _put(self, item: TensorBatch | BaseException) -> bool:
         while not self._ended.is_set():
             try:
-                self._ready.put(item, timeout=POLL_SECONDS)
+                self._queue.put(item, timeout=POLL_SECONDS)
             except queue.Full:
                 continue
             return True

@@ -27,13 +27,13 @@ def parallelized(
     if config.parallel == "fsdp":
         _fully_shard(network, world, device)
         return network
-    unknown = config.model == "module"
+    own_code = config.model == "module"
     return DistributedDataParallel(
         network,
         device_ids=[device] if device.type == "cuda" else None,
         # Only a network of the user's own may change buffers in a step, or leave weights unused.
-        forward_sync_buffers=unknown,
-        find_unused_parameters=unknown,
+        forward_sync_buffers=own_code,
+        find_unused_parameters=own_code,
         gradient_as_bucket_view=True,
     )
 
@@ -77,19 +77,19 @@ class ShardedWeights:
         with torch.no_grad():
             return {name: _local(value) for name, value in self.parameters.items()}
 
-    def gathered(self, name: str, part: torch.Tensor) -> torch.Tensor:
+    def gathered(self, name: str, shard: torch.Tensor) -> torch.Tensor:
         """Returns all of what the processes hold like a parameter, on the processor.
 
         All processes have to call it, in the same order.
 
         Args:
             name: The parameter's, or a buffer's.
-            part: This process's part.
+            shard: This process's part.
         """
         like = self.parameters.get(name)
         if like is not None and _is_sharded(like):
-            part = _as_dtensor(like, part).full_tensor()
-        return part.detach().to("cpu", copy=True).contiguous()
+            shard = _as_dtensor(like, shard).full_tensor()
+        return shard.detach().to("cpu", copy=True).contiguous()
 
     def shard(self, name: str, whole: torch.Tensor) -> torch.Tensor:
         """Returns this process's part of a whole tensor, on its device."""
@@ -105,10 +105,10 @@ class ShardedWeights:
         held = self.parameters[name] if like is not None else self.buffers[name]
         return whole.to(held.device, copy=True)
 
-    def optimizer_state_like(self, name: str, part: torch.Tensor) -> torch.Tensor:
+    def optimizer_state_like(self, name: str, shard: torch.Tensor) -> torch.Tensor:
         """Returns a part as the optimiser keeps what belongs to a parameter."""
         like = self.parameters[name]
-        return _as_dtensor(like, part) if _is_sharded(like) else part
+        return _as_dtensor(like, shard) if _is_sharded(like) else shard
 
 
 def local_shard(value: torch.Tensor) -> torch.Tensor:
@@ -126,11 +126,11 @@ def _local(value: Any) -> torch.Tensor:
     return shard
 
 
-def _as_dtensor(like: Any, part: torch.Tensor) -> Any:
+def _as_dtensor(like: Any, shard: torch.Tensor) -> Any:
     from torch.distributed.tensor import DTensor
 
     return DTensor.from_local(
-        part,
+        shard,
         like.device_mesh,
         like.placements,
         run_check=False,

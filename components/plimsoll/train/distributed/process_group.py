@@ -76,7 +76,7 @@ def join_process_group() -> Iterator[World]:
     Raises:
         StepError: if they are not there in time.
     """
-    world = _declared()
+    world = _world_from_environment()
     if world.size == 1:
         yield world
         return
@@ -100,7 +100,7 @@ def lost_process_errors(world: World) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if world.size == 1 or not _lost(error):
+        if world.size == 1 or not _is_lost_process(error):
             raise
         raise LostProcessError(
             "another process of the training ended, or does not answer",
@@ -113,7 +113,7 @@ class LostProcessError(StepError):
     """Another process of the training is gone; its own error says why."""
 
 
-def _declared() -> World:
+def _world_from_environment() -> World:
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     if not all(name in os.environ for name in names):
         return World()
@@ -121,7 +121,7 @@ def _declared() -> World:
     return World(rank=rank, size=size, local_rank=local_rank, local_size=local_size)
 
 
-def _lost(error: RuntimeError) -> bool:
+def _is_lost_process(error: RuntimeError) -> bool:
     if isinstance(error, torch.OutOfMemoryError):
         return False
     text = str(error).casefold()

@@ -192,16 +192,16 @@ class _Bucket:
 
 
 def _append_growth(source: Path, target: Path, *, whole: bool) -> None:
-    have = target.stat().st_size if target.is_file() else 0
+    offset = target.stat().st_size if target.is_file() else 0
     size = source.stat().st_size
-    if size < have or (whole and size != have):
-        have = 0
-    if size == have:
+    if size < offset or (whole and size != offset):
+        offset = 0
+    if size == offset:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    with source.open("rb") as reading, target.open("ab" if have else "wb") as writing:
-        reading.seek(have)
-        shutil.copyfileobj(reading, writing)
+    with source.open("rb") as reader, target.open("ab" if offset else "wb") as writer:
+        reader.seek(offset)
+        shutil.copyfileobj(reader, writer)
 
 
 def _missing(name: str, location: PurePath | str) -> DataError | StepError:

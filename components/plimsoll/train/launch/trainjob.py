@@ -82,7 +82,7 @@ def _run(job: Job, config: LauncherConfig) -> None:
             _cancel(cluster, digests.name)
             raise leave(stop.number) from None
     if not config.keep:
-        _tidy(cluster, storage, digests.name)
+        _clean_up(cluster, storage, digests.name)
 
 
 @dataclass
@@ -299,7 +299,7 @@ def _cancel(cluster: Cluster, name: str) -> None:
         time.sleep(1.0)
 
 
-def _tidy(cluster: Cluster, storage: Storage, name: str) -> None:
+def _clean_up(cluster: Cluster, storage: Storage, name: str) -> None:
     _cancel(cluster, name)
     storage.remove()
 

@@ -63,7 +63,7 @@ def write(folder: Path, checkpoint: Checkpoint, identity: Mapping[str, Any], kep
             aside / MANIFEST,
             {"format": FORMAT, "step": step, "files": files, "identity": dict(identity)},
         )
-    for old in _folders(folder)[kept:]:
+    for old in _newest_first(folder)[kept:]:
         shutil.rmtree(old)
 
 
@@ -81,9 +81,9 @@ def newest(folder: Path, identity: Mapping[str, Any]) -> tuple[Path | None, tupl
         ArtifactError: if it is of another training, saying what differs.
     """
     notes: list[str] = []
-    for path in _folders(folder):
+    for path in _newest_first(folder):
         try:
-            manifest = _checked(path)
+            manifest = _checked_manifest(path)
         except ArtifactError as error:
             reason = error.cause or error.headline
             notes.append(f"the checkpoint {path.name} is not whole ({reason}); it is passed over")
@@ -112,7 +112,7 @@ def remove_unfinished(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _folders(folder: Path) -> list[Path]:
+def _newest_first(folder: Path) -> list[Path]:
     """Returns the checkpoints' folders, the newest first."""
     if not folder.is_dir():
         return []
@@ -120,7 +120,7 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(named, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
 
 
-def _checked(path: Path) -> dict[str, Any]:
+def _checked_manifest(path: Path) -> dict[str, Any]:
     manifest = checked_manifest(path, MANIFEST, FORMAT)
     files, identity = manifest.get("files"), manifest.get("identity")
     if not isinstance(files, dict) or not isinstance(identity, dict) or len(files) != 2:
@@ -135,12 +135,12 @@ def _checked(path: Path) -> dict[str, Any]:
 
 
 def _check_identity(path: Path, stored: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    theirs, ours = _flat(stored), _flat(expected)
+    stored_values, expected_values = _flattened(stored), _flattened(expected)
     differences = [
-        f"{name}: {theirs.get(name, 'not there')} in the checkpoint, "
-        f"{ours.get(name, 'not there')} in this job"
-        for name in sorted(set(theirs) | set(ours))
-        if theirs.get(name) != ours.get(name)
+        f"{name}: {stored_values.get(name, 'not there')} in the checkpoint, "
+        f"{expected_values.get(name, 'not there')} in this job"
+        for name in sorted(set(stored_values) | set(expected_values))
+        if stored_values.get(name) != expected_values.get(name)
     ]
     if differences:
         more = [f"and {len(differences) - SHOWN} more"] if len(differences) > SHOWN else []
@@ -151,11 +151,11 @@ def _check_identity(path: Path, stored: Mapping[str, Any], expected: Mapping[str
         )
 
 
-def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+def _flattened(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{above}{name}.")
+            flat |= _flattened(value, f"{above}{name}.")
         else:
             flat[f"{above}{name}"] = list(value) if isinstance(value, tuple) else value
     return flat

@@ -62,7 +62,7 @@ def network_spec_for(examples: Examples, config: TrainConfig, module: str = "") 
         raise ConfigError(f"{config.model!r} is no family of networks", choices=FAMILIES)
     check_trainable(examples)
     if config.model == "module":
-        network = NetworkConfig(**_common(examples, config), hidden=config.hidden)
+        network = NetworkConfig(**_io_settings(examples, config), hidden=config.hidden)
         source = source_of(module)
         check_user_network(network, source, examples)
         return NetworkSpec(network=network, module=source)
@@ -80,26 +80,26 @@ def network_spec_for(examples: Examples, config: TrainConfig, module: str = "") 
     if settings["numbers"] == "periodic":
         settings["frequencies"] = config.frequencies
     network = NetworkConfig(
-        **_common(examples, config),
+        **_io_settings(examples, config),
         **settings,
-        **_of_family(config, settings, len(examples.numeric_names)),
+        **_family_settings(config, settings, len(examples.numeric_names)),
     )
     return NetworkSpec(network=network, edges=edges, frequency_spread=config.frequency_spread)
 
 
-def initial_network(shape: NetworkSpec, seed: int) -> Network:
+def initial_network(spec: NetworkSpec, seed: int) -> Network:
     """Returns an untrained network with its bins set."""
     torch.manual_seed(seed)
-    network = Network(shape.network, shape.module)
+    network = Network(spec.network, spec.module)
     numbers = getattr(network, "numbers", None)
     if isinstance(numbers, PiecewiseLinear | EmbeddedBins):
-        numbers.fit(shape.edges)
+        numbers.fit(spec.edges)
     if isinstance(numbers, Periodic):
-        numbers.spread(shape.frequency_spread)
+        numbers.spread(spec.frequency_spread)
     return network
 
 
-def _common(examples: Examples, config: TrainConfig) -> dict[str, Any]:
+def _io_settings(examples: Examples, config: TrainConfig) -> dict[str, Any]:
     mean, std = 0.0, 1.0
     if examples.task == "regression":
         values = np.asarray(examples.label("train")).astype(np.float64)
@@ -118,7 +118,7 @@ def _common(examples: Examples, config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def _of_family(config: TrainConfig, settings: dict[str, Any], numeric: int) -> dict[str, Any]:
+def _family_settings(config: TrainConfig, settings: dict[str, Any], numeric: int) -> dict[str, Any]:
     if config.model == "tabm":
         return {"members": config.members}
     if config.model != "dcn":

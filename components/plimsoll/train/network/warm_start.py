@@ -135,24 +135,24 @@ def config_from_model(config: TrainConfig, folder: Path) -> TrainConfig:
     Raises:
         ConfigError: if a knob asks for another shape than the model's.
     """
-    kept, usual = _read_config(find_model(folder).model), TrainConfig()
+    trained, usual = _read_config(find_model(folder).model), TrainConfig()
     changes: dict[str, Any] = {}
     differences = []
-    for field, setting in _parts(kept):
-        has, requested, default = (
-            getattr(kept, field),
+    for field, setting in _parts(trained):
+        current, requested, default = (
+            getattr(trained, field),
             getattr(config, setting),
             getattr(usual, setting),
         )
         open_for_any = requested in (default, "auto")
-        if has == "plain" and setting == "numbers":
+        if current == "plain" and setting == "numbers":
             # So few rows, or no numbers: bins and plain came to the same.
             open_for_any = requested != "periodic"
-        if requested != has and not open_for_any:
+        if requested != current and not open_for_any:
             differences.append(
-                f"{setting}: train_config says {_text(requested)}, the model has {_text(has)}"
+                f"{setting}: train_config says {_text(requested)}, the model has {_text(current)}"
             )
-        changes[setting] = has
+        changes[setting] = current
     if differences:
         raise ConfigError(
             "train_config asks for another network than the one to start from",
@@ -174,27 +174,31 @@ def check_columns(examples: Examples, folder: Path) -> None:
     Raises:
         DataError: if it does not; the message says in what they differ, and what to do.
     """
-    start = find_model(folder)
-    kept = _read_config(start.model)
+    starting = find_model(folder)
+    trained = _read_config(starting.model)
     outputs = 1 if examples.task == "regression" else len(examples.classes)
     sizes = tuple(item.size for item in examples.categorical_outputs)
     widths = tuple(item.width for item in examples.categorical_outputs)
     differences = [
         f"{what}: the model has {_text(has)}, the examples have {_text(given)}"
         for what, has, given in (
-            ("task", kept.task, examples.task),
-            ("classes", kept.outputs, outputs),
-            ("numeric columns", kept.numeric, len(examples.numeric_names)),
-            ("categorical columns", len(kept.categories), len(sizes)),
+            ("task", trained.task, examples.task),
+            ("classes", trained.outputs, outputs),
+            ("numeric columns", trained.numeric, len(examples.numeric_names)),
+            ("categorical columns", len(trained.categories), len(sizes)),
         )
         if has != given
     ]
-    if start.package is not None:
-        differences += _name_differences(examples, start.package)
-    elif (kept.categories, kept.widths) != (sizes, widths) and len(kept.categories) == len(sizes):
-        differences.append(f"values of the categories: {_text(kept.categories)} and {_text(sizes)}")
+    if starting.package is not None:
+        differences += _name_differences(examples, starting.package)
+    elif (trained.categories, trained.widths) != (sizes, widths) and len(trained.categories) == len(
+        sizes
+    ):
+        differences.append(
+            f"values of the categories: {_text(trained.categories)} and {_text(sizes)}"
+        )
     if differences:
-        shown = start.package.folder if start.package else "PACKAGE"
+        shown = starting.package.folder if starting.package else "PACKAGE"
         raise DataError(
             "the examples are not those of the model to start from",
             cause="\n".join(differences),
@@ -202,12 +206,12 @@ def check_columns(examples: Examples, folder: Path) -> None:
         )
 
 
-def spec_from_model(folder: Path, shape: NetworkSpec) -> NetworkSpec:
+def spec_from_model(folder: Path, fresh: NetworkSpec) -> NetworkSpec:
     """Returns the shape of a network that goes on from a model.
 
     Args:
         folder: As of ``find_model``.
-        shape: The shape that would be trained afresh: what only training knows is taken from it.
+        fresh: The shape that would be trained afresh: what only training knows is taken from it.
 
     Raises:
         ArtifactError: if the model is damaged.
@@ -219,8 +223,8 @@ def spec_from_model(folder: Path, shape: NetworkSpec) -> NetworkSpec:
     numbers = getattr(model, "numbers", None)
     kept = {name: getattr(model.config, name) for name in _LEARNT}
     return dataclasses.replace(
-        shape,
-        network=dataclasses.replace(shape.network, **kept),
+        fresh,
+        network=dataclasses.replace(fresh.network, **kept),
         edges=_edges(numbers) if isinstance(numbers, PiecewiseLinear | EmbeddedBins) else (),
     )
 
@@ -299,15 +303,15 @@ def _last(low: np.float32, scale: np.float32) -> np.float32:
     return np.float32(near)
 
 
-def _parts(kept: NetworkConfig) -> list[tuple[str, str]]:
+def _parts(trained: NetworkConfig) -> list[tuple[str, str]]:
     """Returns the parts of the shape that mean something in this model, each with its knob."""
-    if kept.family == "module":
+    if trained.family == "module":
         return [("family", "model"), ("hidden", "hidden")]
     parts = dict(_SETTINGS)
-    if kept.family == "linear":
+    if trained.family == "linear":
         del parts["hidden"]
     for part, (other, wanted) in _ONLY.items():
-        if getattr(kept, other) not in wanted:
+        if getattr(trained, other) not in wanted:
             del parts[part]
     return list(parts.items())
 
@@ -337,9 +341,9 @@ def _name_differences(examples: Examples, package: Package) -> list[str]:
     return differences
 
 
-def _difference(had: tuple[str, ...], given: tuple[str, ...]) -> str:
-    gone = [name for name in had if name not in given]
-    new = [name for name in given if name not in had]
+def _difference(known: tuple[str, ...], given: tuple[str, ...]) -> str:
+    gone = [name for name in known if name not in given]
+    new = [name for name in given if name not in known]
     parts = [f"the examples lack {_text(gone)}"] if gone else []
     parts += [f"the model does not know {_text(new)}"] if new else []
     return "; ".join(parts) or "they stand in another order"

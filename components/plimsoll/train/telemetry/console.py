@@ -43,18 +43,18 @@ class Console:
     def on_event(self, event: Event) -> None:
         """Says what an event means, or nothing if it is too soon."""
         if isinstance(event, Started):
-            self._start(event)
+            self._on_start(event)
         elif isinstance(event, Stepped):
-            self._step(event)
+            self._on_step(event)
         elif isinstance(event, EpochFinished):
-            self._book(event)
+            self._finish_epoch(event)
         elif isinstance(event, Saved):
             if not self._live:
                 self._say(f"checkpoint of step {event.step:,} ({event.seconds:.1f} s)")
         else:
             self._say(end_text(event))
 
-    def _start(self, event: Started) -> None:
+    def _on_start(self, event: Started) -> None:
         self._started, self._best, self._latest = event, math.inf, None
         self._began = self._clock()
         self._say(
@@ -65,7 +65,7 @@ class Console:
         if event.resumed_at:
             self._say(f"goes on from step {event.resumed_at:,}")
 
-    def _step(self, event: Stepped) -> None:
+    def _on_step(self, event: Stepped) -> None:
         self._latest = event
         if self._live:
             self._show(self._bar(event))
@@ -82,13 +82,13 @@ class Console:
             ]
             self._say("  ".join(part for part in parts if part))
 
-    def _book(self, event: EpochFinished) -> None:
+    def _finish_epoch(self, event: EpochFinished) -> None:
         lowest = event.eval_loss < self._best
         self._best = min(self._best, event.eval_loss)
         if not event.again:
-            self._say(self._epoch(event, lowest=lowest))
+            self._say(self._epoch_line(event, lowest=lowest))
 
-    def _epoch(self, event: EpochFinished, *, lowest: bool) -> str:
+    def _epoch_line(self, event: EpochFinished, *, lowest: bool) -> str:
         speed = self._latest
         parts = [
             f"epoch {event.number}{self._of_epochs()}",
