@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from plimsoll.errors import DataError
+from plimsoll.models.boosting import save_boosting
 from plimsoll.models.model import open_model
 from plimsoll.train.candidates.boosting import MOST_FREQUENT, fit_boosting
 from plimsoll.train.config import TrainConfig
