@@ -124,7 +124,7 @@ def bare(examples: Examples, config: TrainConfig, rows: TensorBatch, device: tor
     """The same batch again and again: forward, backward, clip and a fused optimiser's step."""
     network = network_of(examples, config, device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
-    batch = rows.part(0, config.batch_size)
+    batch = rows.slice(0, config.batch_size)
     loss_of = nn.CrossEntropyLoss()
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
 

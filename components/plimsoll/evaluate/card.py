@@ -33,7 +33,7 @@ def model_card(evaluation: Evaluation, plan: FeaturePlan | None) -> str:
     """Returns a model's card.
 
     Args:
-        evaluation: What was found out about the model.
+        evaluation: The model's evaluation.
         plan: The plan of the features that were joined; None: none were.
     """
     dataset, transform = evaluation.dataset, evaluation.transform

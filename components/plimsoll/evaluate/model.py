@@ -36,7 +36,7 @@ class EvaluateInputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """All that was found out about a model."""
+    """All that was measured of a model."""
 
     family: str
     """``linear``, ``mlp``, ``tabm``, ``dcn``, ``module``, ``boosting`` or ``blend``."""

@@ -1,4 +1,4 @@
-"""A model's folder, whatever family it is of: opened, and asked."""
+"""A model's folder, of any family, opened to predict."""
 
 from __future__ import annotations
 

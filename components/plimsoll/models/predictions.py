@@ -21,7 +21,7 @@ def class_text(value: Any) -> str:
 
 
 def positive_index(classes: Sequence[Any], positive: Any) -> int:
-    """Returns the place of the positive class among the classes of a binary label.
+    """Returns the index of the positive class among the classes of a binary label.
 
     Args:
         classes: The label's values, in the order of the model's columns.

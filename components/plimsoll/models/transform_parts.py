@@ -24,7 +24,7 @@ SCALES = ("standard", "robust", "quantile", "log", "none")
 SOURCES = ("value", "elapsed_days")
 CYCLES = ("time_of_day", "day_of_year")
 CALENDARS: Mapping[str, int] = {"day_of_week": 7, "month": 12, "hour": 24, "day_of_month": 31}
-"""What a calendar tells -> how many values it has."""
+"""What a calendar says -> how many values it has."""
 LARGEST = 3.4e38
 """Just below the largest number of single precision."""
 MOST_BUCKETS = 1 << 30
@@ -141,7 +141,7 @@ class Missing:
 
 @dataclass(frozen=True, kw_only=True)
 class Cycle:
-    """Two numeric outputs: sine and cosine of a timestamp's place in the day or in the year."""
+    """Two numeric outputs: sine and cosine of a timestamp's position in the day or in the year."""
 
     output: str
     """The outputs are this, followed by ``.sin`` and ``.cos``."""
@@ -185,7 +185,7 @@ class TargetMean:
 
 @dataclass(frozen=True, kw_only=True)
 class Vocabulary:
-    """One categorical output: the place of a value among those known, most frequent first."""
+    """One categorical output: the index of a value among those known, most frequent first."""
 
     output: str
     values: tuple[Value, ...]

@@ -74,7 +74,7 @@ def train_examples(
     Args:
         examples: The examples artifact.
         outputs: Where the model, the report and the logs come to be.
-        config: The knobs.
+        config: Which model, and how it is trained.
         request: The user's own network, the launcher, checkpoints, a model to start from.
 
     Returns:
@@ -118,7 +118,7 @@ def train_examples(
 def open_request(
     module: str, launcher: str, launcher_config: str, checkpoints: str, start_from: str
 ) -> Iterator[TrainRequest]:
-    """Gives what the component's inputs ask; empty text asks for nothing.
+    """Yields the request that the component's inputs make; an empty text makes none.
 
     Raises:
         ConfigError: if there is no such launcher, its config does not hold, or the user's own

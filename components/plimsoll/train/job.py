@@ -1,4 +1,4 @@
-"""What one training is asked to do: a file that every process of it reads."""
+"""What one training has to do: a file that every process of it reads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Job:
     out: Path
     """The folder that comes to be: ``network.json``, ``weights.safetensors``, ``history.json``."""
     config: TrainConfig
-    """The knobs, none left open; ``model`` is a family of networks."""
+    """Nothing is left open; ``model`` is a family of networks."""
     logs: Path | None = None
     """Folder of ``progress.jsonl`` and of TensorBoard's files; None: neither is written."""
     checkpoints: Path | None = None

@@ -44,7 +44,7 @@ class CandidateSummary:
     chosen: bool = False
     """Whether it is the model that goes on."""
     settings: Mapping[str, object] = field(default_factory=dict)
-    """The knobs in which candidates differ."""
+    """The fields of the config in which candidates differ."""
     losses: Sequence[float] = ()
     """The eval loss by epoch, from the first."""
     note: str = ""
@@ -53,7 +53,7 @@ class CandidateSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingReport:
-    """All that the page tells."""
+    """All that the page shows."""
 
     label: str
     """The column that is predicted."""

@@ -1,4 +1,4 @@
-"""What the page of a training tells, taken from all that was tried."""
+"""What the page of a training shows, taken from all that was trained."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from plimsoll.train.page import CandidateSummary, TrainingReport
 from plimsoll.train.telemetry.history import Epoch, History
 
 _SHOWN = ("numbers", "hidden", "members", "crosses", "bins", "leaves")
-"""Knobs in which candidates of one family differ."""
+"""Fields of the config in which candidates of one family differ."""
 
 
 def training_report(
     source: Examples, trials: Candidates, best: TrainedModel, importances: Sequence[Importance] = ()
 ) -> TrainingReport:
-    """Returns what the page tells.
+    """Returns what the page shows.
 
     Args:
         source: The examples.

@@ -1,1 +1,1 @@
-"""Searches the knobs of a training: the component ``tune``, and the same search for Katib."""
+"""Searches hyperparameters of a training: the component ``tune``, and the same for Katib."""

@@ -1,4 +1,4 @@
-"""Which knobs of a training have an effect on which model."""
+"""Which hyperparameters of a training have an effect on which model."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FIXED = {
     "importance": "it says what is told of a model, not what it learns",
     "time_budget": "it limits auto, and a search has a budget of its own",
 }
-"""Knobs that are not searched, and why."""
+"""Hyperparameters that are not searched, and why."""
 
 _LAYERED = ("mlp", "tabm", "dcn")
 _OURS = tuple(name for name in NETWORKS if name != "module")
 _MODELS = {
-    # A network of one's own is told both, and may use them.
+    # A network of one's own gets both, and may use them.
     "hidden": (*_LAYERED, "module"),
     "dropout": (*_LAYERED, "module"),
     "members": ("tabm",),
@@ -41,18 +41,18 @@ _MODELS = {
     "tree_columns": ("boosting",),
     "class_weights": (*NETWORKS, "boosting"),
 }
-"""Knob -> the models that it has an effect on; the others: every network."""
+"""Hyperparameter -> the models that it has an effect on; the others: every network."""
 _FORMS = {
     "bins": ("bins", "embedded"),
     "number_width": ("embedded", "periodic"),
     "frequencies": ("periodic",),
     "frequency_spread": ("periodic",),
 }
-"""Knob -> what ``numbers`` must be, one of these, for it to have an effect."""
+"""Hyperparameter -> what ``numbers`` must be, one of these, for it to have an effect."""
 
 
 def applies(name: str, model: str, numbers: str) -> bool:
-    """Says if a knob has an effect on a model.
+    """Says if a hyperparameter has an effect on a model.
 
     Args:
         name: A field of TrainConfig.
@@ -65,6 +65,6 @@ def applies(name: str, model: str, numbers: str) -> bool:
 
 
 def why_not(name: str) -> str:
-    """Says what a knob has an effect on."""
+    """Says what a hyperparameter has an effect on."""
     form = f" with numbers {' or '.join(_FORMS[name])}" if name in _FORMS else ""
     return f"it has one on {', '.join(_MODELS.get(name, NETWORKS))}{form}"

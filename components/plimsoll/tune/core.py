@@ -1,4 +1,4 @@
-"""Searches the knobs of a training on examples, and writes down what was found."""
+"""Searches the hyperparameters of a training on examples, and writes down the study."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def fingerprint(source: Examples, request: TuneRequest) -> str:
 
 @contextmanager
 def _folder(source: Examples, request: TuneRequest) -> Iterator[Path]:
-    """Yields the search's folder; a search that is done leaves nothing where none was asked for."""
+    """Yields the search's folder; one that is done leaves nothing where no storage is given."""
     root = request.storage or os.environ.get(CHECKPOINTS, "")
     if not root:
         with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as scratch:
@@ -100,7 +100,7 @@ def _search(source: Examples, folder: Path, request: TuneRequest) -> TuneResult:
         TrialRunner(search=search, source=source, folder=folder, request=request).run()
         trials, chosen = search.finished(), search.best()
         if chosen is None:
-            # Nothing was found that were worth keeping, and the next start may do better.
+            # There is nothing worth keeping, and the next start may do better.
             (folder / JOURNAL).unlink()
             raise _no_complete_trial(trials)
         return TuneResult(

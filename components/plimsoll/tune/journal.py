@@ -109,7 +109,7 @@ def open_study(
     sampler: optuna.samplers.BaseSampler,
     pruner: optuna.pruners.BasePruner,
 ) -> optuna.Study:
-    """Opens the study that a journal tells of, or begins it.
+    """Opens the study that a journal holds, or begins it.
 
     Raises:
         ArtifactError: if the journal does not hold together.

@@ -76,12 +76,12 @@ def experiment(space: Space, config: TuneConfig, options: ExperimentOptions) -> 
     """Returns the Experiment as JSON values.
 
     Args:
-        space: What is searched; knobs without an effect on a trial's model do nothing there.
+        space: What is searched; what has no effect on a trial's model does nothing there.
         config: The budget, and how to search.
         options: What it is made for.
 
     Raises:
-        ConfigError: if Katib cannot do what is asked.
+        ConfigError: if Katib cannot do what is requested.
     """
     _check(config)
     launcher, examples = _mounted(options)
@@ -130,7 +130,7 @@ def best_config(experiment: Mapping[str, Any]) -> str:
     """Returns the best trial's TrainConfig, whole, as JSON.
 
     Args:
-        experiment: An Experiment as the cluster tells it: ``kubectl get experiment NAME -o json``.
+        experiment: An Experiment as the cluster gives it: ``kubectl get experiment NAME -o json``.
 
     Raises:
         ArtifactError: if it is not one that was rendered here, or no trial has ended.
@@ -169,7 +169,7 @@ def _check(config: TuneConfig) -> None:
 
 
 def _mounted(options: ExperimentOptions) -> tuple[LauncherConfig, str]:
-    """Returns the launcher config and the examples' place as the trial's pod sees it."""
+    """Returns the launcher config and the examples' path as the trial's pod sees it."""
     launcher, examples = options.launcher, options.examples
     if examples.startswith(CLAIM):
         claim, _, folder = examples.removeprefix(CLAIM).partition("/")

@@ -1,4 +1,4 @@
-"""What a search is asked, and what came of it."""
+"""The request of a search, and its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from plimsoll.tune.space import Space
 
 @dataclass(frozen=True, kw_only=True)
 class TuneRequest:
-    """What a search is asked for."""
+    """What is searched, and how."""
 
     space: Space
     config: TuneConfig
@@ -62,7 +62,7 @@ class TuneResult:
     best: str
     """The chosen trial's TrainConfig, whole, as JSON."""
     importances: dict[str, float]
-    """Knob -> its share in how far the losses lie apart; empty: too few trials to say."""
+    """Hyperparameter -> its share in how far the losses lie apart; empty: too few trials to say."""
     resumed: int
     """Trials that had ended before this start."""
     task: str

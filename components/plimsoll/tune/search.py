@@ -1,4 +1,4 @@
-"""The search itself: draws trials, hears how they go, and keeps what came of them."""
+"""The search itself: samples trials, takes their losses, and keeps their outcomes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SampledTrial:
     number: int
     """From 0."""
     values: Mapping[str, Any]
-    """Knob -> what was drawn."""
+    """Hyperparameter -> its value."""
     config: TrainConfig
     trial: optuna.Trial
 
@@ -50,7 +50,7 @@ class FinishedTrial:
     state: str
     """``complete``, ``pruned`` or ``failed``."""
     values: Mapping[str, Any]
-    """Knob -> what was drawn."""
+    """Hyperparameter -> its value."""
     eval_loss: float | None
     """Complete: of the weights that were kept; pruned: where it was stopped."""
     losses: Mapping[int, float]
@@ -173,12 +173,12 @@ class Search:
         return min(whole, key=lambda item: (item.eval_loss, item.number), default=None)
 
     def importances(self) -> dict[str, float]:
-        """Returns each knob's share in how far the losses lie apart, the greatest first."""
+        """Returns each hyperparameter's share in the spread of the losses, the greatest first."""
         whole = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         if len({item.value for item in whole}) < FIRST_TRIALS:
             return {}
         with warnings.catch_warnings():
-            # Few trials of a model say little of its own knobs: so does the report.
+            # Few trials of a model say little of its own hyperparameters: so does the report.
             warnings.simplefilter("ignore")
             shares = optuna.importance.get_param_importances(self.study)
         return {name: float(share) for name, share in shares.items() if math.isfinite(share)}
@@ -238,7 +238,7 @@ def _finished_trial(item: FrozenTrial) -> FinishedTrial:
 
 
 def _base_values(space: Space) -> dict[str, Any]:
-    """Returns what the base config says of each knob, as it is drawn; empty if it lies outside."""
+    """Returns what the base config says of each hyperparameter; empty if it lies outside."""
     values: dict[str, Any] = {}
     for parameter in space.hyperparameters:
         value = getattr(space.base, parameter.name)
@@ -263,7 +263,7 @@ def _sampler(config: TuneConfig, number: int) -> optuna.samplers.BaseSampler:
     if config.sampler == "random":
         return optuna.samplers.RandomSampler(seed=seed)
     with warnings.catch_warnings():
-        # Knobs that depend on the model are learnt in groups; that may change, says Optuna.
+        # What depends on the model is learnt in groups; that may change, says Optuna.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return optuna.samplers.TPESampler(
             seed=seed,

@@ -1,6 +1,6 @@
-"""One trial: a training with some knobs drawn, judged by its loss on eval.
+"""One trial: a training with some hyperparameters drawn, judged by its loss on eval.
 
-Here, as a process of Katib's, it takes the knobs as flags and prints what came of them::
+Here, as a process of Katib's, it takes the hyperparameters as flags and prints what came of them::
 
     python -m plimsoll.tune.trial --examples FOLDER --set learning_rate=0.003 --set model=mlp
 """
@@ -49,7 +49,7 @@ class TrialResult:
 
 @dataclass(kw_only=True)
 class ProgressReporter:
-    """Listens to a training, and tells at each mark of its way."""
+    """Listens to a training, and reports its loss at each of ``MARKS`` points of its way."""
 
     report: Reporter
     unit: float
@@ -76,7 +76,7 @@ def run(job: Job, report: Reporter) -> TrialResult:
 
     Args:
         job: The training; its ``model`` is one family.
-        report: Is told how it goes; boosting tells nothing.
+        report: Takes the loss on its way; boosting has none.
 
     Raises:
         PlimsollError: if it cannot be trained.

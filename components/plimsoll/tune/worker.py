@@ -44,7 +44,7 @@ class ParentChannel:
         self._answers.flush()
 
     def report(self, mark: int, loss: float) -> None:
-        """Reports a trial's loss on its way, and hears if it is to go on.
+        """Reports a trial's loss on its way, and returns if it is to go on.
 
         Raises:
             Pruned: if it is not.

@@ -21,8 +21,8 @@ orders = st.builds(
 
 
 def drawn(order, epoch):
-    starts = order.starts(epoch)
-    windows = [order.window(epoch, number) for number in range(len(starts) - 1)]
+    starts = order.window_bounds(epoch)
+    windows = [order.window_rows(epoch, number) for number in range(len(starts) - 1)]
     assert [len(window) for window in windows] == list(np.diff(starts))
     return np.concatenate(windows)
 
@@ -45,7 +45,7 @@ def test_epochs_and_seeds_have_orders_of_their_own():
 def test_rows_that_fit_into_a_window_are_shuffled_as_a_whole():
     order = sampler_for(10_000, 100, seed=0)
     places = drawn(order, 0)
-    assert len(order.starts(0)) == 2
+    assert len(order.window_bounds(0)) == 2
     # Neighbours in the order are as far apart as in any permutation: a third of the rows.
     assert abs(np.abs(np.diff(places)).mean() / 10_000 - 1 / 3) < 0.02
 
@@ -72,7 +72,7 @@ def test_batches_are_cut_without_gap_or_overlap(rows, batch, size):
         assert max(lengths) - min(lengths) <= 1
         seen += [place for start, stop in shares for place in range(start, stop)]
     assert seen == list(range(rows))
-    owners = np.array([cut.owned(np.arange(rows)) for cut in cuts])
+    owners = np.array([cut.is_owned(np.arange(rows)) for cut in cuts])
     assert (owners.sum(axis=0) == 1).all()
     for cut, owned in zip(cuts, owners, strict=True):
         shares = [cut.bounds(step) for step in range(cut.steps)]

@@ -137,10 +137,10 @@ def test_a_split_is_answered_in_parts_by_all_processes_equally_often(
     targets, asked = [], []
     for rank in range(size):
         held = EvalBatches(split, World(rank=rank, size=size), resident=resident)
-        parts = list(held.parts())
+        parts = list(held.batches())
         assert all(len(part) <= 26 for part in parts)
         targets += [part.target for part in parts]
-        asked.append(len(parts) + len(list(held.fillers())))
+        asked.append(len(parts) + len(list(held.filler_batches())))
     assert torch.equal(torch.cat(targets), split.read().target)
     assert len(set(asked)) == 1
 

@@ -23,7 +23,7 @@ def auto_candidates(examples: Examples, config: TrainConfig) -> tuple[TrainConfi
 
     Args:
         examples: The transformed rows.
-        config: The knobs, with ``model`` ``auto``.
+        config: The training's config, with ``model`` ``auto``.
     """
     rows = examples.rows["train"]
     if rows <= SMALL:

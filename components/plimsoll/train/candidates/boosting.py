@@ -58,7 +58,7 @@ def fit_boosting(examples: Examples, config: TrainConfig, splits: tuple[str, ...
 
     Args:
         examples: The transformed rows.
-        config: The knobs: ``trees``, ``tree_rate``, ``leaves``, ``leaf_rows``, ``tree_columns``,
+        config: Of it count ``trees``, ``tree_rate``, ``leaves``, ``leaf_rows``, ``tree_columns``,
             ``class_weights``, ``seed``.
         splits: What to answer.
 

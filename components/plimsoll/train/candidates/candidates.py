@@ -1,4 +1,4 @@
-"""Trains the models that are asked for, one after the other, and finds the best on eval."""
+"""Trains the candidate models, one after the other, and finds the best on eval."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRequest:
-    """What is asked of a training besides its knobs."""
+    """What a training is given besides its config."""
 
     module: str = ""
     """Source of the user's own network, or where to import it from."""
@@ -46,7 +46,7 @@ class TrainRequest:
     start_from: Path | None = None
     """A pushed model to go on from."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    """A witness of that model."""
+    """The record of where that model was read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +56,11 @@ class TrainedModel:
     family: str
     """``tabm``, ``boosting``, ``blend`` and so on."""
     config: TrainConfig
-    """Nothing left open; of a blend: what was asked."""
+    """Nothing left open; of a blend: what was requested."""
     folder: Path
     """Its files."""
     predictions: Mapping[str, NDArray[np.float64]]
-    """Split -> what it answers."""
+    """Split -> probabilities (rows, classes), or values (rows,)."""
     eval_loss: float
     """Log loss, or root mean squared error in the label's unit."""
     parameters: int
@@ -86,7 +86,7 @@ class Candidates:
         return self.trained[0]
 
     def best(self, model: str) -> TrainedModel:
-        """Returns the model that was asked for; ``auto``: the blend, or the best on eval alone."""
+        """Returns the model of a family; ``auto``: the blend, or the best on eval alone."""
         wanted = BLEND if model == AUTO else model
         fitting = [item for item in self.trained if item.family == wanted] or list(self.trained)
         return min(fitting, key=lambda item: item.eval_loss)
@@ -138,8 +138,8 @@ def train_candidates(
 
     Args:
         source: The examples.
-        config: The knobs, as ``resolved_config`` returns them.
-        request: What is asked besides.
+        config: As ``resolved_config`` returns it.
+        request: What is given besides.
         folders: Where it may write.
         say: Takes lines of progress.
 
@@ -220,7 +220,7 @@ def _train_boosting(
 def _blend_of(
     source: Examples, config: TrainConfig, trained: Sequence[TrainedModel], folder: Path
 ) -> list[TrainedModel]:
-    """Returns the blend of what was found, or nothing if one model is as good alone."""
+    """Returns the blend of what was trained, or nothing if one model is as good alone."""
     label = source.label("eval")
     shares = blend_weights(source.task, label, [item.predictions["eval"] for item in trained])
     members = [(item, share) for item, share in zip(trained, shares, strict=True) if share]

@@ -43,17 +43,17 @@ class ResidentBatches:
     ) -> None:
         self._rows, self._sampler, self._partition = rows, sampler, partition
         self._epoch = -1
-        self._starts: list[int] = []
+        self._bounds: list[int] = []
         self._window = -1
         self._indices = torch.empty(0, dtype=torch.int64)
 
     def batch(self, epoch: int, step: int) -> TensorBatch:
         """Returns this process's rows of a step of an epoch, both from 0; there may be none."""
         if epoch != self._epoch:
-            self._epoch, self._starts, self._window = epoch, self._sampler.starts(epoch), -1
+            self._epoch, self._bounds, self._window = epoch, self._sampler.window_bounds(epoch), -1
         start, stop = self._partition.bounds(step)
         if start == stop:
-            return self._rows.part(0, 0)
+            return self._rows.slice(0, 0)
         return concatenated(
             [self._rows.select(indices) for indices in self._indices_between(start, stop)]
         )
@@ -62,17 +62,17 @@ class ResidentBatches:
         """Does nothing: the rows go with this object."""
 
     def _indices_between(self, start: int, stop: int) -> Iterator[torch.Tensor]:
-        for number, (low, high) in enumerate(pairwise(self._starts)):
+        for number, (low, high) in enumerate(pairwise(self._bounds)):
             if start >= high or stop <= low:
                 continue
             if number != self._window:
-                drawn = torch.from_numpy(self._sampler.window(self._epoch, number))
+                drawn = torch.from_numpy(self._sampler.window_rows(self._epoch, number))
                 self._window, self._indices = number, drawn.to(self._rows.target.device)
             yield self._indices[max(0, start - low) : stop - low]
 
 
 class EvalBatches:
-    """A split that is only answered, in parts of bounded size.
+    """The eval split, answered in batches of bounded size.
 
     Args:
         split: The split on disk.
@@ -89,23 +89,23 @@ class EvalBatches:
         most = -(-rows // world.size)
         self._lacking = _batch_count(most) - _batch_count(self._stop - self._start)
 
-    def fillers(self) -> Iterator[TensorBatch]:
-        """Yields rows that do not count, so that all processes answer equally often.
+    def filler_batches(self) -> Iterator[TensorBatch]:
+        """Yields rows that do not count, so that all processes call the model equally often.
 
-        Where weights are gathered from all processes, one that asked less often would leave the
+        Where weights are gathered from all processes, one that called less often would leave the
         others waiting.
         """
         for _ in range(self._lacking):
             yield self._split.read(0, 1)
 
-    def parts(self) -> Iterator[TensorBatch]:
-        """Yields this process's rows, in order."""
+    def batches(self) -> Iterator[TensorBatch]:
+        """Yields this process's rows, in order, at most ``ROWS_AT_ONCE`` at a time."""
         for start in range(self._start, self._stop, ROWS_AT_ONCE):
             stop = min(start + ROWS_AT_ONCE, self._stop)
             if self._rows is None:
                 yield self._split.read(start, stop)
             else:
-                yield self._rows.part(start - self._start, stop - self._start)
+                yield self._rows.slice(start - self._start, stop - self._start)
 
 
 def _batch_count(rows: int) -> int:
@@ -115,7 +115,7 @@ def _batch_count(rows: int) -> int:
 def is_resident(
     train: TensorSplit, held_out: TensorSplit, config: TrainConfig, world: World
 ) -> bool:
-    """Returns whether the rows stay on the device: as asked, or where they fit."""
+    """Returns whether the rows stay on the device: as configured, or where they fit."""
     if config.data != "auto":
         return config.data == "resident"
     needed = (len(train) + len(held_out)) * train.row_bytes

@@ -1,4 +1,4 @@
-"""In which order rows are learnt from: a pure function of the seed, the epoch and the place.
+"""In which order rows are learnt from: a pure function of the seed, the epoch and the position.
 
 Rows are cut into blocks that lie together on disk. An epoch draws the blocks in a random order,
 some hundred at a time, and shuffles the rows of such a window. Data that fit into one window are
@@ -31,29 +31,31 @@ class BlockShuffleSampler:
     blocks: int = WINDOW_BLOCKS
     """Blocks a window."""
 
-    def starts(self, epoch: int) -> list[int]:
-        """Returns where in the order each window begins, and where the last one ends."""
-        lengths = [len(drawn) for drawn in self._windows(epoch)]
-        counts = [length * self.block for length in lengths]
-        counts[self._short_window(epoch)] -= -self.rows % self.block
+    def window_bounds(self, epoch: int) -> list[int]:
+        """Returns the positions where each window begins, and where the last one ends."""
+        last_block, lacking = -(-self.rows // self.block) - 1, -self.rows % self.block
+        counts = [
+            len(blocks) * self.block - (lacking if last_block in blocks else 0)
+            for blocks in self._windows(epoch)
+        ]
         return list(accumulate(counts, initial=0))
 
-    def window(self, epoch: int, number: int) -> NDArray[np.int64]:
-        """Returns the rows of a window, in the order in which they are learnt from."""
+    def window_rows(self, epoch: int, number: int) -> NDArray[np.int64]:
+        """Returns the rows' indices of a window, in the order in which they are learnt from."""
         starts = self._windows(epoch)[number] * self.block
         rows = (starts[:, None] + np.arange(self.block)).ravel()
         rows = rows[rows < self.rows]
-        drawn = torch.randperm(len(rows), generator=generator(self.seed, "rows", epoch, number))
+        drawn = torch.randperm(
+            len(rows), generator=seeded_generator(self.seed, "rows", epoch, number)
+        )
         return np.asarray(rows[drawn.numpy()], np.int64)
 
     def _windows(self, epoch: int) -> list[NDArray[np.int64]]:
         count = -(-self.rows // self.block)
-        drawn = torch.randperm(count, generator=generator(self.seed, "blocks", epoch)).numpy()
+        drawn = torch.randperm(
+            count, generator=seeded_generator(self.seed, "blocks", epoch)
+        ).numpy()
         return list(np.split(drawn, range(self.blocks, count, self.blocks)))
-
-    def _short_window(self, epoch: int) -> int:
-        last = -(-self.rows // self.block) - 1
-        return next(n for n, drawn in enumerate(self._windows(epoch)) if last in drawn)
 
 
 def sampler_for(rows: int, row_bytes: int, seed: int) -> BlockShuffleSampler:
@@ -87,13 +89,13 @@ class BatchPartition:
         return min(self.batch, self.rows - step * self.batch)
 
     def bounds(self, step: int) -> tuple[int, int]:
-        """Returns the places in the order, from and up to, of this process's part of a step."""
+        """Returns the positions, from and up to, of this process's part of a step."""
         start, rows = step * self.batch, self.global_rows(step)
         begin, end = self.rank * rows // self.size, (self.rank + 1) * rows // self.size
         return start + begin, start + end
 
-    def owned(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Returns which places in the order are this process's."""
+    def is_owned(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Returns which positions are this process's."""
         steps, offsets = np.divmod(positions, self.batch)
         rows = np.minimum(self.batch, self.rows - steps * self.batch)
         begin, end = self.rank * rows // self.size, (self.rank + 1) * rows // self.size
@@ -106,6 +108,6 @@ def derived_seed(seed: int, *position: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def generator(seed: int, *position: object) -> torch.Generator:
+def seeded_generator(seed: int, *position: object) -> torch.Generator:
     """Returns a generator that depends on the seed and a position alone."""
     return torch.Generator().manual_seed(derived_seed(seed, *position))

@@ -60,13 +60,13 @@ class StreamedBatches:
                 parts.append(self._rest)
                 count -= len(self._rest)
             self._rest = reader.window()
-        parts.append(self._rest.part(0, count))
-        self._rest = self._rest.part(count, len(self._rest))
+        parts.append(self._rest.slice(0, count))
+        self._rest = self._rest.slice(count, len(self._rest))
         return concatenated(parts)
 
 
 class _Prefetcher:
-    """A thread that reads one window after the other, from a place in the order on."""
+    """A thread that reads one window after the other, from a step of an epoch on."""
 
     def __init__(
         self,
@@ -113,13 +113,13 @@ class _Prefetcher:
     def _windows(self, epoch: int, step: int) -> Iterator[TensorBatch]:
         begin = step * self._partition.batch
         while True:
-            starts = self._sampler.starts(epoch)
+            starts = self._sampler.window_bounds(epoch)
             for number, (start, stop) in enumerate(pairwise(starts)):
                 if stop <= begin:
                     continue
                 positions = np.arange(start, stop)
-                ours = self._partition.owned(positions) & (positions >= begin)
-                yield self._split.read_at(self._sampler.window(epoch, number)[ours])
+                ours = self._partition.is_owned(positions) & (positions >= begin)
+                yield self._split.read_at(self._sampler.window_rows(epoch, number)[ours])
             epoch, begin = epoch + 1, 0
 
     def _put(self, item: TensorBatch | BaseException) -> bool:

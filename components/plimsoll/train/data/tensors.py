@@ -31,14 +31,14 @@ class TensorBatch:
         return len(self.target)
 
     def select(self, indices: torch.Tensor) -> TensorBatch:
-        """Returns the rows at some places, in their order."""
+        """Returns the rows at some indices, int64 of shape (rows,), in their order."""
         return TensorBatch(
             numeric=self.numeric.index_select(0, indices),
             categorical=self.categorical.index_select(0, indices),
             target=self.target.index_select(0, indices),
         )
 
-    def part(self, start: int, stop: int) -> TensorBatch:
+    def slice(self, start: int, stop: int) -> TensorBatch:
         """Returns the rows from ``start`` up to ``stop``, without copying."""
         return TensorBatch(
             numeric=self.numeric[start:stop],
@@ -110,7 +110,7 @@ class TensorSplit:
         return self._rows(*(np.array(array[part]) for array in self._arrays()))
 
     def read_at(self, indices: NDArray[np.int64]) -> TensorBatch:
-        """Returns the rows at some places in their order, read from disk in its own order.
+        """Returns the rows at some indices in their order, read from disk in ascending order.
 
         Raises:
             DataError: if they hold numbers that are not finite, or labels outside the classes.

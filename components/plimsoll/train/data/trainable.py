@@ -1,4 +1,4 @@
-"""What every model asks of the examples that it learns from."""
+"""What examples must have so that any model can learn from them."""
 
 from __future__ import annotations
 

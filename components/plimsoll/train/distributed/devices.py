@@ -41,7 +41,7 @@ def threads_for(config: TrainConfig, world: World, weights: int) -> int:
     """Returns how many threads this process works with.
 
     Args:
-        config: The knobs, ``batch_size`` among them.
+        config: Of it count ``threads``, ``batch_size``, ``model`` and ``members``.
         world: The processes.
         weights: Numbers that the network learns; the members of an ensemble share them.
     """
@@ -113,7 +113,8 @@ def uses_compile(config: TrainConfig) -> bool:
 def uses_cuda_graph(config: TrainConfig, device: torch.device, world: World) -> bool:
     """Returns whether the step is captured as one CUDA graph: small networks wait for launches.
 
-    A network of the user's own may do what a graph cannot hold, so it is captured only if asked.
+    A network of the user's own may do what a graph cannot hold: it is captured by
+    ``compile: always`` alone.
     """
     wanted = config.compile == "always" or (config.compile == "auto" and config.model != "module")
     return device.type == "cuda" and world.size == 1 and wanted
@@ -125,7 +126,7 @@ def memory_in_use(device: torch.device) -> int:
 
 
 def utilisation(device: torch.device) -> float:
-    """Returns the share of the time in which a GPU computed, 0 to 1; 0 where none can tell."""
+    """Returns the share of the time in which a GPU computed, 0 to 1; 0 where none is measured."""
     if device.type != "cuda":
         return 0.0
     try:

@@ -30,17 +30,17 @@ class World:
     """This process among those that train together."""
 
     rank: int = 0
-    """From 0; the first one tells, writes and decides."""
+    """From 0; the first one reports, writes and decides."""
     size: int = 1
     """Processes on all machines."""
     local_rank: int = 0
-    """Its place on its own machine."""
+    """Its rank on its own machine."""
     local_size: int = 1
     """Processes on its own machine."""
 
     @property
     def first(self) -> bool:
-        """Whether this process tells, writes and decides."""
+        """Whether this process reports, writes and decides."""
         return self.rank == 0
 
     def all_reduce(self, *values: float) -> list[float]:

@@ -15,7 +15,7 @@ TERMINATED = 128 + signal.SIGTERM
 def on_signals(call: Callable[[int], None]) -> Iterator[None]:
     """Calls back on SIGTERM and SIGINT within the block, instead of what they did before.
 
-    Only a process's main thread is told of signals: in another nothing is changed.
+    Only a process's main thread gets signals: in another nothing is changed.
 
     Args:
         call: Takes the signal's number, in the main thread, between two of its instructions.
@@ -34,6 +34,6 @@ def on_signals(call: Callable[[int], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def leave(number: int) -> BaseException:
+def exit_for_signal(number: int) -> BaseException:
     """Returns what to raise once all is put in order after a signal."""
     return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(TERMINATED)

@@ -58,7 +58,7 @@ class TrainJobStatus:
     pods: tuple[Pod, ...]
     """Of its nodes, each node's newest."""
     metrics: Mapping[str, str]
-    """What the training told the controller, where the controller takes it."""
+    """What the training reported to the controller, where the controller takes it."""
 
     def phase(self, nodes: int) -> str:
         """Returns ``Created``, ``Running``, ``Complete`` or ``Failed``.

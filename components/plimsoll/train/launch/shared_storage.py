@@ -47,7 +47,7 @@ class Storage(Protocol):
         """Brings a folder here, whole."""
 
     def mirror(self, name: str, target: Path, *, ended: bool) -> None:
-        """Brings what is new in a folder of growing files here, if it can be told."""
+        """Brings what is new in a folder of growing files here, where that is known."""
 
     def remove(self) -> None:
         """Removes the folder; the checkpoints, too."""

@@ -19,7 +19,7 @@ from typing import IO
 import plimsoll
 from plimsoll.errors import StepError
 from plimsoll.processes import die_with_parent, how_it_ended
-from plimsoll.train.distributed.stopping import leave, on_signals
+from plimsoll.train.distributed.stopping import exit_for_signal, on_signals
 from plimsoll.train.job import Job
 from plimsoll.train.telemetry import webhook
 from plimsoll.train.telemetry.failure_file import clear, read_error
@@ -46,7 +46,7 @@ def run(job: Job, processes: int) -> None:
         processes: How many.
 
     Raises:
-        PlimsollError: what ended the training, as its process told it.
+        PlimsollError: what ended the training, as its process reported it.
         StepError: if a process died without a word.
         SystemExit: with 143 after SIGTERM.
     """
@@ -57,7 +57,7 @@ def run(job: Job, processes: int) -> None:
         file = dataclasses.replace(job, logs=logs).write(Path(folder))
         ended = _Torchrun(command(processes, file, "--standalone"), processes).wait()
         if ended.signal:
-            raise leave(ended.signal)
+            raise exit_for_signal(ended.signal)
         if ended.code:
             with webhook.alert_on_error(job.title, logs):
                 # Who was killed left no word; what the others left is that they lost it.

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from plimsoll.errors import PlimsollError, StepError
 from plimsoll.quantities import whole_duration
-from plimsoll.train.distributed.stopping import leave, on_signals
+from plimsoll.train.distributed.stopping import exit_for_signal, on_signals
 from plimsoll.train.job import Job
 from plimsoll.train.launch.cluster import Cluster, TrainJobStatus
 from plimsoll.train.launch.cluster_errors import UnreachableError
@@ -31,7 +31,7 @@ from plimsoll.train.telemetry.failure_file import clear, read_error
 GONE_SECONDS = 300.0
 """Longest time that a job which was deleted may take to go."""
 CANCEL_SECONDS = 20.0
-"""Longest time for telling the cluster to delete a job, once this process shall end."""
+"""Longest time for asking the cluster to delete a job, once this process shall end."""
 CREATE_TRIES = 3
 FAILED_PODS = 2
 TAIL_LINES = 300
@@ -80,7 +80,7 @@ def _run(job: Job, config: LauncherConfig) -> None:
         except _StopRequestedError as stop:
             _say(f"TrainJob {digests.name}: asked to stop, it is deleted")
             _cancel(cluster, digests.name)
-            raise leave(stop.number) from None
+            raise exit_for_signal(stop.number) from None
     if not config.keep:
         _clean_up(cluster, storage, digests.name)
 

@@ -32,7 +32,7 @@ PASSED_ON = (
     "WANDB_BASE_URL",
     "WANDB_MODE",
 )
-"""Variables of this process that nodes get too, so that trackers are told; none is secret."""
+"""Variables of this process that nodes get too, so that trackers are reached; none is secret."""
 _NOT_IN_FINGERPRINT = (
     "start_minutes",
     "time_limit_minutes",
@@ -40,7 +40,7 @@ _NOT_IN_FINGERPRINT = (
     "unreachable_minutes",
     "keep",
 )
-"""Knobs that a job which is running already may be followed with, whatever they are."""
+"""Fields of the config that may differ from those which a running job was made with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Fingerprints:
     """What makes two trainings the same."""
 
     training: str
-    """SHA-256 of the examples, the knobs, the user's network and the first weights."""
+    """SHA-256 of the examples, the config, the user's network and the first weights."""
     job: str
     """SHA-256 of that and of what the cluster is asked for."""
 

@@ -63,7 +63,7 @@ def run(job: Job, listeners: Sequence[Listener] = ()) -> History:
         try:
             return _train(job, world, _Dispatcher(listeners), signals)
         except Interrupted:
-            raise stopping.leave(signals[0] if signals else signal.SIGTERM) from None
+            raise stopping.exit_for_signal(signals[0] if signals else signal.SIGTERM) from None
         except RuntimeError as error:
             if not out_of_memory.is_out_of_memory(error):
                 raise

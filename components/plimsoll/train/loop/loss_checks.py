@@ -23,7 +23,7 @@ def check_finite(loss: float, *, split: str, epoch: int, step: int, config: Trai
         split: What it is of.
         epoch: From 1.
         step: Steps taken since the very start.
-        config: The knobs.
+        config: Of it counts ``learning_rate``.
 
     Raises:
         ConfigError: if it is NaN or infinite.

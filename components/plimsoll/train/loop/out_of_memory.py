@@ -39,7 +39,7 @@ def largest_fitting(batch: TensorBatch, attempt: Callable[[TensorBatch], object]
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         try:
-            attempt(batch.part(0, rows))
+            attempt(batch.slice(0, rows))
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise

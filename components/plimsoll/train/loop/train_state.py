@@ -28,7 +28,7 @@ CHANGEABLE = frozenset(
         *("checkpoint_steps", "checkpoint_minutes", "checkpoints_kept", "importance"),
     }
 )
-"""Knobs that may change between a checkpoint and what goes on from it."""
+"""Fields of the config that may change between a checkpoint and what goes on from it."""
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
@@ -48,7 +48,7 @@ class TrainState:
 
 
 def identity(job: Job, network: NetworkConfig) -> dict[str, Any]:
-    """Returns what a training is of: its data, its network, and the knobs that shape it."""
+    """Returns what a training is of: its data, its network, and the config that shapes it."""
     config = {k: v for k, v in job.config.to_dict().items() if k not in CHANGEABLE}
     return {
         "examples": digest_file(job.examples / "manifest.json"),

@@ -244,10 +244,10 @@ class Trainer:
         parts.model.eval()
         sums = torch.zeros(2, dtype=torch.float64, device=parts.device)
         with torch.no_grad():
-            for rows in self._setup.eval_batches.parts():
+            for rows in self._setup.eval_batches.batches():
                 outputs = parts.model(rows.numeric, rows.categorical)
                 sums += parts.loss.eval_sums(outputs, rows.target)
-            for rows in self._setup.eval_batches.fillers():
+            for rows in self._setup.eval_batches.filler_batches():
                 parts.model(rows.numeric, rows.categorical)
         total, count = self._world.all_reduce(*sums.tolist())
         return total / count

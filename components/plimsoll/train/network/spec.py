@@ -50,7 +50,7 @@ def network_spec_for(examples: Examples, config: TrainConfig, module: str = "") 
 
     Args:
         examples: What it is to learn from.
-        config: The knobs; ``model`` is a family of networks.
+        config: ``model`` is a family of networks.
         module: Source of the user's own network or where to import it from, for the family
             ``module``; it is tried on a few rows.
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FAR_OFF = 8
 """Rounding leaves an edge that is found again within so many units in the last place."""
 SLOWER = 0.1
-"""Fine-tuning's learning rate of a fresh training's, where none is asked for."""
+"""Fine-tuning's learning rate of a fresh training's, where none is set."""
 _TRAINED_ANEW = ("dropout", "unknown_rate")
 _LEARNT = (
     *("numbers", "bins", "frequencies", "number_width", "embeddings", "rank"),
@@ -49,7 +49,7 @@ _SETTINGS = {
     "members": "members",
     "crosses": "crosses",
 }
-"""Parts of the shape that train_config chooses -> its knob."""
+"""Parts of the shape that train_config chooses -> its field."""
 _ONLY = {
     "frequencies": ("numbers", ("periodic",)),
     "number_width": ("numbers", ("embedded", "periodic")),
@@ -122,18 +122,18 @@ def user_module_source(folder: Path) -> str:
 
 
 def config_from_model(config: TrainConfig, folder: Path) -> TrainConfig:
-    """Returns the knobs of a training that goes on from a model.
+    """Returns the config of a training that goes on from a model.
 
     What decides the network's shape is as the model has it where ``config`` leaves it at its
     default, and the learning rate is a tenth of the usual one where that is left, too: weights
     that know much are not to be shaken off.
 
     Args:
-        config: The knobs asked for.
+        config: The config that was requested.
         folder: As of ``find_model``.
 
     Raises:
-        ConfigError: if a knob asks for another shape than the model's.
+        ConfigError: if a field asks for another shape than the model's.
     """
     trained, usual = _read_config(find_model(folder).model), TrainConfig()
     changes: dict[str, Any] = {}
@@ -304,7 +304,7 @@ def _last(low: np.float32, scale: np.float32) -> np.float32:
 
 
 def _parts(trained: NetworkConfig) -> list[tuple[str, str]]:
-    """Returns the parts of the shape that mean something in this model, each with its knob."""
+    """Returns the parts of the shape that mean something in this model -> field of the config."""
     if trained.family == "module":
         return [("family", "model"), ("hidden", "hidden")]
     parts = dict(_SETTINGS)

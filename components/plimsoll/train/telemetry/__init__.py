@@ -1,1 +1,1 @@
-"""What a training tells while it runs: events, and the console, files and trackers that listen."""
+"""What a training emits while it runs: events, and the console, files and trackers that listen."""

@@ -1,4 +1,4 @@
-"""What a training tells while it runs, to whoever listens: a screen, a file, a tracker."""
+"""The events that a training emits to its listeners: a screen, a file, a tracker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from plimsoll.train.telemetry import history
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """A training began, or went on: then the epochs before are told again."""
+    """A training began, or went on: then the epochs before are emitted again."""
 
     model: str
     """The family of networks."""
@@ -34,7 +34,7 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True)
 class Stepped:
-    """Some steps were taken; told about once a second, and at the end of each epoch."""
+    """Some steps were taken; emitted about once a second, and at the end of each epoch."""
 
     epoch: int
     """From 1."""
@@ -50,17 +50,17 @@ class Stepped:
     gpu_memory: int = 0
     """Bytes in use on the first GPU; 0: there is none."""
     gpu_utilisation: float = 0.0
-    """Share of the time in which the first GPU computed, 0 to 1; 0 where it cannot be told."""
+    """Share of the time in which the first GPU computed, 0 to 1; 0 where it is not measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EpochFinished(history.Epoch):
-    """What one pass over the training split came to, as it is told."""
+    """One pass over the training split, evaluated."""
 
     seconds: float = 0.0
     """How long it took; never written into an artifact, which must not differ by it."""
     again: bool = False
-    """Whether it is told once more, after ``Started``, by a training that goes on."""
+    """Whether it is emitted once more, after ``Started``, by a training that goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ Event = Started | Stepped | EpochFinished | Saved | Ended
 
 
 class Listener(Protocol):
-    """Who is told. Only the first process of a training tells, in order.
+    """Takes events, in order; only the first process of a training emits them.
 
     What a listener raises ends the training: tuning prunes a trial so.
     """

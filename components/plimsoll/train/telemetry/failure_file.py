@@ -12,7 +12,7 @@ from plimsoll.storage.files import read_json, write_json
 
 ERROR_FILE = "error.json"
 ALERTED_FILE = "alerted.json"
-"""There once a webhook was told of the end, so that who waits for it does not tell it again."""
+"""There once a webhook was alerted, so that who waits for the training does not do so again."""
 
 
 def clear(folder: Path) -> None:
@@ -38,12 +38,12 @@ def write_error(folder: Path, error: PlimsollError) -> None:
 
 
 def write_alerted(folder: Path, reason: str) -> None:
-    """Leaves word that a webhook was told of the end."""
+    """Records that a webhook was alerted."""
     write_json(folder / ALERTED_FILE, {"reason": reason})
 
 
 def was_alerted(folder: Path) -> bool:
-    """Returns whether a webhook was told of the end."""
+    """Returns whether a webhook was alerted."""
     return (folder / ALERTED_FILE).is_file()
 
 

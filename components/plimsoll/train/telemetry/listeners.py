@@ -1,4 +1,4 @@
-"""Who is told how a training goes: its log, a file, TensorBoard, a webhook, trackers."""
+"""Who listens to a training: its log, a file, TensorBoard, a webhook, trackers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from plimsoll.train.telemetry.tensorboard import TensorBoard
 from plimsoll.train.telemetry.trackers import trackers_for
 
 LONGEST_GAP = 15.0
-"""Seconds: steps are told of to files at least this often."""
+"""Seconds: steps are written to files at least this often."""
 GAP_SHARE = 0.005
 """Nor less often than this share of the time that the training has taken."""
 
@@ -28,7 +28,7 @@ class BestEffort:
     A full disk of logs must not cost the hours that were trained; what matters is kept elsewhere.
 
     Args:
-        listener: Who is told.
+        listener: Takes the events.
         name: What it writes, in words.
     """
 
@@ -53,7 +53,7 @@ class Throttled:
     Where the file lies in a bucket, each of its lines costs writing all of it again.
 
     Args:
-        listener: Who is told.
+        listener: Takes the events.
         clock: Seconds of a clock that never goes back.
     """
 
@@ -73,7 +73,7 @@ class Throttled:
 
 
 def listeners_for(job: Job) -> tuple[Listener, ...]:
-    """Returns who is told of a training: what its job and its environment ask for.
+    """Returns the listeners that a job and the environment ask for.
 
     Nothing is written before the first event, so that all processes of a training may ask.
 

@@ -23,7 +23,7 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    # Its own would go on for minutes, tell of what is used, and print the server's address.
+    # Its own would go on for minutes, report usage, and print the server's address.
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
@@ -48,7 +48,7 @@ def prepare() -> None:
 
 
 class MLflow:
-    """Tells MLflow of one training; spoken to by one thread."""
+    """Logs one training to MLflow; called by one thread."""
 
     def __init__(self) -> None:
         logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""``progress.jsonl``: what a training told, a JSON object a line, readable while it grows.
+"""``progress.jsonl``: a training's events, a JSON object a line, readable while it grows.
 
 A line holds an event's fields, ``event`` (``started``, ``stepped``, ``epoch``, ``saved``,
 ``ended``) and ``at``, seconds since 1970. What is not a number is null. A training that goes on
@@ -45,7 +45,7 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingProgress:
-    """What a file tells of one training. A number that was null in the file is NaN."""
+    """What a file holds of one training. A number that was null in the file is NaN."""
 
     started: Started
     """As it began, or went on the last time."""
@@ -58,7 +58,7 @@ class TrainingProgress:
     ended: Ended | None = None
     """How it ended; None while it runs, and where it was killed."""
     updated: float = 0.0
-    """When it last told something, seconds since 1970."""
+    """When its last event was written, seconds since 1970."""
 
     @property
     def best(self) -> EpochFinished | None:

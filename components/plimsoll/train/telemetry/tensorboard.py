@@ -43,7 +43,7 @@ class TensorBoard:
         elif isinstance(event, Stepped):
             values = _of_step(event)
             if event.step == self._epoch_ended:
-                # Its epoch told the loss already.
+                # The loss of its epoch is written already.
                 values = {tag: values[tag] for tag in values if tag not in _OF_EPOCH}
             self._write("train", event.step, values)
         elif isinstance(event, EpochFinished) and not (event.again and self._appends):
@@ -61,7 +61,7 @@ class TensorBoard:
 
         self._close()
         self._steps_an_epoch = event.steps_an_epoch
-        # What was told here before is drawn already.
+        # What was written here before is drawn already.
         self._appends = any(self._folder.glob("eval/events.out.tfevents.*"))
         for split in CURVE_SPLITS:
             self._writers[split] = EventFileWriter(str(self._folder / split))

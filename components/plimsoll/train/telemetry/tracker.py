@@ -1,4 +1,4 @@
-"""What a tracker of experiments is, and what it is told of."""
+"""What a tracker of experiments is, and what it knows of a training."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from plimsoll.train.telemetry.events import Ended, EpochFinished, Started, Stepp
 
 @dataclass(frozen=True, kw_only=True)
 class RunInfo:
-    """What is trained, as trackers tell of it."""
+    """What is trained, as trackers show it."""
 
     name: str
     """The problem's name, or its label."""
     facts: Mapping[str, str]
     """Tags: model family, task, data id, version."""
     parameters: Mapping[str, Any]
-    """The knobs."""
+    """The hyperparameters: fields of the config, rows, processes."""
 
 
 class Tracker(Protocol):
-    """One tracker, spoken to by one thread alone."""
+    """One tracker, called by one thread alone."""
 
     def start(self, info: RunInfo, started: Started, run: str) -> str:
         """Opens a run, or goes on with the one given, and returns its id."""

@@ -1,8 +1,8 @@
-"""Trackers of experiments, told beside the training and never in its way.
+"""Trackers of experiments, called beside the training and never in its way.
 
 MLflow where ``MLFLOW_TRACKING_URI`` is set, Weights & Biases where ``WANDB_PROJECT`` or
-``WANDB_API_KEY`` is, and Kubeflow Trainer's own status where a TrainJob asks for it. They are told
-by a thread of their own: one that is down costs one warning, and a bounded wait at the end.
+``WANDB_API_KEY`` is, and Kubeflow Trainer's own status where a TrainJob asks for it. They are
+called by a thread of their own: one that is down costs one warning, and a bounded wait at the end.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from plimsoll.train.telemetry.redaction import without_secrets
 from plimsoll.train.telemetry.tracker import RunInfo, Tracker
 
 LAST_SECONDS = 60.0
-"""Longest wait, at the end, for a tracker to take what it was not yet told."""
+"""Longest wait, at the end, for a tracker to take the events that it did not yet get."""
 MOST_WAITING = 10_000
 """Events that wait for a slow tracker; more are left out."""
 IDS_FILE = "tracking.json"
@@ -76,7 +76,7 @@ def trackers_for(job: Job) -> tuple[Listener, ...]:
 
 
 class BackgroundTracker:
-    """Tells a tracker in a thread of its own, in order; the first failure ends that, not more.
+    """Calls a tracker in a thread of its own, in order; its first failure ends that, not more.
 
     Args:
         job: The training.
@@ -182,7 +182,7 @@ _WRITING = threading.Lock()
 
 
 def run_info(job: Job, started: Started) -> RunInfo:
-    """Returns what trackers tell of a training."""
+    """Returns what trackers show of a training."""
     try:
         manifest = read_json(job.examples / MANIFEST)
     except (ArtifactError, OSError):
@@ -207,7 +207,7 @@ def run_info(job: Job, started: Started) -> RunInfo:
 
 
 def final_history(job: Job, epochs: list[EpochFinished]) -> Mapping[str, Any]:
-    """Returns the history that the training wrote, or what was told of it if it wrote none."""
+    """Returns the history that the training wrote, or the events of its epochs if it wrote none."""
     try:
         values = read_json(job.out / "history.json")
     except (ArtifactError, OSError):

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from plimsoll.train.telemetry.tracker import RunInfo
 
 VARIABLE = "KUBEFLOW_TRAINER_SERVER_URL"
-"""Where the controller is told."""
+"""Where the controller takes the status."""
 
 
 class TrainerStatus:
-    """Tells the controller of one training; spoken to by one thread."""
+    """Reports one training to the controller; called by one thread."""
 
     def __init__(self) -> None:
         from kubeflow.trainer.backends.kubernetes.utils import update_trainjob_status
@@ -30,7 +30,7 @@ class TrainerStatus:
         self._metrics: dict[str, float] = {}
 
     def start(self, info: RunInfo, started: Started, run: str) -> str:  # noqa: ARG002 - a tracker
-        """Tells how far it is; there is no run to go on with."""
+        """Reports how far it is; there is no run to go on with."""
         self._steps = max(1, started.steps_an_epoch * started.epochs)
         self._update(progress_percent=100 * started.resumed_at // self._steps)
         return ""
@@ -44,7 +44,7 @@ class TrainerStatus:
         }
 
     def speed(self, stepped: Stepped) -> None:
-        """Tells how far it is, and what the last epoch came to."""
+        """Reports how far it is, and what the last epoch came to."""
         metrics = {**self._metrics, "samples_a_second": round(stepped.samples_a_second)}
         self._update(
             progress_percent=min(99, 100 * stepped.step // self._steps),
@@ -53,7 +53,7 @@ class TrainerStatus:
         )
 
     def end(self, ended: Ended, history: Mapping[str, Any]) -> None:  # noqa: ARG002 - a tracker
-        """Tells the best epoch, of a training that came to its end."""
+        """Reports the best epoch, of a training that came to its end."""
         if ended.reason in ("failed", "interrupted"):
             return
         best = {"best_epoch": str(ended.best_epoch), "best_eval_loss": f"{ended.eval_loss:.6g}"}

@@ -21,7 +21,7 @@ EXIT_CODES = {"failed": 1, "interrupted": 255}
 
 
 class WeightsAndBiases:
-    """Tells Weights & Biases of one training; spoken to by one thread.
+    """Logs one training to Weights & Biases; called by one thread.
 
     Args:
         folder: Where its files lie unless ``WANDB_DIR`` says otherwise; None: a temporary folder.
@@ -54,7 +54,7 @@ class WeightsAndBiases:
         return str(self._run.id)
 
     def epoch(self, epoch: EpochFinished) -> None:
-        """Logs an epoch's metrics, with the speed told last."""
+        """Logs an epoch's metrics, with the latest speed."""
         values = {
             "epoch": epoch.number,
             "train_loss": epoch.train_loss,

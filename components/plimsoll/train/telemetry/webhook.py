@@ -1,4 +1,4 @@
-"""Tells a webhook that a training failed or was interrupted.
+"""Alerts a webhook when a training failed or was interrupted.
 
 The training's first process does; where it cannot, as it was killed, who waits for it does.
 
@@ -36,12 +36,12 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class WebhookListener:
-    """Listens for the end of a training, and tells the webhook if it was no good one.
+    """Alerts the webhook at the end of a training that failed or was interrupted.
 
     Args:
         url: The webhook.
         title: What is trained, as a person knows it.
-        logs: Folder in which it is left that the webhook was told; None: nobody asks.
+        logs: Folder in which the alert is recorded; None: nobody asks.
     """
 
     def __init__(self, url: str, title: str, logs: Path | None = None) -> None:
@@ -50,7 +50,7 @@ class WebhookListener:
         self._facts: dict[str, Any] = {"training": title}
 
     def on_event(self, event: Event) -> None:
-        """Keeps where the training is, and tells of its end if it failed or was interrupted."""
+        """Keeps where the training is, and posts its end if it failed or was interrupted."""
         if isinstance(event, Started):
             self._facts |= {"model": event.model, "place": event.place, "epoch": None}
         elif isinstance(event, Stepped):
@@ -74,11 +74,11 @@ class WebhookListener:
 def webhook_from_environment(title: str, logs: Path | None = None) -> WebhookListener | None:
     """Returns the listener that the environment asks for, or None.
 
-    An address that cannot be told is said on standard error, and is no reason not to train.
+    An address that cannot be used is reported on standard error, and is no reason not to train.
 
     Args:
         title: What is trained, as a person knows it.
-        logs: Folder in which it is left that the webhook was told; None: nobody asks.
+        logs: Folder in which the alert is recorded; None: nobody asks.
     """
     url = _address()
     if not url:
@@ -91,9 +91,9 @@ def webhook_from_environment(title: str, logs: Path | None = None) -> WebhookLis
 
 @contextmanager
 def alert_on_error(title: str, logs: Path) -> Iterator[None]:
-    """Tells the webhook of an error that leaves the block, unless the training's process did.
+    """Alerts the webhook of an error that leaves the block, unless the training's process did.
 
-    A process that was killed tells nothing, and one on a cluster may not know the address.
+    A process that was killed alerts nobody, and one on a cluster may not know the address.
 
     Args:
         title: What is trained, as a person knows it.
