@@ -77,7 +77,10 @@ def examine(inputs: EvaluateInputs, model: Model) -> Evaluation:
     )
     return Evaluation(
         family=model.family,
-        code=_code(inputs.model),
+        code={
+            f"model/{name}": digest_file(inputs.model / name)
+            for name in model_files.code_of(inputs.model)
+        },
         dataset=dataset,
         examples=examples,
         transform=transform,
@@ -92,10 +95,6 @@ def examine(inputs: EvaluateInputs, model: Model) -> Evaluation:
         verdicts=gate.judge(thresholds or _inferred_thresholds(examples), metrics["test"]),
         inferred=not thresholds,
     )
-
-
-def _code(model: Path) -> dict[str, str]:
-    return {f"model/{name}": digest_file(model / name) for name in model_files.code_of(model)}
 
 
 def _split_metrics(

@@ -43,6 +43,7 @@ from plimsoll.train.config import TrainConfig
 from plimsoll.train.launch import config as launchers
 from plimsoll.train.launch.checkpoint_folder import locked_checkpoint_folder
 from plimsoll.train.network import warm_start
+from plimsoll.train.telemetry.console import say
 
 FORMAT = "plimsoll.training/2"
 CHECKPOINTS = "PLIMSOLL_CHECKPOINTS"
@@ -159,7 +160,8 @@ def write_model(folder: Path, trials: Candidates, best: TrainedModel) -> None:
 def notes(source: Examples, trials: Candidates, best: TrainedModel) -> list[str]:
     """Says what was trained and how it compares, in short sentences."""
     name = "error" if source.task == "regression" else "log loss"
-    lines = [f"{best.family}: {best.parameters:,} {_unit(best)}"]
+    unit = "trees" if best.family == "boosting" else "weights"
+    lines = [f"{best.family}: {best.parameters:,} {unit}"]
     if best.history:
         ran, planned = len(best.history["epochs"]), best.history["planned_epochs"]
         ended = f"stopped early after {ran}" if ran < planned else f"of {ran}"
@@ -172,11 +174,6 @@ def notes(source: Examples, trials: Candidates, best: TrainedModel) -> list[str]
     if trials.left_out:
         lines.append(f"left out, the time budget was spent: {', '.join(trials.left_out)}")
     return lines
-
-
-def say(line: str) -> None:
-    """Prints a line of progress at once."""
-    print(line, flush=True)  # noqa: T201 - the step's log is its standard output
 
 
 def _fingerprint(source: Examples, config: TrainConfig, request: TrainRequest) -> str:
@@ -218,7 +215,3 @@ def _candidate_json(item: TrainedModel, best: TrainedModel) -> dict[str, Any]:
         "shares": list(item.blend_weights),
         "chosen": item is best,
     }
-
-
-def _unit(item: TrainedModel) -> str:
-    return "trees" if item.family == "boosting" else "weights"

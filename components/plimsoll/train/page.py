@@ -79,7 +79,7 @@ class TrainingReport:
 
 def training_page(training: TrainingReport) -> Page:
     """Returns the page of a training."""
-    chosen = _chosen(training)
+    chosen = next(item for item in training.candidates if item.chosen)
     auto = sum(item.model != BOOSTING for item in training.candidates) > 1
     page = Page(
         f"Training: {training.label}",
@@ -102,10 +102,6 @@ def training_page(training: TrainingReport) -> Page:
     if training.history is not None and training.history.epochs:
         _add_epochs(page, training.history)
     return page
-
-
-def _chosen(training: TrainingReport) -> CandidateSummary:
-    return next(item for item in training.candidates if item.chosen)
 
 
 def _title(model: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from plimsoll.formats.examples import Examples
 from plimsoll.train.job import Job
+from plimsoll.train.telemetry.console import say
 from plimsoll.tune.search import FinishedTrial, SampledTrial, Search
 from plimsoll.tune.space import text_of
 from plimsoll.tune.workers import MachineShare, Outcome, Worker, machine_shares
@@ -46,7 +47,7 @@ class TrialRunner:
         """
         parts = self._shares()
         if self.search.resumed:
-            _say(f"{self.search.resumed} trials had ended before; going on")
+            say(f"{self.search.resumed} trials had ended before; going on")
         with ThreadPoolExecutor(len(parts)) as pool:
             waiting = [pool.submit(self._work, part) for part in parts]
             try:
@@ -117,9 +118,9 @@ class TrialRunner:
         ]
         if best is not None:
             parts.append(f"(best {best.eval_loss:.5f}, trial {best.number})")
-        _say(" ".join(parts))
+        say(" ".join(parts))
         if trial.why:
-            _say(f"  {trial.why.splitlines()[0][:LONGEST_REASON]}")
+            say(f"  {trial.why.splitlines()[0][:LONGEST_REASON]}")
 
 
 def gpus() -> tuple[str, ...]:
@@ -132,7 +133,3 @@ def gpus() -> tuple[str, ...]:
         [name.strip() for name in visible.split(",")] if visible else list(map(str, range(count)))
     )
     return tuple(names[:count])
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - the step's log is its standard output

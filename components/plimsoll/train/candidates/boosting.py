@@ -66,12 +66,14 @@ def fit_boosting(examples: Examples, config: TrainConfig, splits: tuple[str, ...
         DataError: if the train split cannot be learnt from, or the eval split has no rows.
         EnvironmentBuildError: if LightGBM is not there.
     """
+    from plimsoll.train.distributed.devices import usable_processors
+
     check_trainable(examples)
     if not examples.rows["eval"]:
         raise DataError(
             "the eval split has no rows", hint="split otherwise: see split: in problem.yaml"
         )
-    threads = config.threads or _processors()
+    threads = config.threads or usable_processors()
     a_round = len(examples.classes) if examples.task == "multiclass" else 1
     planned = max(1, min(config.trees, MOST_TREES // a_round))
     inputs = _columns(examples, planned)
@@ -194,9 +196,3 @@ def _weights(examples: Examples, config: TrainConfig, split: str) -> NDArray[np.
     counts = np.bincount(examples.label("train"), minlength=len(examples.classes))
     weights = counts.sum() / (len(counts) * np.maximum(1, counts))
     return np.asarray(weights[np.asarray(examples.label(split))])
-
-
-def _processors() -> int:
-    from plimsoll.train.distributed.devices import usable_processors
-
-    return usable_processors()

@@ -150,7 +150,8 @@ def train_candidates(
     started = time.monotonic()
     baseline = replace(config, model=BOOSTING)
     trained = [_train_boosting(source, baseline, folders.scratch / "baseline", say)]
-    planned = [item for item in _planned(source, config) if item != baseline]
+    configs = auto_candidates(source, config) if config.model == AUTO else (config,)
+    planned = [item for item in configs if item != baseline]
     left_out = []
     for number, item in enumerate(planned):
         spent = time.monotonic() - started
@@ -166,10 +167,6 @@ def train_candidates(
     if config.model == AUTO:
         trained += _blend_of(source, config, trained, folders.scratch / BLEND)
     return Candidates(trained=tuple(trained), left_out=tuple(left_out))
-
-
-def _planned(source: Examples, config: TrainConfig) -> Sequence[TrainConfig]:
-    return auto_candidates(source, config) if config.model == AUTO else [config]
 
 
 def _train_network(

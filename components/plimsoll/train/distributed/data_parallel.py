@@ -59,7 +59,7 @@ class ShardedWeights:
     """A network's weights as this process holds them: whole, or its shard of each.
 
     Args:
-        network: After it was shared; not the wrapper.
+        network: After ``parallelized``; not the wrapper.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -74,8 +74,7 @@ class ShardedWeights:
     @property
     def local(self) -> dict[str, torch.Tensor]:
         """Name -> this process's part of a parameter, in the memory that is learnt in."""
-        with torch.no_grad():
-            return {name: _local(value) for name, value in self.parameters.items()}
+        return {name: local_shard(value) for name, value in self.parameters.items()}
 
     def gathered(self, name: str, shard: torch.Tensor) -> torch.Tensor:
         """Returns all of what the processes hold like a parameter, on the processor.
@@ -101,7 +100,7 @@ class ShardedWeights:
             sharded = distribute_tensor(
                 moved, like.device_mesh, like.placements, src_data_rank=None
             )
-            return _local(sharded).clone()
+            return local_shard(sharded).clone()
         held = self.parameters[name] if like is not None else self.buffers[name]
         return whole.to(held.device, copy=True)
 
@@ -111,19 +110,15 @@ class ShardedWeights:
         return _as_dtensor(like, shard) if _is_sharded(like) else shard
 
 
-def local_shard(value: torch.Tensor) -> torch.Tensor:
+@torch.no_grad()
+def local_shard(value: Any) -> torch.Tensor:
     """Returns this process's part of a tensor, sharing its memory."""
-    with torch.no_grad():
-        return _local(value)
+    shard: torch.Tensor = value.to_local() if _is_sharded(value) else value.detach()
+    return shard
 
 
 def _is_sharded(value: torch.Tensor) -> bool:
     return hasattr(value, "placements")
-
-
-def _local(value: Any) -> torch.Tensor:
-    shard: torch.Tensor = value.to_local() if _is_sharded(value) else value.detach()
-    return shard
 
 
 def _as_dtensor(like: Any, shard: torch.Tensor) -> Any:

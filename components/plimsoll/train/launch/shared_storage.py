@@ -75,11 +75,11 @@ def stage(job: Job, storage: Storage) -> PurePosixPath:
     start = storage.put_folder(START, job.start_from) if job.start_from else None
     moved = dataclasses.replace(
         job,
-        examples=_path(storage.put_folder(EXAMPLES, job.examples)),
-        start_from=_path(start) if start else None,
-        out=_path(storage.nodes / OUT),
-        logs=_path(storage.nodes / LOGS),
-        checkpoints=_path(storage.checkpoints),
+        examples=Path(storage.put_folder(EXAMPLES, job.examples)),
+        start_from=Path(start) if start else None,
+        out=Path(storage.nodes / OUT),
+        logs=Path(storage.nodes / LOGS),
+        checkpoints=Path(storage.checkpoints),
     )
     with tempfile.TemporaryDirectory(prefix="plimsoll-job-") as folder:
         return storage.put_file(moved.write(Path(folder)))
@@ -210,7 +210,3 @@ def _missing(name: str, location: PurePath | str) -> DataError | StepError:
         cause=f"nothing lies at {location}",
         hint="do the nodes mount the same storage as this process?",
     )
-
-
-def _path(path: PurePosixPath) -> Path:
-    return Path(path)

@@ -26,6 +26,7 @@ from plimsoll.train.launch.trainjob_spec import (
     train_arguments,
 )
 from plimsoll.train.telemetry import webhook
+from plimsoll.train.telemetry.console import say
 from plimsoll.train.telemetry.failure_file import clear, read_error
 
 GONE_SECONDS = 300.0
@@ -78,11 +79,12 @@ def _run(job: Job, config: LauncherConfig) -> None:
         try:
             _TrainJobRun(job, config, digests, storage, cluster).to_the_end()
         except _StopRequestedError as stop:
-            _say(f"TrainJob {digests.name}: asked to stop, it is deleted")
+            say(f"TrainJob {digests.name}: asked to stop, it is deleted")
             _cancel(cluster, digests.name)
             raise exit_for_signal(stop.number) from None
     if not config.keep:
-        _clean_up(cluster, storage, digests.name)
+        _cancel(cluster, digests.name)
+        storage.remove()
 
 
 @dataclass
@@ -114,7 +116,7 @@ class _TrainJobRun:
         self.storage.fetch(OUT, self.job.out)
         metrics = ", ".join(f"{name} {value}" for name, value in sorted(last.metrics.items()))
         if metrics:
-            _say(f"TrainJob {self.digests.name}: {metrics}")
+            say(f"TrainJob {self.digests.name}: {metrics}")
 
     def _find_running(self) -> bool:
         name = self.digests.name
@@ -128,11 +130,11 @@ class _TrainJobRun:
             )
         useless = status.condition == "Complete" and not self.storage.has(OUT)
         if not (status.deleting or status.condition == "Failed" or useless):
-            _say(f"TrainJob {name}: found again, {status.phase(self.config.nodes)}")
+            say(f"TrainJob {name}: found again, {status.phase(self.config.nodes)}")
             return True
         why = "it failed before" if status.condition == "Failed" else "it left nothing"
         if not status.deleting:
-            _say(f"TrainJob {name}: {why}; it is deleted and made anew")
+            say(f"TrainJob {name}: {why}; it is deleted and made anew")
             self.cluster.delete(name)
         self._wait_until_gone()
         return False
@@ -142,7 +144,7 @@ class _TrainJobRun:
         nodes = f"{self.config.nodes} node" + ("s" if self.config.nodes > 1 else "")
         created = self._create_with_retries(train_arguments(self.config, self.digests, job_file))
         outcome = f"made, {nodes}" if created else "it is there meanwhile"
-        _say(f"TrainJob {self.digests.name} in {self.cluster.namespace}: {outcome}")
+        say(f"TrainJob {self.digests.name} in {self.cluster.namespace}: {outcome}")
 
     def _create_with_retries(self, arguments: dict[str, Any]) -> bool:
         for _ in range(CREATE_TRIES):
@@ -159,7 +161,7 @@ class _TrainJobRun:
         """Follows the job until it is complete or failed: state, log, logs' files."""
         name, config = self.digests.name, self.config
         begun = time.monotonic()
-        log = NodeLog(self.cluster, _say)
+        log = NodeLog(self.cluster, say)
         clear(self.logs)
         phase = waits_for = ""
         while True:
@@ -171,7 +173,7 @@ class _TrainJobRun:
                 )
             before, phase = phase, status.phase(config.nodes)
             if phase != before:
-                _say(f"TrainJob {name}: {phase}")
+                say(f"TrainJob {name}: {phase}")
             waits_for = self._say_why_it_waits(status, phase, waits_for)
             log.read(status)
             if status.condition:
@@ -186,7 +188,7 @@ class _TrainJobRun:
         reasons = sorted({pod.waits_for for pod in status.pods if pod.waits_for})
         now = "; ".join(reasons)
         if now and now != before:
-            _say(f"TrainJob {self.digests.name} waits: {now}")
+            say(f"TrainJob {self.digests.name} waits: {now}")
         return now or before
 
     def _check_time(self, status: str, seconds: float, waits_for: str) -> None:
@@ -256,7 +258,7 @@ class _TrainJobRun:
                         "run again to follow it",
                     ) from error
                 if not warned:
-                    _say(f"{error.headline} ({error.cause}); asking again")
+                    say(f"{error.headline} ({error.cause}); asking again")
                 warned = True
                 time.sleep(self.config.poll_seconds)
 
@@ -294,15 +296,6 @@ def _cancel(cluster: Cluster, name: str) -> None:
         except PlimsollError as error:
             passing = isinstance(error, UnreachableError)
             if not passing or time.monotonic() - begun > CANCEL_SECONDS:
-                _say(f"TrainJob {name} could not be deleted: {error.headline} ({error.cause})")
+                say(f"TrainJob {name} could not be deleted: {error.headline} ({error.cause})")
                 return
         time.sleep(1.0)
-
-
-def _clean_up(cluster: Cluster, storage: Storage, name: str) -> None:
-    _cancel(cluster, name)
-    storage.remove()
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - the step's log is its standard output

@@ -121,15 +121,11 @@ def with_secrets(body: dict[str, Any], secrets: Mapping[str, str]) -> dict[str, 
     trainer = body["spec"]["trainer"]
     references = [
         {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
-        for variable, (secret, key) in _split(secrets).items()
+        for variable, reference in sorted(secrets.items())
+        for secret, _, key in [reference.partition("/")]
     ]
     changed = {**trainer, "env": [*(trainer.get("env") or ()), *references]}
     return {**body, "spec": {**body["spec"], "trainer": changed}}
-
-
-def _split(secrets: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    parts = {name: reference.partition("/") for name, reference in sorted(secrets.items())}
-    return {name: (secret, key) for name, (secret, _, key) in parts.items()}
 
 
 def _image(config: LauncherConfig) -> str:

@@ -137,6 +137,16 @@ class Console:
         self._stream.flush()
 
 
+def say(line: str) -> None:
+    """Prints a line of progress at once."""
+    print(line, flush=True)  # noqa: T201 - the step's log is its standard output
+
+
+def warn(line: str) -> None:
+    """Prints a line on standard error at once."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
 def end_text(event: Ended) -> str:
     """Returns in words how a training ended."""
     if event.reason in ("failed", "interrupted"):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import sys
 import time
 from collections.abc import Callable
 
 from plimsoll.train.job import Job
 from plimsoll.train.telemetry import webhook
-from plimsoll.train.telemetry.console import Console
+from plimsoll.train.telemetry.console import Console, warn
 from plimsoll.train.telemetry.events import Event, Listener, Stepped
 from plimsoll.train.telemetry.progress_file import ProgressFile
 from plimsoll.train.telemetry.tensorboard import TensorBoard
@@ -44,7 +43,7 @@ class BestEffort:
             self._listener.on_event(event)
         except OSError as error:
             self._listener = None
-            _say(f"{self._name} can no longer be written: {error.strerror or error}")
+            warn(f"{self._name} can no longer be written: {error.strerror or error}")
 
 
 class Throttled:
@@ -89,13 +88,8 @@ def listeners_for(job: Job) -> tuple[Listener, ...]:
         if importlib.util.find_spec("tensorboard"):
             listeners.append(BestEffort(Throttled(TensorBoard(job.logs)), "TensorBoard's files"))
         else:
-            _say("no files for TensorBoard: the package tensorboard is not installed")
+            warn("no files for TensorBoard: the package tensorboard is not installed")
     alerted = webhook.webhook_from_environment(job.title, job.logs)
     if alerted is not None:
         listeners.append(alerted)
     return (*listeners, *trackers_for(job))
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()

@@ -11,7 +11,6 @@ import dataclasses
 import importlib.util
 import os
 import queue
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from plimsoll.errors import ArtifactError, EnvironmentBuildError
 from plimsoll.formats.examples import MANIFEST
 from plimsoll.storage.files import read_json, write_json
 from plimsoll.train.job import Job
+from plimsoll.train.telemetry.console import warn
 from plimsoll.train.telemetry.events import (
     Ended,
     EpochFinished,
@@ -146,7 +146,7 @@ class BackgroundTracker:
             if self._failed.is_set():
                 return
             self._failed.set()
-        _say(f"{self._name} is told nothing more: {why}; the training goes on")
+        warn(f"warning: {self._name} is told nothing more: {why}; the training goes on")
 
 
 class RunIds:
@@ -233,8 +233,3 @@ def _check_installed(package: str, variable: str, hint: str) -> None:
 def _first_line(error: BaseException) -> str:
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"warning: {line}\n")
-    sys.stderr.flush()

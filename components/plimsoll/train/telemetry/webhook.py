@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sys
 import threading
 import urllib.error
 import urllib.parse
@@ -19,10 +18,11 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from plimsoll.errors import PlimsollError
 from plimsoll.storage.files import finite
+from plimsoll.train.telemetry.console import warn
 from plimsoll.train.telemetry.events import Ended, EpochFinished, Event, Started, Stepped
 from plimsoll.train.telemetry.failure_file import was_alerted, write_alerted
 
@@ -68,7 +68,7 @@ class WebhookListener:
         try:
             write_alerted(self._logs, reason)
         except OSError as error:
-            _say(f"{self._logs} cannot be written, an alert may come twice: {error.strerror}")
+            warn(f"{self._logs} cannot be written, an alert may come twice: {error.strerror}")
 
 
 def webhook_from_environment(title: str, logs: Path | None = None) -> WebhookListener | None:
@@ -84,7 +84,7 @@ def webhook_from_environment(title: str, logs: Path | None = None) -> WebhookLis
     if not url:
         return None
     if not is_usable_url(url):
-        _say(f"{VARIABLE} is no https:// address: nobody will be told if the training fails")
+        warn(f"{VARIABLE} is no https:// address: nobody will be told if the training fails")
         return None
     return WebhookListener(url, title, logs)
 
@@ -146,7 +146,7 @@ def post_alert(url: str, reason: str, error: str, facts: Mapping[str, Any]) -> b
     thread.join(MOST_SECONDS)
     problem = outcome[-1]
     if problem:
-        _say(f"the webhook of {VARIABLE} was not told that the training {_was(reason)}: {problem}")
+        warn(f"the webhook of {VARIABLE} was not told that the training {_was(reason)}: {problem}")
     return not problem
 
 
@@ -187,9 +187,3 @@ _OPENER = urllib.request.build_opener(_NoRedirect)
 
 def _was(reason: str) -> str:
     return f"was {reason}" if reason == "interrupted" else reason
-
-
-def _say(line: str, stream: IO[str] | None = None) -> None:
-    out = stream or sys.stderr
-    out.write(line + "\n")
-    out.flush()
