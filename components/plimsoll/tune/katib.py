@@ -210,28 +210,21 @@ def _parameter(parameter: Hyperparameter) -> dict[str, Any]:
     if parameter.choices:
         feasible: dict[str, Any] = {"list": list(parameter.texts())}
         return {"name": parameter.name, "parameterType": "categorical", "feasibleSpace": feasible}
-    feasible = {"min": _number(parameter.low), "max": _number(parameter.high)}
+    feasible = {"min": json.dumps(parameter.low), "max": json.dumps(parameter.high)}
     feasible["distribution"] = "logUniform" if parameter.log else "uniform"
     step = parameter.step or (1 if parameter.whole and not parameter.log else 0)
     if step:
-        feasible["step"] = _number(step)
+        feasible["step"] = json.dumps(step)
     kind = "int" if parameter.whole else "double"
     return {"name": parameter.name, "parameterType": kind, "feasibleSpace": feasible}
 
 
-def _number(value: float) -> str:
-    return json.dumps(value)
-
-
 def _algorithm(config: TuneConfig) -> dict[str, Any]:
-    settings = {"random_state": config.seed}
-    if config.sampler == "tpe":
-        settings["n_startup_trials"] = config.random_trials
+    startup = {"n_startup_trials": config.random_trials} if config.sampler == "tpe" else {}
+    settings = {**startup, "random_state": config.seed}
     return {
         "algorithmName": "multivariate-tpe" if config.sampler == "tpe" else "random",
-        "algorithmSettings": [
-            {"name": name, "value": str(value)} for name, value in sorted(settings.items())
-        ],
+        "algorithmSettings": _named_values(settings),
     }
 
 
@@ -240,39 +233,27 @@ def _early_stopping(space: Space) -> dict[str, Any]:
     settings = {"min_trials_required": FIRST_TRIALS, "start_step": rising}
     return {
         "algorithmName": "medianstop",
-        "algorithmSettings": [
-            {"name": name, "value": str(value)} for name, value in settings.items()
-        ],
+        "algorithmSettings": _named_values(settings),
     }
+
+
+def _named_values(values: Mapping[str, object]) -> list[dict[str, Any]]:
+    return [{"name": name, "value": str(value)} for name, value in values.items()]
 
 
 def _job(launcher: LauncherConfig, command: list[str]) -> dict[str, Any]:
     volumes, mounts = _volumes(launcher)
-    container: dict[str, Any] = {
-        "name": CONTAINERS["job"],
-        "image": launcher.image or image("train"),
-        "command": command,
-        "env": _env(launcher),
-        "volumeMounts": mounts,
-    }
+    container = {"name": CONTAINERS["job"], **_program(launcher, command), "volumeMounts": mounts}
     if launcher.resources:
         container["resources"] = _resources(launcher)
-    pod: dict[str, Any] = {
-        "restartPolicy": "Never",
-        "containers": [container],
-        "volumes": volumes,
-        **_where(launcher),
-    }
-    template: dict[str, Any] = {"spec": pod}
-    if launcher.bucket:
-        template["metadata"] = {"annotations": {"gke-gcsfuse/volumes": "true"}}
+    pod = {"restartPolicy": "Never", "containers": [container], "volumes": volumes}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": math.ceil(launcher.time_limit_minutes * 60),
-            "template": template,
+            "template": _template(launcher, pod),
         },
     }
 
@@ -280,23 +261,11 @@ def _job(launcher: LauncherConfig, command: list[str]) -> dict[str, Any]:
 def _trainjob(launcher: LauncherConfig, command: list[str]) -> dict[str, Any]:
     volumes, mounts = _volumes(launcher)
     name = CONTAINERS["trainjob"]
-    trainer: dict[str, Any] = {
-        "image": launcher.image or image("train"),
-        "command": command,
-        "env": _env(launcher),
-        "numNodes": 1,
-    }
+    trainer = {**_program(launcher, command), "numNodes": 1}
     if launcher.resources:
         trainer["resourcesPerNode"] = _resources(launcher)
-    pod: dict[str, Any] = {
-        "volumes": volumes,
-        "containers": [{"name": name, "volumeMounts": mounts}],
-        **_where(launcher),
-    }
-    template: dict[str, Any] = {"spec": pod}
-    if launcher.bucket:
-        template["metadata"] = {"annotations": {"gke-gcsfuse/volumes": "true"}}
-    jobs = [{"name": name, "template": {"spec": {"template": template}}}]
+    pod = {"volumes": volumes, "containers": [{"name": name, "volumeMounts": mounts}]}
+    jobs = [{"name": name, "template": {"spec": {"template": _template(launcher, pod)}}}]
     patch = {"template": {"spec": {"replicatedJobs": jobs}}}
     return {
         "apiVersion": TRAINJOB_API,
@@ -310,6 +279,21 @@ def _trainjob(launcher: LauncherConfig, command: list[str]) -> dict[str, Any]:
     }
 
 
+def _program(launcher: LauncherConfig, command: list[str]) -> dict[str, Any]:
+    image_name = launcher.image or image("train")
+    return {"image": image_name, "command": command, "env": _env(launcher)}
+
+
+def _template(launcher: LauncherConfig, pod: dict[str, Any]) -> dict[str, Any]:
+    """Returns the pod's template, with what it asks of the cluster: where it runs, its buckets."""
+    if launcher.service_account:
+        pod["serviceAccountName"] = launcher.service_account
+    if launcher.node_selector:
+        pod["nodeSelector"] = dict(launcher.node_selector)
+    annotations = {"gke-gcsfuse/volumes": "true"}
+    return {"spec": pod, **({"metadata": {"annotations": annotations}} if launcher.bucket else {})}
+
+
 def _resources(launcher: LauncherConfig) -> dict[str, Any]:
     return {
         kind: {name: str(value) for name, value in launcher.resources.items()}
@@ -317,20 +301,9 @@ def _resources(launcher: LauncherConfig) -> dict[str, Any]:
     }
 
 
-def _where(launcher: LauncherConfig) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    if launcher.service_account:
-        fields["serviceAccountName"] = launcher.service_account
-    if launcher.node_selector:
-        fields["nodeSelector"] = dict(launcher.node_selector)
-    return fields
-
-
 def _env(launcher: LauncherConfig) -> list[dict[str, Any]]:
     values = {"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE", **launcher.env}
-    variables: list[dict[str, Any]] = [
-        {"name": name, "value": value} for name, value in values.items()
-    ]
+    variables = _named_values(values)
     for name, reference in sorted(launcher.secrets.items()):
         secret, _, key = reference.partition("/")
         source = {"secretKeyRef": {"name": secret, "key": key}}

@@ -22,12 +22,14 @@ from plimsoll.formats.package import MANIFEST, Package, open_package
 from plimsoll.models.blend import members_of
 from plimsoll.models.embedded_bins import EmbeddedBins
 from plimsoll.models.model_files import BLEND, BOOSTING, MODULE, NETWORK
+from plimsoll.models.network import CONFIG_FILE, FORMAT, Network, NetworkConfig, load_network
+from plimsoll.models.network_layers import PiecewiseLinear
+from plimsoll.models.transform import read_transform
+from plimsoll.storage.files import checked_manifest
 from plimsoll.train.config import TrainConfig
 
 if TYPE_CHECKING:
     from plimsoll.formats.examples import Examples
-    from plimsoll.models.network import Network, NetworkConfig
-    from plimsoll.models.network_layers import PiecewiseLinear
     from plimsoll.train.network.spec import NetworkSpec
 
 FAR_OFF = 8
@@ -216,9 +218,6 @@ def spec_from_model(folder: Path, fresh: NetworkSpec) -> NetworkSpec:
     Raises:
         ArtifactError: if the model is damaged.
     """
-    from plimsoll.models.network import load_network
-    from plimsoll.models.network_layers import PiecewiseLinear
-
     model = load_network(find_model(folder).model)
     numbers = getattr(model, "numbers", None)
     kept = {name: getattr(model.config, name) for name in _LEARNT}
@@ -240,8 +239,6 @@ def load_weights(network: Network, folder: Path) -> None:
         ConfigError: if the shapes differ; the message says in what.
         ArtifactError: if the model is damaged.
     """
-    from plimsoll.models.network import load_network
-
     model = load_network(find_model(folder).model)
     differences = [
         f"{item.name}: {_text(getattr(model.config, item.name))} in the model, "
@@ -263,33 +260,23 @@ def load_weights(network: Network, folder: Path) -> None:
 
 
 def _read_config(model: Path) -> NetworkConfig:
-    from plimsoll.models.network import CONFIG_FILE, FORMAT, NetworkConfig
-    from plimsoll.storage.files import checked_manifest
-
     return NetworkConfig.from_dict(checked_manifest(model, CONFIG_FILE, FORMAT))
 
 
 def _edges(numbers: PiecewiseLinear | EmbeddedBins) -> tuple[NDArray[np.float32], ...]:
     """Returns the edges that bins were fitted to, to the bit, in the order of the columns."""
     low, scale = numbers.low.numpy(), numbers.scale.numpy()
-    edges: dict[int, NDArray[np.float32]] = {}
-    if isinstance(numbers, EmbeddedBins):
-        for column, count in enumerate(numbers.bins):
-            if count:
-                own, last = low[column, :count], scale[column, count - 1]
-                edges[column] = np.append(own, _last(own[-1], last))
-        return tuple(edges.get(column, np.zeros(1, np.float32)) for column in range(len(low)))
+    edges = [np.zeros(1, np.float32)] * len(numbers.bins)
     start = 0
-    for column in sorted(
-        range(len(numbers.bins)), key=lambda column: (numbers.bins[column], column)
-    ):
-        stop = start + numbers.bins[column]
-        if stop > start:
-            own = low[start:stop]
-            edges[column] = np.append(own, _last(own[-1], scale[stop - 1]))
-        start = stop
-    none = np.zeros(1, np.float32)
-    return tuple(edges.get(column, none) for column in range(len(numbers.bins)))
+    # PiecewiseLinear holds one column after the other, those of fewer bins first.
+    for count, column in sorted((bins, index) for index, bins in enumerate(numbers.bins) if bins):
+        if isinstance(numbers, EmbeddedBins):
+            own, last = low[column, :count], scale[column, count - 1]
+        else:
+            own, last = low[start : start + count], scale[start + count - 1]
+            start += count
+        edges[column] = np.append(own, _last(own[-1], last))
+    return tuple(edges)
 
 
 def _last(low: np.float32, scale: np.float32) -> np.float32:
@@ -317,8 +304,6 @@ def _parts(trained: NetworkConfig) -> list[tuple[str, str]]:
 
 
 def _name_differences(examples: Examples, package: Package) -> list[str]:
-    from plimsoll.models.transform import read_transform
-
     transform = read_transform(package.transform)
     differences = []
     if package.classes != examples.classes:
