@@ -32,7 +32,8 @@ def saved(request, tmp_path_factory):
         folder / "x", numeric=1, outputs=((6, 1), (9, 3)), classes=request.param
     )
     (folder / "model").mkdir()
-    fit_boosting(examples, TrainConfig(trees=6, threads=1), ()).write(folder / "model")
+    fit = fit_boosting(examples, TrainConfig(trees=6, threads=1), ())
+    boosting.save_boosting(folder / "model", fit.model)
     rows = Rows(np.array(examples.numeric("eval")), np.array(examples.categorical("eval")))
     return folder / "model", rows
 

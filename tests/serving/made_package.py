@@ -6,6 +6,7 @@ import numpy as np
 
 from plimsoll.formats.examples import Batch, Header, open_examples, write_examples
 from plimsoll.formats.package import Contents, Package, open_package, write_package
+from plimsoll.models.boosting import save_boosting
 from plimsoll.models.transform import (
     Calendar,
     Label,
@@ -186,7 +187,8 @@ def _save_boosting(parts: Path, transform: Transform) -> None:
     rows = dict.fromkeys(SPLITS, 200)
     write_examples(parts / "examples", header, rows, {split: [batch] for split in SPLITS})
     config = TrainConfig(model="boosting", trees=5, threads=1)
-    fit_boosting(open_examples(parts / "examples"), config, ()).write(parts / "model")
+    fit = fit_boosting(open_examples(parts / "examples"), config, ())
+    save_boosting(parts / "model", fit.model)
 
 
 __all__ = ["INSTANCES", "make_package", "open_package", "read_transform"]
