@@ -18,7 +18,7 @@ from plimsoll.train.config import TrainConfig
 from plimsoll.train.launch.config import LauncherConfig
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.treatments import SETTINGS
-from plimsoll.tune.applying import FIXED
+from plimsoll.tune.applicability import FIXED
 from plimsoll.tune.config import TuneConfig
 from plimsoll.validate.config import ValidateConfig
 

@@ -26,7 +26,7 @@ from plimsoll.train.launch.config import LauncherConfig
 from plimsoll.train.launch.launcher import launch
 from plimsoll.train.network import warm_start
 
-PREDICTED_SPLITS = ("eval", "test")
+HELD_OUT_SPLITS = ("eval", "test")
 BOOSTING = "boosting"
 AUTO = "auto"
 
@@ -183,7 +183,7 @@ def _train_network(
     )
     launch(job, request.launcher, request.launcher_config)
     model = NetworkModel(job.out)
-    predictions = {split: model.predict(source.batch(split)) for split in PREDICTED_SPLITS}
+    predictions = {split: model.predict(source.batch(split)) for split in HELD_OUT_SPLITS}
     return TrainedModel(
         family=config.model,
         config=job.config,
@@ -200,7 +200,7 @@ def _train_boosting(
 ) -> TrainedModel:
     started = time.monotonic()
     config = config.for_rows(source.rows["train"])
-    fit = fit_boosting(source, config, PREDICTED_SPLITS)
+    fit = fit_boosting(source, config, HELD_OUT_SPLITS)
     folder.mkdir(parents=True)
     save_boosting(folder, fit.model)
     say(f"boosting: {fit.trees} trees ({time.monotonic() - started:.1f} s)")
@@ -227,7 +227,7 @@ def _blend_of(
     weights = [share for _, share in members]
     predictions = {
         split: blended([item.predictions[split] for item, _ in members], weights)
-        for split in PREDICTED_SPLITS
+        for split in HELD_OUT_SPLITS
     }
     return [
         TrainedModel(
