@@ -32,11 +32,11 @@ def _opened(source: Source, skip: Collection[str]) -> FileReader:
 
         return JsonLines(source, skip)
     if source.kind == "parquet":
-        from plimsoll.ingest.readers.parquet_files import ParquetFile
+        from plimsoll.ingest.readers.columnar_files import ParquetFile
 
         return ParquetFile(source, skip)
     if source.kind == "arrow":
-        from plimsoll.ingest.readers.arrow_files import ArrowFile
+        from plimsoll.ingest.readers.columnar_files import ArrowFile
 
         return ArrowFile(source, skip)
     from plimsoll.ingest.readers.tfrecord_files import TfRecords
