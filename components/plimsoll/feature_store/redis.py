@@ -125,14 +125,7 @@ class NewestRedisOnlineStore(RedisOnlineStore):
         data: list[Any],
         progress: Callable[[int], Any] | None,
     ) -> None:
-        """Writes rows as Feast hands them over.
-
-        Args:
-            config: Feast's configuration.
-            table: The feature view.
-            data: Entity key, values, event and created timestamp a row.
-            progress: Is told how many rows were written.
-        """
+        """Writes rows as Feast hands them over, and says how many."""
         for rows in encode_protos(data, key_version=config.entity_key_serialization_version):
             self.write_rows(config, table, rows)
             if progress:
@@ -145,14 +138,7 @@ class NewestRedisOnlineStore(RedisOnlineStore):
         data: list[Any],
         progress: Callable[[int], Any] | None,
     ) -> None:
-        """Writes rows as Feast hands them over, without holding up the event loop.
-
-        Args:
-            config: Feast's configuration.
-            table: The feature view.
-            data: Entity key, values, event and created timestamp a row.
-            progress: Is told how many rows were written.
-        """
+        """Writes rows as Feast hands them over, without holding up the event loop."""
         client = await self._get_client_async(config.online_store)
         for rows in encode_protos(data, key_version=config.entity_key_serialization_version):
             for keys, arguments in _calls(config, table, rows):

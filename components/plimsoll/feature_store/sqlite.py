@@ -70,14 +70,7 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):
         data: list[Any],
         progress: Callable[[int], Any] | None,
     ) -> None:
-        """Writes rows as Feast hands them over.
-
-        Args:
-            config: Feast's configuration.
-            table: The feature view.
-            data: Entity key, values, event and created timestamp a row.
-            progress: Is told how many rows were written.
-        """
+        """Writes rows as Feast hands them over, and says how many."""
         version = config.entity_key_serialization_version
         for rows in encode_protos(data, key_version=version, texts=True):
             self.write_rows(config, table, rows)
@@ -144,16 +137,7 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):
         entities_to_keep: Sequence[Any],
         partial: bool,
     ) -> None:
-        """Makes the tables of new views, and drops those of removed ones.
-
-        Args:
-            config: Feast's configuration.
-            tables_to_delete: Views whose tables are dropped.
-            tables_to_keep: Views whose tables are made if missing.
-            entities_to_delete: Of no meaning here.
-            entities_to_keep: Of no meaning here.
-            partial: Of no meaning here.
-        """
+        """Makes the tables of new views, and drops those of removed ones."""
         connection = self._get_conn(config)
         with self._writing:
             if not _is_searched(config.online_store):
@@ -171,13 +155,7 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):
             self._ready.clear()
 
     def teardown(self, config: Any, tables: Sequence[Any], entities: Sequence[Any]) -> None:
-        """Removes the file, and what lies beside it.
-
-        Args:
-            config: Feast's configuration.
-            tables: The views.
-            entities: The entities.
-        """
+        """Removes the file, and what lies beside it."""
         super().teardown(config, tables, entities)
         self._ready.clear()
         for ending in ("-wal", "-shm"):

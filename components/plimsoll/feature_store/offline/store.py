@@ -139,11 +139,8 @@ class AsofOfflineStore(OfflineStore):
             start_date: The first event timestamp that counts; None: all before.
             end_date: The last one; None: all after. Without a zone: UTC.
         """
-        columns = Columns(
-            keys=tuple(join_key_columns),
-            features=tuple(feature_name_columns),
-            event=timestamp_field,
-            created=created_timestamp_column or "",
+        columns = _columns(
+            join_key_columns, feature_name_columns, timestamp_field, created_timestamp_column
         )
         return _pull(config, data_source, latest_rows, columns, (start_date, end_date))
 
@@ -160,21 +157,10 @@ class AsofOfflineStore(OfflineStore):
     ) -> PullJob:
         """Returns the job that reads all rows in an interval, in the order of the files.
 
-        Args:
-            config: Feast's ``RepoConfig``.
-            data_source: The source.
-            join_key_columns: The keys' columns, as the files call them.
-            feature_name_columns: The features' columns.
-            timestamp_field: The column of event timestamps.
-            created_timestamp_column: The column of created timestamps.
-            start_date: The first event timestamp that counts; None: all before.
-            end_date: The last one; None: all after. Without a zone: UTC.
+        The arguments are those of ``pull_latest_from_table_or_query``.
         """
-        columns = Columns(
-            keys=tuple(join_key_columns),
-            features=tuple(feature_name_columns),
-            event=timestamp_field,
-            created=created_timestamp_column or "",
+        columns = _columns(
+            join_key_columns, feature_name_columns, timestamp_field, created_timestamp_column
         )
         return _pull(config, data_source, all_rows, columns, (start_date, end_date))
 
@@ -222,6 +208,10 @@ class AsofOfflineStore(OfflineStore):
         else:
             rows = ds.dataset(data, format="parquet").to_batches()
         parquet_files.append_log(folder, rows, destination.partition_by)
+
+
+def _columns(keys: list[str], features: list[str], event: str, created: str | None) -> Columns:
+    return Columns(keys=tuple(keys), features=tuple(features), event=event, created=created or "")
 
 
 def _pull(
