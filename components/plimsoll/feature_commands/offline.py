@@ -1,4 +1,4 @@
-"""What an offline store knew of one row at a moment, with the event timestamp of each view."""
+"""What an offline store knew of one row at a time, with the event timestamp of each view."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from plimsoll.timestamps import EPOCH_UTC
 
 
 def read_offline(opened: Repository, view: View, row: Mapping[str, Any], at: datetime) -> StoredRow:
-    """Reads the newest values of a view that had happened by a moment, and still counted then.
+    """Reads the newest values of a view that had happened by a time, and still counted then.
 
     Args:
         opened: The repository.
         view: What to read.
         row: Column -> value.
-        at: The moment; event timestamps up to it count, down to it less the view's TTL.
+        at: The time; event timestamps up to it count, down to it less the view's TTL.
 
     Raises:
         DataError: if the source cannot be read.

@@ -91,16 +91,16 @@ def call_with_timeout(
     results: list[Any] = []
     errors: list[Exception] = []
 
-    def asked() -> None:
+    def run() -> None:
         try:
             results.append(call())
         except Exception as error:  # stores are plug-ins, and raise what their clients raise
             errors.append(error)
 
-    asking = threading.Thread(target=asked, daemon=True)
-    asking.start()
-    asking.join(seconds)
-    if asking.is_alive():
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
         return None, TimeoutError(f"no answer in {seconds:g} s")
     return (None, errors[0]) if errors else (results[0], None)
 

@@ -17,7 +17,7 @@ _INTEGERS = {"INT32": 31, "INT64": 63}
 
 
 def parse_timestamp(text: str, what: str) -> datetime:
-    """Reads a moment.
+    """Reads a timestamp.
 
     Args:
         text: ISO 8601; UTC where it names no zone.
@@ -38,14 +38,14 @@ def parse_timestamp(text: str, what: str) -> datetime:
 
 
 def time_of(row: Mapping[str, Any], at: str) -> tuple[str, datetime]:
-    """Returns the row's column that says as of when features are wanted, and that moment.
+    """Returns the row's column that says as of when features are wanted, and that timestamp.
 
     Args:
         row: Column -> value.
-        at: A moment, or the name of a column; empty: the row's only value that is a moment.
+        at: A timestamp, or the name of a column; empty: the row's only value that is one.
 
     Returns:
-        The column, empty if the moment is not the row's; and the moment in UTC.
+        The column, empty if the timestamp is not the row's; and the timestamp in UTC.
 
     Raises:
         UsageError: if there is none, or there are several.

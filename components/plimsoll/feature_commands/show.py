@@ -40,7 +40,7 @@ def show(
         scratch: A folder for what is made on the way.
         service: The feature service.
         row: Its keys and on-demand inputs by column.
-        at: As of when: a moment or a column of the row; empty: the row's only moment.
+        at: As of when: a timestamp or a column of the row; empty: the row's only timestamp.
         now: When the online store is asked, from which ages count; empty: now.
 
     Returns:
@@ -48,7 +48,7 @@ def show(
         age and status; ``trouble`` is why the online store could not be read, if it could not.
 
     Raises:
-        UsageError: if the row lacks a column, or the moment cannot be told.
+        UsageError: if the row lacks a column, or the timestamp cannot be told.
         ConfigError: if there is no such repository or service.
         DataError: if a source cannot be read.
     """

@@ -48,7 +48,7 @@ local function varint(text, at)
   end
 end
 
-local function moment(text)
+local function timestamp(text)
   local seconds, nanos, at = 0, 0, 1
   while at <= #text do
     local tag = text:byte(at)
@@ -60,8 +60,8 @@ local function moment(text)
 end
 
 local function older(one, other)
-  local seconds, nanos = moment(one)
-  local other_seconds, other_nanos = moment(other)
+  local seconds, nanos = timestamp(one)
+  local other_seconds, other_nanos = timestamp(other)
   return seconds < other_seconds or (seconds == other_seconds and nanos < other_nanos)
 end
 

@@ -247,7 +247,7 @@ def _parameters(rows: EncodedRows) -> Iterator[tuple[Any, ...]]:
 
 
 def _stored_seconds(times_us: Sequence[int | None]) -> list[int | None]:
-    """Returns moments as Feast stores them, so that it reads the right one in this zone.
+    """Returns timestamps as Feast stores them, so that it reads the right one in this zone.
 
     It takes the UTC time of day for one of the machine's zone when it writes, and back when it
     reads.

@@ -1,4 +1,4 @@
-"""What the step reads outside of the pipeline, as witnesses: the repository and its sources."""
+"""What the step reads outside of the pipeline, as provenance: the repository and its sources."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from plimsoll.feature_store.offline.source_tables import is_local, location
 from plimsoll.feature_store.repository.model import Repository
 from plimsoll.feature_store.repository.plans import Join
 from plimsoll.feature_store.repository.registries import local_path
-from plimsoll.storage import provenance as witness
 from plimsoll.storage.gcs import SCHEME, split_uri
 from plimsoll.storage.gcs_listing import by_generation
+from plimsoll.storage.provenance import observe
 
-UNKNOWN: dict[str, Any] = {"uri": "a source that only its own service can tell of"}
-"""A witness that never holds."""
+UNKNOWN_SOURCE: dict[str, Any] = {"uri": "a source that only its own service can tell of"}
+"""Provenance that never holds."""
 DEPTH = 4
 """Levels of folders that definitions lie in."""
 
 
 def provenance_of(repository: Repository, joins: Sequence[Join]) -> tuple[dict[str, Any], ...]:
-    """Returns witnesses of the repository's code and registry, and of its views' sources.
+    """Returns the provenance of the repository's code and registry, and of its views' sources.
 
-    What cannot be looked at again, such as a table of a warehouse, makes a witness that never
+    What cannot be looked at again, such as a table of a warehouse, makes a record that never
     holds: the step then always runs.
 
     Args:
@@ -33,7 +33,7 @@ def provenance_of(repository: Repository, joins: Sequence[Join]) -> tuple[dict[s
     records = [*_of_repository(repository)]
     paths = dict.fromkeys(_path(join, repository.folder) for join in joins)
     for path in paths:
-        records.append(UNKNOWN if path is None else witness.observe(path))
+        records.append(UNKNOWN_SOURCE if path is None else observe(path))
     return tuple(records)
 
 
@@ -41,12 +41,12 @@ def _of_repository(repository: Repository) -> list[dict[str, Any]]:
     if repository.where.startswith(SCHEME):
         return [_of_bucket(repository)]
     folder = repository.folder
-    records = [witness.observe(str(repository.yaml))]
+    records = [observe(str(repository.yaml))]
     # Patterns, so that a file that comes counts too.
-    records += [witness.observe(str(folder / ("*/" * depth) / "*.py")) for depth in range(DEPTH)]
+    records += [observe(str(folder / ("*/" * depth) / "*.py")) for depth in range(DEPTH)]
     registry = local_path(repository.store, folder)
     if repository.definitions is None:
-        records.append(UNKNOWN if registry is None else witness.observe(str(registry)))
+        records.append(UNKNOWN_SOURCE if registry is None else observe(str(registry)))
     # Else the definitions decide, and what only a materialisation writes changes nothing here.
     return records
 

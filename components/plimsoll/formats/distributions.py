@@ -76,7 +76,7 @@ class Distribution:
     std: float = 0.0
     """Of a number: the standard deviation, divided by the number of values."""
     points: tuple[float, ...] = ()
-    """Of a number: places of its cumulative distribution, ascending, each once."""
+    """Of a number: points of its cumulative distribution, ascending, each once."""
     below: tuple[int, ...] = ()
     """The values below each point."""
     at_most: tuple[int, ...] = ()

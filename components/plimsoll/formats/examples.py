@@ -174,7 +174,7 @@ def write_ranges(
 
 
 def write_range(folder: Path, header: Header, split: str, first: int, batch: Batch) -> None:
-    """Writes rows that follow each other to their place; see ``write_ranges``.
+    """Writes rows that follow each other to where they belong; see ``write_ranges``.
 
     Args:
         folder: The folder in which the artifact is made.

@@ -73,7 +73,7 @@ def keep(
             row lies on the disk twice.
         store: The folder of versions; made if it does not exist.
         record: JSON values that tell of this ingest: sources, code, parameters. Equal records
-            of one id are kept once, with the moment of the first under ``when``.
+            of one id are kept once, with the time of the first under ``when``.
         notes: Takes a sentence for each shard of the store that was damaged and is replaced.
 
     Returns:

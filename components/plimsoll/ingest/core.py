@@ -35,7 +35,7 @@ from plimsoll.ingest.sources.sources import check_unchanged, resolve
 from plimsoll.ingest.split.by_time import check_time, with_times
 from plimsoll.ingest.split.split import Splitter, split_method
 from plimsoll.problem import SPLITS, Problem
-from plimsoll.storage import provenance as witnesses
+from plimsoll.storage import provenance
 from plimsoll.storage.code_digest import code_digest
 from plimsoll.storage.files import digest_json, move_folder
 from plimsoll.storage.free_space import translate_write_errors
@@ -65,7 +65,7 @@ class IngestResult:
             **{f"rows_{split}": self.dataset.rows(split) for split in SPLITS},
             "id": self.dataset.id,
             "notes": [*self.dataset.inferred, *self.notes],
-            witnesses.METADATA_KEY: [dict(record) for record in self.provenance],
+            provenance.METADATA_KEY: [dict(record) for record in self.provenance],
         }
 
 
@@ -286,5 +286,5 @@ def _keep(ingested: IngestResult, store: Path) -> IngestResult:
     return dataclasses.replace(
         ingested,
         notes=tuple(notes),
-        provenance=(*ingested.provenance, witnesses.observe(str(kept / MANIFEST))),
+        provenance=(*ingested.provenance, provenance.observe(str(kept / MANIFEST))),
     )

@@ -200,9 +200,9 @@ def _written(
     """Writes a view's rows; returns how many, and what is to be said of them."""
     if getattr(view, "feature_transformation", None) or getattr(view, "aggregations", None):
         return _computed(repository, view, interval)
-    layout = view_schema(view)
-    writer = OnlineWriter(repository.store, view, layout)
-    origin = view_rows.source_of_view(view, layout)
+    schema = view_schema(view)
+    writer = OnlineWriter(repository.store, view, schema)
+    origin = view_rows.source_of_view(view, schema)
     said = ""
     if view_rows.reads_local_files(view.batch_source):
         newest = writer.keeps_newest

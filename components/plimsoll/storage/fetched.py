@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from plimsoll.storage import provenance as witness
+from plimsoll.storage import provenance
 
 REMOTE = "gs://"
 
 
 @contextmanager
 def local_copy(location: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Gives a folder to read, and a witness by which a later run can tell if it is the same.
+    """Gives a folder to read, and a record by which a later run can tell if it is the same.
 
     Args:
         location: A folder, or a ``gs://`` prefix, whose objects are there until the end.
@@ -24,7 +24,7 @@ def local_copy(location: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         DataError: if nothing lies below the prefix, or an object cannot be read.
     """
     if not location.startswith(REMOTE):
-        yield Path(location), witness.observe(location)
+        yield Path(location), provenance.observe(location)
         return
     from plimsoll.storage import gcs, gcs_listing
 

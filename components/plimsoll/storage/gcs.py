@@ -50,7 +50,7 @@ class Object:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fetched:
+class FetchedObject:
     """An object that lies on this machine."""
 
     object: Object
@@ -58,7 +58,7 @@ class Fetched:
     sha256: str
 
 
-class Store:
+class GcsClient:
     """A connection to Cloud Storage.
 
     Args:
@@ -72,7 +72,7 @@ class Store:
     def __init__(self, seconds: float = retries.SECONDS) -> None:
         _check_installed()
         self._retry = retries.retry(seconds)
-        with self._told(SCHEME):
+        with self._translate_errors(SCHEME):
             self._client = _client()
 
     def get(self, bucket: str, name: str) -> Object | None:
@@ -81,7 +81,7 @@ class Store:
         Raises:
             DataError: if the bucket cannot be read.
         """
-        with self._told(f"{SCHEME}{bucket}/{name}"):
+        with self._translate_errors(f"{SCHEME}{bucket}/{name}"):
             blob = self._client.bucket(bucket).get_blob(
                 name, retry=self._retry, timeout=retries.REQUEST_SECONDS
             )
@@ -97,9 +97,9 @@ class Store:
         """
         from google.api_core.exceptions import NotFound
 
-        with self._told(f"{SCHEME}{bucket}/{prefix}"):
+        with self._translate_errors(f"{SCHEME}{bucket}/{prefix}"):
             try:
-                found = [
+                objects = [
                     _object(bucket, blob)
                     for blob in self._client.list_blobs(
                         bucket,
@@ -115,10 +115,10 @@ class Store:
                     f"there is no bucket {bucket}", hint="check its name, and the project's"
                 ) from error
         return sorted(
-            (item for item in found if not item.name.endswith("/")), key=lambda item: item.name
+            (item for item in objects if not item.name.endswith("/")), key=lambda item: item.name
         )
 
-    def fetch(self, item: Object, path: Path) -> Fetched:
+    def fetch(self, item: Object, path: Path) -> FetchedObject:
         """Fetches an object's listed generation: aside, checked, synced, renamed.
 
         Raises:
@@ -132,11 +132,11 @@ class Store:
             aside.replace(path)
         finally:
             aside.unlink(missing_ok=True)
-        return Fetched(object=item, path=path, sha256=sha256)
+        return FetchedObject(object=item, path=path, sha256=sha256)
 
     def fetch_all(
         self, items: Sequence[Object], paths: Sequence[Path], threads: int = 4
-    ) -> list[Fetched]:
+    ) -> list[FetchedObject]:
         """Fetches objects to paths, several at a time; the first error ends it.
 
         Raises:
@@ -165,7 +165,7 @@ class Store:
         """
         from google.api_core.exceptions import PreconditionFailed
 
-        with self._told(f"{SCHEME}{bucket}/{name}"):
+        with self._translate_errors(f"{SCHEME}{bucket}/{name}"):
             try:
                 self._client.bucket(bucket).blob(name).upload_from_filename(
                     str(path),
@@ -186,7 +186,7 @@ class Store:
             name, below = below, below.rstrip("/").rpartition("/")[0]
             below = f"{below}/" if below else ""
             names = [item.name.removeprefix(below) for item in self.listed(bucket, below, SHOWN)]
-            beside = {below + found.partition("/")[0] for found in names}
+            beside = {below + below_name.partition("/")[0] for below_name in names}
         close = nearest(name.rstrip("/"), beside)
         if close or not beside:
             return close
@@ -205,11 +205,11 @@ class Store:
                 checksum.update(chunk)
             stream.flush()
             os.fsync(stream.fileno())
-        found = base64.b64encode(checksum.digest()).decode()
-        if found != item.crc32c:
+        actual = base64.b64encode(checksum.digest()).decode()
+        if actual != item.crc32c:
             raise DataError(
                 f"{item.uri} arrived damaged",
-                cause=f"its checksum is {item.crc32c}, that of what arrived {found}",
+                cause=f"its checksum is {item.crc32c}, that of what arrived {actual}",
                 hint="run again; if it stays so, write the object again",
             )
         return digest.hexdigest()
@@ -235,7 +235,7 @@ class Store:
                 raise retries.ShortReadError(f"{len(chunk)} of {end + 1 - start} bytes came")
             return bytes(chunk[: end + 1 - start])
 
-        with self._told(item.uri):
+        with self._translate_errors(item.uri):
             try:
                 return bytes(self._retry(read)())
             except (NotFound, PreconditionFailed, OutOfRange) as error:
@@ -243,15 +243,15 @@ class Store:
 
     def _gone(self, item: Object) -> DataError:
         now = self.get(item.bucket, item.name)
-        told = f"its generation now is {now.generation}" if now else "there is none any more"
+        state = f"its generation now is {now.generation}" if now else "there is none any more"
         return DataError(
             f"{item.uri} was {'overwritten' if now else 'deleted'} while it was read",
-            cause=f"generation {item.generation} was listed; {told}",
+            cause=f"generation {item.generation} was listed; {state}",
             hint="run again when nothing writes there any more",
         )
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _translate_errors(self, what: str) -> Iterator[None]:
         from google.api_core.exceptions import GoogleAPIError
         from google.auth.exceptions import GoogleAuthError
 
@@ -259,7 +259,7 @@ class Store:
             yield
         except (GoogleAPIError, GoogleAuthError) as error:
             account = retries.account_of(getattr(self, "_client", None))
-            raise retries.told(error, what, account) from error
+            raise retries.storage_error(error, what, account) from error
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -276,7 +276,7 @@ def split_uri(uri: str) -> tuple[str, str]:
     return bucket, name
 
 
-def fetch(uri: str, path: Path, seconds: float = retries.SECONDS) -> Fetched:
+def fetch(uri: str, path: Path, seconds: float = retries.SECONDS) -> FetchedObject:
     """Fetches one object to a file, whole, as it is now.
 
     Raises:
@@ -284,11 +284,11 @@ def fetch(uri: str, path: Path, seconds: float = retries.SECONDS) -> Fetched:
         DataError: if there is no such object, or it cannot be read.
     """
     bucket, name = split_uri(uri)
-    store = Store(seconds)
-    found = store.get(bucket, name)
-    if found is None:
+    store = GcsClient(seconds)
+    item = store.get(bucket, name)
+    if item is None:
         raise DataError(f"there is no object {uri}", cause=store.nearest(bucket, name))
-    return store.fetch(found, path)
+    return store.fetch(item, path)
 
 
 def fetch_folder(uri: str, folder: Path, seconds: float = retries.SECONDS) -> tuple[Object, ...]:
@@ -303,7 +303,7 @@ def fetch_folder(uri: str, folder: Path, seconds: float = retries.SECONDS) -> tu
     """
     bucket, name = split_uri(uri)
     prefix = f"{name.rstrip('/')}/" if name.strip("/") else ""
-    store = Store(seconds)
+    store = GcsClient(seconds)
     items = store.listed(bucket, prefix)
     if not items:
         raise DataError(f"nothing lies below {uri}", cause=store.nearest(bucket, name))
@@ -327,7 +327,7 @@ def write_folder(folder: Path, uri: str, manifest: str, seconds: float = retries
         DataError: if it cannot be written.
     """
     bucket, name = split_uri(uri)
-    store = Store(seconds)
+    store = GcsClient(seconds)
     prefix = f"{name.rstrip('/')}/" if name.strip("/") else ""
     if store.get(bucket, prefix + manifest):
         return False

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from plimsoll.errors import DataError
-from plimsoll.storage.gcs import SCHEME, Object, Store, split_uri
+from plimsoll.storage.gcs import SCHEME, GcsClient, Object, split_uri
 from plimsoll.storage.globs import fixed_part, has_magic, regex_of
 
 LIST_SECONDS = 15.0
-"""How long a witness tries to ask a bucket."""
+"""How long a bucket is asked for its generations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Listing:
         return item.name.removeprefix(self.base)
 
 
-def list_objects(store: Store, uri: str, *, folders: bool = False) -> Listing:
+def list_objects(store: GcsClient, uri: str, *, folders: bool = False) -> Listing:
     """Lists the objects that an address names; hidden ones below a prefix are left out.
 
     Args:
@@ -52,12 +52,12 @@ def list_objects(store: Store, uri: str, *, folders: bool = False) -> Listing:
         return Listing(objects=tuple(below), base=prefix, folder=True)
     fixed = fixed_part(name)
     pattern = re.compile(regex_of(name) + ("(?:/.+)?" if folders else ""), re.DOTALL)
-    found = [item for item in store.listed(bucket, fixed) if pattern.fullmatch(item.name)]
+    matching = [item for item in store.listed(bucket, fixed) if pattern.fullmatch(item.name)]
     base = f"{fixed.rpartition('/')[0]}/" if "/" in fixed else ""
-    return Listing(objects=tuple(_plain(found, base)), base=base, folder=False)
+    return Listing(objects=tuple(_plain(matching, base)), base=base, folder=False)
 
 
-def list_or_raise(store: Store, uri: str, *, folders: bool = False) -> Listing:
+def list_or_raise(store: GcsClient, uri: str, *, folders: bool = False) -> Listing:
     """Lists as ``list_objects`` does, and refuses an address that names nothing.
 
     Raises:
@@ -82,7 +82,7 @@ def generations(uri: str, *, folders: bool = False) -> dict[str, str]:
     Raises:
         DataError: if they cannot be listed.
     """
-    return by_generation(list_objects(Store(LIST_SECONDS), uri, folders=folders).objects)
+    return by_generation(list_objects(GcsClient(LIST_SECONDS), uri, folders=folders).objects)
 
 
 def by_generation(objects: Sequence[Object]) -> dict[str, str]:

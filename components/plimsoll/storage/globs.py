@@ -38,7 +38,7 @@ def regex_of(pattern: str) -> str:
 
 
 def _class_end(pattern: str, start: int) -> int:
-    """Returns the place of the bracket that closes a class; 0 if none does."""
+    """Returns the index of the bracket that closes a class; 0 if none does."""
     first = start + pattern[start : start + 1].count("!")
     return max(pattern.find("]", first + 1), 0)
 

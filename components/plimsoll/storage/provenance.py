@@ -1,9 +1,9 @@
 """What a step saw or left outside its own folder, so that a later run can tell if it still holds.
 
-A component that reads or writes files outside its outputs puts witnesses of them into the
+A component that reads or writes files outside its outputs puts records of them into the
 metadata of one of its output artifacts, under ``witnesses``. The local engine reuses such a step
-only while every witness holds. A step with caching switched off that says nothing of witnesses
-always runs; an empty list says that it looked at nothing outside.
+only while all of them hold. A step with caching switched off that has no such records always
+runs; an empty list says that it looked at nothing outside.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ METADATA_KEY = "witnesses"
 
 
 def observe(pattern: str) -> dict[str, Any]:
-    """Returns a witness of the files that a path, a folder or a glob pattern names now.
+    """Returns a record of the files that a path, a folder or a glob pattern names now.
 
     Args:
         pattern: A file, a folder (all files below it), or a glob pattern.
@@ -37,7 +37,7 @@ def observe(pattern: str) -> dict[str, Any]:
 
 
 def observe_some(pattern: str, chosen: Collection[str]) -> dict[str, Any]:
-    """Returns a witness of some of the files that a glob pattern names, and that no other comes.
+    """Returns a record of some of the files that a glob pattern names, and that no other comes.
 
     Args:
         pattern: A glob pattern; files in the folders that it names count as its own.
@@ -53,7 +53,7 @@ def observe_some(pattern: str, chosen: Collection[str]) -> dict[str, Any]:
 
 
 def is_unchanged(record: Mapping[str, Any]) -> bool:
-    """Says if what a witness saw is still the same.
+    """Says if what was recorded is still the same.
 
     Of files, size and modification time stand for the content while both are unchanged; only
     where they are not is a file read again. Of objects in a bucket the generations are listed

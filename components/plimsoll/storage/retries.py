@@ -112,7 +112,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def told(error: BaseException, what: str, account: str = "") -> DataError:
+def storage_error(error: BaseException, what: str, account: str = "") -> DataError:
     """Returns the error for what a Google service answered, without an address's parameters.
 
     Args:

@@ -83,7 +83,7 @@ def test_features_become_columns_and_absent_ones_are_null(source):
         ]
     )
     assert found.kind == "tfrecord"
-    layout = tfrecord_files.layout_of(found)
+    layout = tfrecord_files.read_schema(found)
     assert layout.schema == pa.schema([("f", pa.float64()), ("n", pa.int64()), ("t", pa.string())])
     assert (layout.rows, layout.left_out) == (4, {})
     assert read(found) == {
@@ -100,7 +100,7 @@ def test_what_has_no_place_in_a_table_is_left_out_over_the_whole_file(source, mo
     rows = [example(a=[1], b=[b"x"], y=[n]) for n in range(5)]
     rows += [example(a=[1, 2], b=[b"\xff"], y=[5]), example(late=[b"z"], y=[6])]
     found = source(rows)
-    layout = tfrecord_files.layout_of(found)
+    layout = tfrecord_files.read_schema(found)
     assert layout.left_out == {
         "a": "several values in a row",
         "b": "bytes that are no UTF-8 text",
@@ -191,7 +191,7 @@ def test_a_length_beyond_all_measure_is_not_allocated(source):
 
 
 def test_an_empty_file_has_no_rows(source):
-    layout = tfrecord_files.layout_of(source(b""))
+    layout = tfrecord_files.read_schema(source(b""))
     assert (layout.rows, layout.schema.names) == (0, [])
 
 

@@ -210,7 +210,7 @@ def test_an_account_without_a_project_is_told_to_name_one(account, tmp_path):
     with pytest.raises(ConfigError, match="BigQuery needs a project") as caught:
         resolve(TABLE, tmp_path, [])
     assert "project" in caught.value.hint
-    gcs.Store()
+    gcs.GcsClient()
 
 
 def test_a_view_is_asked_what_it_answers(service, get):

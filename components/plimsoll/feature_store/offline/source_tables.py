@@ -117,7 +117,7 @@ def open_source(connection: Any, source: Any, repo: Path | str | None) -> Source
 
 
 def is_local(source: Any) -> bool:
-    """Says if a source is files on this machine, whose place ``location`` tells."""
+    """Says if a source is files on this machine, where ``location`` finds them."""
     from feast.infra.offline_stores.file_source import FileSource
 
     return isinstance(source, FileSource) and "://" not in source.path.removeprefix("file://")

@@ -57,7 +57,7 @@ class CsvDialect:
 
 
 def detect_dialect(source: Source) -> CsvDialect:
-    """Finds out how a CSV file is laid out.
+    """Finds out the dialect of a CSV file.
 
     Raises:
         DataError: if it is empty, is not text, has no usable header, or a quote stays open.

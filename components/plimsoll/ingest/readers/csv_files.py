@@ -119,7 +119,7 @@ class CsvFile:
 
 
 def _is_odd(kind: pa.DataType) -> bool:
-    """Says if Arrow's inference is no good: times of day, and moments that overflow unseen.
+    """Says if Arrow's inference is no good: times of day, and timestamps that overflow unseen.
 
     Nanoseconds hold the years 1678 to 2261 only.
     """
@@ -127,7 +127,7 @@ def _is_odd(kind: pa.DataType) -> bool:
 
 
 def _as_timestamps(texts: pa.ChunkedArray, inferred: pa.DataType) -> pa.ChunkedArray:
-    """Returns moments in microseconds; times of day and finer moments as the texts they are."""
+    """Returns timestamps in microseconds; times of day and finer ones as the texts they are."""
     if pa.types.is_time(inferred):
         return texts
     try:

@@ -173,7 +173,7 @@ def _without_doubles(pairs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
 
 
 def _why(error: Exception) -> str:
-    # The text around the place may hold a private value, so that only the place is told.
+    # The text around it may hold a private value, so that only the position is told.
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at column {error.colno}"
     if isinstance(error, UnicodeDecodeError):

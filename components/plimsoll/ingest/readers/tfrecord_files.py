@@ -1,6 +1,6 @@
 """Reads TFRecord files of tf.Example: each record's checksums, then its features as columns.
 
-The frames are read here, so that a damaged record is told by its number and place; the examples
+The frames are read here, so that a damaged record is told by its number and offset; the examples
 are decoded by the C++ decoder behind tfx_bsl's TFXIO. Neither needs TensorFlow itself.
 
 A record is: its length (8 bytes, little-endian), that length's masked CRC-32C (4 bytes), the
@@ -46,13 +46,13 @@ COLUMN_TYPES: Mapping[pa.DataType, pa.DataType] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordLayout:
+class RecordSchema:
     """What the examples of one file hold, over all of them."""
 
     schema: pa.Schema
     """The columns that can be read, by name: int64, float64, string, or null without values."""
     left_out: Mapping[str, str]
-    """Features that have no place in a table -> why: several values, bytes that are no text."""
+    """Features that cannot be in a table -> why: several values, bytes that are no text."""
     rows: int
 
 
@@ -84,12 +84,12 @@ class TfRecords:
 
     def __init__(self, source: Source, skip: Collection[str]) -> None:
         self.source = source
-        self._layout = layout_of(source)
+        self._file_schema = read_schema(source)
         self._skip = skip
-        self.names = tuple(self._layout.schema.names)
+        self.names = tuple(self._file_schema.schema.names)
         self.left_out = {
             name: LIST if reason == SEVERAL else reason
-            for name, reason in self._layout.left_out.items()
+            for name, reason in self._file_schema.left_out.items()
         }
 
     def batches(self, texts: Collection[str]) -> Iterator[pa.RecordBatch]:
@@ -99,10 +99,10 @@ class TfRecords:
             texts: Has no meaning for a file that says its types.
         """
         del texts
-        return batches(self.source, self._layout, skip=self._skip)
+        return batches(self.source, self._file_schema, skip=self._skip)
 
 
-def layout_of(source: Source) -> RecordLayout:
+def read_schema(source: Source) -> RecordSchema:
     """Reads a file once and finds out which columns it makes.
 
     Raises:
@@ -129,7 +129,7 @@ def layout_of(source: Source) -> RecordLayout:
     fields = [
         pa.field(name, COLUMN_TYPES[kinds[name]]) for name in sorted(set(kinds) - {*left_out})
     ]
-    return RecordLayout(
+    return RecordSchema(
         schema=pa.schema(fields),
         left_out={name: left_out[name] for name in sorted(left_out)},
         rows=rows,
@@ -137,23 +137,23 @@ def layout_of(source: Source) -> RecordLayout:
 
 
 def batches(
-    source: Source, layout: RecordLayout | None = None, *, skip: Collection[str] = ()
+    source: Source, file_schema: RecordSchema | None = None, *, skip: Collection[str] = ()
 ) -> Iterator[pa.RecordBatch]:
     """Reads a file's examples as record batches of one schema; features become scalars.
 
     Args:
         source: The file, plain or packed.
-        layout: Its layout, where it was found out before.
+        file_schema: Its layout, where it was found out before.
         skip: Columns to leave out.
 
     Yields:
         Batches of ``layout.schema`` without ``skip``; a feature that an example lacks is null.
 
     Raises:
-        DataError: as ``layout_of`` does.
+        DataError: as ``read_schema`` does.
     """
-    layout = layout or layout_of(source)
-    schema = pa.schema([field for field in layout.schema if field.name not in skip])
+    file_schema = file_schema or read_schema(source)
+    schema = pa.schema([field for field in file_schema.schema if field.name not in skip])
     for _, batch in _decoded(source):
         columns = [
             _scalars(batch.column(index), field.type)
@@ -219,7 +219,7 @@ def _kind(kind: pa.DataType) -> pa.DataType:
 
 
 def _unsupported_reason(column: pa.Array) -> str:
-    """Returns why a feature has no place in a table; empty if it has one."""
+    """Returns why a feature cannot be in a table; empty if it can."""
     if pa.types.is_null(column.type):
         return ""
     if (pc.max(pc.list_value_length(column)).as_py() or 0) > 1:

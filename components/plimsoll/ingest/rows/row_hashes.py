@@ -68,8 +68,8 @@ def _bits_of_texts(column: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
         words = encoded.dictionary.cast(pa.binary()).to_numpy(zero_copy_only=False)
         digests = b"".join([hashlib.sha256(word).digest()[:8] for word in words])
         table = np.append(np.frombuffer(digests, dtype=">u8").astype(np.uint64), _MISSING)
-        places = encoded.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
-        bits[start : start + len(chunk)] = table[places]
+        codes = encoded.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
+        bits[start : start + len(chunk)] = table[codes]
         start += len(chunk)
     return bits
 

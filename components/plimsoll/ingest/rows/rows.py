@@ -27,7 +27,7 @@ class Rows:
     conversions: Mapping[str, Conversion]
     """Columns that are kept as texts and stand for something else."""
     starts: tuple[tuple[str, int], ...]
-    """Each file's name and the place of its first row among all rows."""
+    """Each file's name and the index of its first row among all rows."""
     read: int
     """How many rows were read."""
     needed: tuple[str, ...] = ()

@@ -255,7 +255,7 @@ def _result(
         uri=uri,
         version=version,
     )
-    # A witness without files or objects never holds: what a database answers is asked again.
+    # A record without files or objects never holds: what a database answers is asked again.
     return ResolvedSources(sources=(source,), provenance={"uri": uri}, lineage=lineage)
 
 
@@ -285,7 +285,7 @@ def _translate_errors(what: str, client: Any = None) -> Iterator[None]:
             f"BigQuery refuses {what}", cause=retries.reason(error), hint="mend the query"
         ) from error
     except (GoogleAPIError, GoogleAuthError) as error:
-        raise retries.told(error, what, retries.account_of(client)) from error
+        raise retries.storage_error(error, what, retries.account_of(client)) from error
 
 
 def _check_installed() -> None:

@@ -13,7 +13,7 @@ from plimsoll.ingest.sources import spans
 from plimsoll.ingest.sources.file_kinds import detect_kind, printable, with_known_kind
 from plimsoll.ingest.sources.local_files import nearby_names, selected_files
 from plimsoll.ingest.sources.model import ResolvedSources, Source
-from plimsoll.storage.gcs import SCHEME, Fetched, Object, Store, split_uri
+from plimsoll.storage.gcs import SCHEME, FetchedObject, GcsClient, Object, split_uri
 from plimsoll.storage.gcs_listing import Listing, by_generation, list_objects, list_or_raise
 from plimsoll.storage.globs import fixed_part
 
@@ -35,7 +35,7 @@ def resolve_objects(
         GateError: if there are fewer spans than asked for.
     """
     bucket, _ = split_uri(data)
-    store = Store(config.retry_seconds)
+    store = GcsClient(config.retry_seconds)
     if spans.has_placeholders(data):
         return _series(store, data, scratch, notes, config)
     listing = list_or_raise(store, data)
@@ -52,7 +52,7 @@ def resolve_objects(
 
 
 def _series(
-    store: Store, data: str, scratch: Path, notes: list[str], config: IngestConfig
+    store: GcsClient, data: str, scratch: Path, notes: list[str], config: IngestConfig
 ) -> ResolvedSources:
     bucket, _ = split_uri(data)
     pattern = spans.parse(data)
@@ -73,8 +73,8 @@ def _series(
 
 
 def _fetched(
-    store: Store, objects: Sequence[Object], scratch: Path, config: IngestConfig
-) -> list[Fetched]:
+    store: GcsClient, objects: Sequence[Object], scratch: Path, config: IngestConfig
+) -> list[FetchedObject]:
     # Objects' names come from outside: none becomes a path.
     needed = sum(item.bytes for item in objects)
     scratch.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def _fetched(
     return store.fetch_all(objects, paths, config.threads)
 
 
-def _source(item: Fetched, listing: Listing, version: Mapping[str, str]) -> Source:
+def _source(item: FetchedObject, listing: Listing, version: Mapping[str, str]) -> Source:
     name = printable(listing.name(item.object))
     kind, packed = detect_kind(item.path, name)
     return Source(
@@ -108,7 +108,7 @@ def _provenance(uri: str, listing: Listing, *, folders: bool) -> dict[str, Any]:
     return {"uri": uri, "folders": folders, "objects": by_generation(listing.objects)}
 
 
-def _no_span(store: Store, data: str, pattern: spans.Pattern) -> DataError:
+def _no_span(store: GcsClient, data: str, pattern: spans.Pattern) -> DataError:
     bucket, name = split_uri(pattern.glob)
     folder = f"{fixed_part(name).rpartition('/')[0]}/".lstrip("/")
     names = {

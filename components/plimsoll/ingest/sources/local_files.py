@@ -15,7 +15,7 @@ from plimsoll.ingest.config import IngestConfig
 from plimsoll.ingest.sources import dvc, spans
 from plimsoll.ingest.sources.file_kinds import KIND_NAMES, detect_kind, printable, with_known_kind
 from plimsoll.ingest.sources.model import ResolvedSources, Source
-from plimsoll.storage import provenance as witnesses
+from plimsoll.storage.provenance import matching, observe, observe_some
 
 
 def resolve_files(data: str, notes: list[str], config: IngestConfig) -> ResolvedSources:
@@ -34,7 +34,7 @@ def resolve_files(data: str, notes: list[str], config: IngestConfig) -> Resolved
     """
     if not Path(data).exists() and spans.has_placeholders(data):
         return _series(data, notes, config)
-    provenance = witnesses.observe(data)
+    provenance = observe(data)
     pattern = str(provenance["pattern"])
     paths = [Path(name) for name in provenance["files"]]
     base = _base_folder(pattern)
@@ -58,13 +58,13 @@ def resolve_files(data: str, notes: list[str], config: IngestConfig) -> Resolved
 def _series(data: str, notes: list[str], config: IngestConfig) -> ResolvedSources:
     whole = os.path.abspath(data)
     pattern = spans.parse(whole)
-    paths = [str(path) for path in witnesses.matching(pattern.glob, folders=True)]
+    paths = [str(path) for path in matching(pattern.glob, folders=True)]
     if not any(pattern.regex.fullmatch(path) for path in paths):
         raise _no_span(data, whole)
     selection = spans.select(data, pattern, paths, notes, config)
     base = _base_folder(pattern.glob)
     files = selected_files(data, selection, str(base), notes)
-    provenance = witnesses.observe_some(pattern.glob, set(files))
+    provenance = observe_some(pattern.glob, set(files))
     tracked = dvc.check([Path(name) for name in files], base, notes)
     sources = []
     for name, member in files.items():
@@ -80,7 +80,7 @@ def _series(data: str, notes: list[str], config: IngestConfig) -> ResolvedSource
 def selected_files(
     data: str, selection: spans.Selection, base: str, notes: list[str]
 ) -> dict[str, spans.SpanFile]:
-    """Returns the names of a selection's files -> their places, without those of no known kind.
+    """Returns the names of a selection's files -> their spans, without those of no known kind.
 
     Args:
         data: What was asked for, for errors.

@@ -36,7 +36,7 @@ class Pattern:
     """Groups by the placeholders' names, and ``below``: the path below what the pattern names."""
 
     def match(self, name: str) -> SpanFile | None:
-        """Returns where a name stands in the series; None if it has no place, as month 13."""
+        """Returns the span and version of a name; None if it has none, as month 13."""
         match = self.regex.fullmatch(name)
         if match is None:
             return None
@@ -56,7 +56,7 @@ class Pattern:
 
 @dataclass(frozen=True, kw_only=True)
 class SpanFile:
-    """A file's place in a series."""
+    """The span and version of a file of a series."""
 
     span: int
     """Its number, or the days since 1970-01-01 to its date's first day."""
@@ -138,7 +138,7 @@ def select(
         config: The span, window, exclusions and fewest spans.
 
     Raises:
-        DataError: if no file has a place in the series, the named span is not there, or one span
+        DataError: if no file belongs to the series, the named span is not there, or one span
             is there in two spellings.
         GateError: if there are fewer spans than ``min_spans``.
     """

@@ -37,9 +37,9 @@ def check_time(rows: Rows, problem: Problem) -> None:
         raise DataError(f"the time column {problem.time!r} has no values")
     counts = dict.fromkeys(DATE_FORMATS, 0)
     for batch in rows.batches([problem.time]):
-        for spelling in DATE_FORMATS:
-            counts[spelling] += int(misfits(batch.column(0), spelling).sum())
-    best = min(DATE_FORMATS, key=lambda spelling: counts[spelling])
+        for date_format in DATE_FORMATS:
+            counts[date_format] += int(misfits(batch.column(0), date_format).sum())
+    best = min(DATE_FORMATS, key=lambda date_format: counts[date_format])
     wrong, first = rows.find(problem.time, lambda texts: misfits(texts, best))
     private = problem.time in problem.private
     raise DataError(
@@ -68,19 +68,19 @@ def with_times(rows: Rows, problem: Problem, notes: list[str]) -> Rows:
 
 
 def boundaries(rows: Rows, problem: Problem, total: int) -> tuple[NDArray[np.int64], Split]:
-    """Returns where eval and test begin; rows of one moment are never parted.
+    """Returns where eval and test begin; rows of one timestamp are never parted.
 
     Args:
         rows: Rows that all have a time.
-        problem: Its split names the first moments of eval and test; where it does not, they are
-            the moments that come nearest to its fractions.
+        problem: Its split names the first timestamps of eval and test; where it does not, they are
+            the timestamps that come nearest to its fractions.
         total: How many rows there are.
 
     Returns:
-        The first ``places`` of eval and of test, and the split with its moments filled in.
+        The first ``ordinals`` of eval and of test, and the split with its timestamps filled in.
 
     Raises:
-        DataError: if there are too few moments, or the moments named are no numbers' match.
+        DataError: if there are too few timestamps, or those named are no numbers' match.
     """
     split = dataclasses.replace(problem.split, by="time")
     timed = pa.types.is_timestamp(rows.types[problem.time])
@@ -104,7 +104,7 @@ def by_time(times: pa.Array, starts: NDArray[np.int64]) -> NDArray[np.int8]:
 
     Args:
         times: None of them missing.
-        starts: The first places of eval and of test.
+        starts: The first ordinals of eval and of test.
 
     Returns:
         0, 1 or 2 a row: train, eval, test.
@@ -122,7 +122,7 @@ def time_range(rows: Rows, problem: Problem) -> str:
 
 
 def _boundaries_by_share(rows: Rows, split: Split, time: str, total: int) -> NDArray[np.int64]:
-    """Returns the first moments of eval and test that part the rows nearest to the fractions."""
+    """Returns the first timestamps of eval and test that part the rows nearest to the fractions."""
     train, evaluated, _ = split.fractions
     targets = (train * total, (train + evaluated) * total)
     values, before = candidates(

@@ -12,7 +12,7 @@ MOST = 1 << 20
 """Different values, or ranges of values, that are counted apart."""
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 Window = tuple[int, int]
-"""The lowest and the highest place of a range."""
+"""The lowest and the highest ordinal of a range."""
 
 
 def ordinals(values: pa.Array) -> NDArray[np.int64]:
@@ -33,17 +33,17 @@ def ordinals(values: pa.Array) -> NDArray[np.int64]:
 def candidates(
     read: Callable[[], Iterable[NDArray[np.int64]]], targets: Sequence[float]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns places near those that part the rows at given counts.
+    """Returns ordinals near those that part the rows at given counts.
 
-    All places where they are few. Else ranges of places are counted, and those around each
-    target are read again, finer, until single places are told apart.
+    All ordinals where they are few. Else ranges of ordinals are counted, and those around each
+    target are read again, finer, until single ordinals are told apart.
 
     Args:
-        read: Yields all rows' places; called a few times.
+        read: Yields all rows' ordinals; called a few times.
         targets: How many rows should come before each parting, in rising order.
 
     Returns:
-        Places in rising order, and how many rows have a lower one, of each. Those nearest to the
+        Ordinals in rising order, and how many rows have a lower one, of each. Those nearest to the
         targets on either side are among them, and the highest, and more than one.
     """
     windows: list[Window] = [(LOWEST, HIGHEST)]
@@ -58,7 +58,7 @@ def candidates(
 
 
 class _Counter:
-    """Counts places, or ranges of 2**shift of them, within windows."""
+    """Counts ordinals, or ranges of 2**shift of them, within windows."""
 
     def __init__(self, windows: Sequence[Window]) -> None:
         self.shift = 0
@@ -79,7 +79,7 @@ class _Counter:
             self._merge()
 
     def result(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Returns the first place of each range, the rows below it, and the rows in it."""
+        """Returns the first ordinal of each range, the rows below it, and the rows in it."""
         self._merge()
         starts = self._values << self.shift
         before = np.concatenate([[0], np.cumsum(self._counts)[:-1]]).astype(np.int64)

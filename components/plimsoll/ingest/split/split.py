@@ -35,7 +35,7 @@ class SplitRows:
 
     rows: Rows
     assigned: Sidecar
-    """0, 1 or 2 a row: its place in ``SPLITS``."""
+    """0, 1 or 2 a row: its index in ``SPLITS``."""
     split: Split
     """The split with what was inferred filled in."""
     classes: Strata | None

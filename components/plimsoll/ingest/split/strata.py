@@ -29,7 +29,7 @@ class Strata:
     values: Mapping[str, pa.Array]
     """Column -> its different values, in order."""
     starts: Mapping[str, NDArray[np.int64]]
-    """Column of numbers or times -> where its ranges begin, as ``places``."""
+    """Column of numbers or times -> where its ranges begin, as ``ordinals``."""
 
     @property
     def columns(self) -> tuple[str, ...]:

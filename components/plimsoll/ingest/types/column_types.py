@@ -23,7 +23,7 @@ class ColumnType:
     name: str
     type: pa.DataType = NULL
     zoned: bool | None = None
-    """Of moments: whether they name a zone."""
+    """Of timestamps: whether they name a zone."""
     bits: bool = True
     """Whether all whole numbers were 0 or 1, and so may be false and true."""
     turned: tuple[str, int] | None = None
@@ -42,7 +42,7 @@ class ColumnType:
             file: The name of the file that they stand in.
             row: How many rows of the file come before them.
             declared: Whether the file says its types, so that there is no text to go back to.
-            zoned: Whether the values are moments that name a zone.
+            zoned: Whether the values are timestamps that name a zone.
 
         Raises:
             DataError: if no type holds them and those before, and a file declares its type.
@@ -88,7 +88,7 @@ class ColumnType:
 
 
 def _first_odd(values: pa.Array, before: pa.DataType) -> int:
-    """Returns the place of the first value that is not of the type before."""
+    """Returns the index of the first value that is not of the type before."""
     if values.type == TEXT and before in (INT, FLOAT):
         odd = pc.invert(pc.match_substring_regex(values, NUMBER))
     else:

@@ -73,14 +73,14 @@ class TextInference:
         self._words: dict[str, None] = {}
         self._not_numeric = False
         self.first_word: int | None = None
-        """The place, among all rows, of the first text that is no number."""
+        """The index, among all rows, of the first text that is no number."""
 
     def add(self, texts: pa.Array, start: int) -> None:
         """Takes more texts.
 
         Args:
             texts: Strings.
-            start: The place of the first one among all rows.
+            start: The index of the first one among all rows.
         """
         known = len(texts) - texts.null_count
         if not known:
@@ -104,20 +104,22 @@ class TextInference:
         Args:
             name: The column's.
             private: Whether its values must not be told.
-            where: The place of the first text that is no number, in words.
+            where: The row of the first text that is no number, in words.
         """
-        spelling = self._dates.date_format
-        if spelling is not None:
-            told = f"column {name}: read as dates of the form {spelling.name}"
+        date_format = self._dates.date_format
+        if date_format is not None:
+            sentence = f"column {name}: read as dates of the form {date_format.name}"
             if self._dates.ambiguous:
-                told += "; day and month could be the other way round: write 2013-12-31 to be sure"
-            return Conversion(TIMESTAMP, spelling), told
+                sentence += (
+                    "; day and month could be the other way round: write 2013-12-31 to be sure"
+                )
+            return Conversion(TIMESTAMP, date_format), sentence
         words = self._known - self._numbers
         if self._numbers > self._known / 2:
             if not self._not_numeric:
                 listed = "" if private else f" ({', '.join(sorted(self._words))})"
-                told = f"column {name}: {words:,} words{listed} taken as missing"
-                return Conversion(INT if self._whole else FLOAT), told
+                sentence = f"column {name}: {words:,} words{listed} taken as missing"
+                return Conversion(INT if self._whole else FLOAT), sentence
             shown = [repr(word) for word in self._words][:SHOWN]
             such = "" if private else f", such as {', '.join(shown)}"
             return Conversion(TEXT), (

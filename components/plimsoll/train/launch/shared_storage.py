@@ -165,13 +165,13 @@ class _Bucket:
     def put_file(self, path: Path) -> PurePosixPath:
         """Uploads a file."""
         bucket, prefix = gcs.split_uri(self._uri)
-        gcs.Store().put(path, bucket, f"{prefix}/{path.name}")
+        gcs.GcsClient().put(path, bucket, f"{prefix}/{path.name}")
         return self.nodes / path.name
 
     def has(self, name: str) -> bool:
         """Says if anything lies in a folder."""
         bucket, prefix = gcs.split_uri(self._uri)
-        return bool(gcs.Store().listed(bucket, f"{prefix}/{name}/", 1))
+        return bool(gcs.GcsClient().listed(bucket, f"{prefix}/{name}/", 1))
 
     def fetch(self, name: str, target: Path) -> None:
         """Downloads a folder, whole."""

@@ -84,7 +84,7 @@ def _remote(
 
     bucket, prefix = gcs.split_uri(uri)
     below = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
-    objects = gcs.fetch_folder(uri, folder) if gcs.Store().listed(bucket, below, 1) else ()
+    objects = gcs.fetch_folder(uri, folder) if gcs.GcsClient().listed(bucket, below, 1) else ()
     provenance = {"uri": uri, "folders": False, "objects": gcs_listing.by_generation(objects)}
     return (_opened(name, folder, categorical) if objects else None), provenance
 
