@@ -61,7 +61,7 @@ def test_a_step_that_a_later_run_took_stays(tmp_path):
     cache = StepCache(tmp_path / "cache" / "steps")
     second = tmp_path / "second"
     write_json(second / "run.json", {"id": "second"})
-    assert cache.take(cache.find("a", only_witnessed=False), second / "step")
+    assert cache.take(cache.find("a", only_with_provenance=False), second / "step")
     removed(first)
 
     assert pruned(tmp_path)["removed"] == 0

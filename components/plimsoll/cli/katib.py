@@ -119,11 +119,11 @@ def _read(name: str) -> str:
 def _experiment(name: str) -> dict[str, Any]:
     text = sys.stdin.read() if name == "-" else _read(name)
     try:
-        found = json.loads(text)
+        experiment = json.loads(text)
     except ValueError as error:
         raise UsageError(
             f"{name} is not JSON",
             cause=str(error),
             hint="kubectl get experiment NAME -o json > experiment.json",
         ) from error
-    return found if isinstance(found, dict) else {}
+    return experiment if isinstance(experiment, dict) else {}

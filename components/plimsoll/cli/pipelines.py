@@ -104,11 +104,11 @@ def _compile(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from plimsoll.local.engine import serving
 
-    told = {
+    values = {
         "--features-timeout-ms": options.features_timeout_ms,
         "--features-fallback": options.features_fallback,
     }
-    flags = [text for flag, value in told.items() if value for text in (flag, str(value))]
+    flags = [text for flag, value in values.items() if value for text in (flag, str(value))]
     return serving.serve(
         Path(options.model_dir), options.host, options.port, options.features, flags
     )

@@ -1,4 +1,4 @@
-"""``plimsoll run``, and what is told of runs afterwards."""
+"""``plimsoll run``, and what is shown of runs afterwards."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from plimsoll.cli.options import add_out, add_usual
 
 if TYPE_CHECKING:
-    from plimsoll.local.watch.watching import LogsWatch, RunWatch, Seen
+    from plimsoll.local.watch.watching import LogsWatch, RunWatch, Snapshot
 
 LOOK_SECONDS = 0.5
 
@@ -44,56 +44,56 @@ def _watch(options: argparse.Namespace) -> int:
 
     watch = watch_of(options.run, runs_folder(options.out))
     try:
-        seen = _followed(watch, options)
+        snapshot = _followed(watch, options)
     except KeyboardInterrupt:
         print("the run is left alone", file=sys.stderr)
         return 0
-    return 0 if seen.status in ("running", "succeeded") else 1
+    return 0 if snapshot.status in ("running", "succeeded") else 1
 
 
-def _followed(watch: RunWatch | LogsWatch, options: argparse.Namespace) -> Seen:
+def _followed(watch: RunWatch | LogsWatch, options: argparse.Namespace) -> Snapshot:
     if options.json:
         return _as_json(watch, once=options.once)
     from plimsoll.local.console import plain_console
     from plimsoll.local.watch import view as watch_view
 
     console = plain_console()
-    seen = watch.look()
+    snapshot = watch.look()
     if options.once:
-        console.print(watch_view.picture(seen, console))
+        console.print(watch_view.picture(snapshot, console))
     elif console.is_terminal:
         from rich.live import Live
 
         with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
             while True:
-                live.update(watch_view.picture(seen, console), refresh=True)
-                if seen.over:
+                live.update(watch_view.picture(snapshot, console), refresh=True)
+                if snapshot.over:
                     break
                 time.sleep(LOOK_SECONDS)
-                seen = watch.look()
+                snapshot = watch.look()
     else:
         lines = watch_view.Lines(console)
-        lines.show(seen)
-        while not seen.over:
+        lines.show(snapshot)
+        while not snapshot.over:
             time.sleep(LOOK_SECONDS)
-            seen = watch.look()
-            lines.show(seen)
-    return seen
+            snapshot = watch.look()
+            lines.show(snapshot)
+    return snapshot
 
 
-def _as_json(watch: RunWatch | LogsWatch, *, once: bool) -> Seen:
+def _as_json(watch: RunWatch | LogsWatch, *, once: bool) -> Snapshot:
     from plimsoll.local.watch import view as watch_view
 
     before = None
     while True:
-        seen = watch.look()
-        told = watch_view.as_json(seen, history=once)
+        snapshot = watch.look()
+        values = watch_view.as_json(snapshot, history=once)
         # A second that went by is no change.
-        steps = [{**step, "seconds": 0} for step in told["steps"]]
-        now = {**told, "seconds": 0, "steps": steps}
+        steps = [{**step, "seconds": 0} for step in values["steps"]]
+        now = {**values, "seconds": 0, "steps": steps}
         if now != before:
-            print(json.dumps(told), flush=True)
+            print(json.dumps(values), flush=True)
         before = now
-        if once or seen.over:
-            return seen
+        if once or snapshot.over:
+            return snapshot
         time.sleep(LOOK_SECONDS)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plimsoll import problem
 from plimsoll.errors import PlimsollError, StepError, UsageError
@@ -33,6 +33,9 @@ from plimsoll.local.record import (
     runs_folder,
 )
 from plimsoll.storage.files import finite
+
+if TYPE_CHECKING:
+    from plimsoll.local.engine.steps import StepRunner
 
 DEFAULT_OUT = "runs"
 _GATES = ("blessed", "pushed")
@@ -61,10 +64,10 @@ def run(
         UsageError: if there is no such pipeline, or its arguments do not fit it.
     """
     given = arguments or {}
-    found = library.find(pipeline) if isinstance(pipeline, str) else compiled(pipeline)
-    found = variants.fitting(found, given)
+    chosen = library.find(pipeline) if isinstance(pipeline, str) else compiled(pipeline)
+    chosen = variants.fitting(chosen, given)
     root = runs_folder(out)
-    return execute(found, pipeline_arguments.complete(given, found, root), root, cache)
+    return execute(chosen, pipeline_arguments.complete(given, chosen, root), root, cache)
 
 
 def compiled(pipeline: Any) -> Compiled:
@@ -89,41 +92,21 @@ def execute(
         fork: The run that this one is like, and what was changed, by name.
     """
     from plimsoll.local.engine.progress import Progress
-    from plimsoll.local.engine.seam import run_pipeline
     from plimsoll.local.engine.steps import StepRunner
     from plimsoll.local.report.page import write_report
 
-    record = new_run(pipeline.name, arguments, out)
-    record.forked_from, record.changed = fork[0], dict(fork[1])
-    kept_pipelines.keep(pipeline, Path(record.folder))
-    record.steps = pipeline.steps()
-    code.reread()
-    record.code = code.describe()
-    record.write()
+    record = _begun(pipeline, arguments, out, fork)
     begun = time.monotonic()
-    steps_cache = StepCache(out / "cache" / "steps")
     with Progress(record.steps) as progress:
         runner = StepRunner(
             run=record,
             out=out,
-            cache=steps_cache,
+            cache=StepCache(out / "cache" / "steps"),
             reuse=cache,
             uncached=pipeline.uncached(),
             progress=progress,
         )
-        log, trouble = Path(record.folder) / "kfp.log", ""
-        try:
-            with _interrupts_raised(runner.processes):
-                trouble = run_pipeline(
-                    pipeline.runnable_text(), arguments, out, record.id, runner, log
-                )
-        except PlimsollError as error:
-            record.status, record.reason = FAILED, str(error)
-        except KeyboardInterrupt:
-            record.status, record.reason = FAILED, INTERRUPTED
-        except OSError as error:
-            record.status, record.reason = FAILED, str(_of_the_disk(error, out))
-        _conclude(record, trouble)
+        _conclude(record, _orchestrate(pipeline, runner))
         for step in record.steps.values():
             if step.state == SKIPPED:
                 progress.show(step)
@@ -131,6 +114,39 @@ def execute(
     record.report = str(write_report(finite(record.to_dict()), Path(record.folder)))
     record.write()
     return record
+
+
+def _begun(
+    pipeline: Compiled, arguments: dict[str, Any], out: Path, fork: tuple[str, Mapping[str, Any]]
+) -> Run:
+    """Writes the record of a run that begins, and keeps its pipeline."""
+    record = new_run(pipeline.name, arguments, out)
+    record.forked_from, record.changed = fork[0], dict(fork[1])
+    kept_pipelines.keep(pipeline, Path(record.folder))
+    record.steps = pipeline.steps()
+    code.reread()
+    record.code = code.describe()
+    record.write()
+    return record
+
+
+def _orchestrate(pipeline: Compiled, runner: StepRunner) -> str:
+    """Runs the steps; returns what failed in kfp itself, which no step knows of."""
+    from plimsoll.local.engine.seam import run_pipeline
+
+    record, text = runner.run, pipeline.runnable_text()
+    log = Path(record.folder) / "kfp.log"
+    try:
+        with _interrupts_raised(runner.processes):
+            return run_pipeline(text, record.arguments, runner.out, record.id, runner, log)
+    except PlimsollError as error:
+        record.reason = str(error)
+    except KeyboardInterrupt:
+        record.reason = INTERRUPTED
+    except OSError as error:
+        record.reason = str(_of_the_disk(error, runner.out))
+    record.status = FAILED
+    return ""
 
 
 def _conclude(record: Run, trouble: str) -> None:

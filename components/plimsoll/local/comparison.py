@@ -59,10 +59,10 @@ def outcomes(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Row]:
     """
     left, right = _numbers(first), _numbers(second)
     names = [*left, *(name for name in right if name not in left)]
-    found = [Row(name, left.get(name), right.get(name)) for name in names]
+    rows = [Row(name, left.get(name), right.get(name)) for name in names]
     if first["status"] != second["status"]:
-        return [Row("status", first["status"], second["status"]), *found]
-    return found
+        return [Row("status", first["status"], second["status"]), *rows]
+    return rows
 
 
 def print_compared(first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
@@ -87,7 +87,7 @@ def print_compared(first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
 
 
 def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:
-    found = {
+    numbers = {
         name: artifact["metadata"][name]
         for step in record["steps"].values()
         for artifact in step["artifacts"].values()
@@ -98,8 +98,8 @@ def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:
         metrics = record["metrics"].get(split, {})
         # A record that was read has its metrics by name, and one that was just made as they came.
         names = [*(name for name in _FIRST if name in metrics), *sorted({*metrics} - {*_FIRST})]
-        found |= {f"{split} {name}": metrics[name] for name in names[:MOST_METRICS]}
-    return found
+        numbers |= {f"{split} {name}": metrics[name] for name in names[:MOST_METRICS]}
+    return numbers
 
 
 def _shown(value: Any) -> Text:

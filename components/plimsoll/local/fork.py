@@ -19,9 +19,9 @@ from plimsoll.local.pipelines import kept_pipelines, variants
 from plimsoll.local.pipelines.graph import Compiled
 from plimsoll.train.config import TrainConfig
 
-KNOBS = "train_config"
+TRAIN_CONFIG = "train_config"
 SHORT = {"lr": "learning_rate", "batch": "batch_size", "wd": "weight_decay"}
-"""Short names of knobs, as people type them."""
+"""Short names of hyperparameters, as people type them."""
 _NUMBER = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 _PROBLEM = "problem"
 
@@ -43,7 +43,7 @@ def forked(record: Mapping[str, Any], settings: Sequence[str], out: Path) -> For
 
     Args:
         record: The record of the other.
-        settings: ``NAME=VALUE``: a knob of ``train_config``, an input of the pipeline, or a field
+        settings: ``NAME=VALUE``: a field of ``train_config``, an input of the pipeline, or a field
             within one (``transform_config.clip``). A value is JSON if it can be, else text; null
             takes a field back to its default.
         out: The folder of runs.
@@ -85,33 +85,37 @@ def forked(record: Mapping[str, Any], settings: Sequence[str], out: Path) -> For
 def meant(name: str, pipeline: Compiled) -> tuple[str, ...]:
     """Returns what a name means: an input, and the fields within it.
 
-    A name that is both an input and a knob (``data``) is the input; the knob has a longer name.
+    A name that is both an input and a field of ``train_config`` (``data``) is the input; the field
+    has a longer name.
 
     Raises:
         UsageError: if it means nothing.
     """
     inputs = pipeline.inputs()
-    knobs = [item.name for item in dataclasses.fields(TrainConfig)] if KNOBS in inputs else []
+    settings = dataclasses.fields(TrainConfig) if TRAIN_CONFIG in inputs else ()
+    known = [item.name for item in settings]
     head, *fields = name.split(".")
     if fields and head in inputs and all(fields):
-        if head != KNOBS:
+        if head != TRAIN_CONFIG:
             return (head, *fields)
         fields[0] = SHORT.get(fields[0], fields[0])
-        if fields[0] in knobs:
+        if fields[0] in known:
             return (head, *fields)
         raise UsageError(
-            f"{KNOBS} has no field {fields[0]!r}", cause=nearest(fields[0], knobs), choices=knobs
+            f"{TRAIN_CONFIG} has no field {fields[0]!r}",
+            cause=nearest(fields[0], known),
+            choices=known,
         )
-    folded = name.replace("-", "_")
-    if folded in inputs:
-        return (folded,)
-    knob = SHORT.get(folded, folded)
-    if knob in knobs:
-        return (KNOBS, knob)
+    plain = name.replace("-", "_")
+    if plain in inputs:
+        return (plain,)
+    field = SHORT.get(plain, plain)
+    if field in known:
+        return (TRAIN_CONFIG, field)
     raise UsageError(
         f"the pipeline {pipeline.name!r} has nothing that is named {name!r}",
-        cause=nearest(name, [*knobs, *SHORT, *inputs]),
-        choices=[*knobs, *inputs],
+        cause=nearest(name, [*known, *SHORT, *inputs]),
+        choices=[*known, *inputs],
         hint=f"a field within an input is named with a dot: {_example(inputs)}",
     )
 
@@ -125,7 +129,7 @@ def value_of(text: str) -> Any:
 
 
 def field_of(arguments: Mapping[str, Any], name: str) -> Any:
-    """Returns what arguments hold by a whole name, or None; a knob that is not set its default."""
+    """Returns what arguments hold by a whole name, or None; of ``train_config`` the default too."""
     head, *fields = name.split(".")
     value = arguments.get(head)
     if not fields:
@@ -136,7 +140,7 @@ def field_of(arguments: Mapping[str, Any], name: str) -> Any:
         return None
     for field in fields:
         value = value.get(field) if isinstance(value, dict) else None
-    if value is None and head == KNOBS and len(fields) == 1:
+    if value is None and head == TRAIN_CONFIG and len(fields) == 1:
         return getattr(TrainConfig(), fields[0], None)
     return value
 
@@ -145,20 +149,20 @@ def _with(value: Any, path: Sequence[str], wanted: Any) -> Any:
     """Returns an input's value with one field within it set, or taken away if it is None."""
     head, *fields = path
     whole = _fields_of(value, head)
-    place, within = whole, head
+    inner, within = whole, head
     for field in fields[:-1]:
         within = f"{within}.{field}"
-        place = place.setdefault(field, {})
-        if not isinstance(place, dict):
+        inner = inner.setdefault(field, {})
+        if not isinstance(inner, dict):
             raise UsageError(
                 f"{within} has no field {fields[-1]!r}",
-                cause=f"it is {place!r}",
+                cause=f"it is {inner!r}",
                 hint=f"--set '{within}={json.dumps({fields[-1]: wanted})}' replaces it",
             )
     if wanted is None:
-        place.pop(fields[-1], None)
+        inner.pop(fields[-1], None)
     else:
-        place[fields[-1]] = wanted
+        inner[fields[-1]] = wanted
     if isinstance(value, dict):
         return whole
     return (

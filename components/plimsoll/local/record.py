@@ -1,4 +1,4 @@
-"""The record of a run, ``run.json``: what was asked, what each step did, what came out."""
+"""The record of a run, ``run.json``: its arguments, what each step did, what came out."""
 
 from __future__ import annotations
 
@@ -201,13 +201,13 @@ def _alive(process: int) -> bool:
 
 def runs_in(out: Path) -> Iterator[dict[str, Any]]:
     """Yields the records below a folder, oldest first; what is damaged is passed over."""
-    found = []
+    records = []
     for path in out.glob(f"*/{RECORD}"):
         try:
-            found.append(read_record(path.parent))
+            records.append(read_record(path.parent))
         except ArtifactError:
             continue
-    yield from sorted(found, key=lambda record: (str(record["started"]), str(record["id"])))
+    yield from sorted(records, key=lambda record: (str(record["started"]), str(record["id"])))
 
 
 def find_run(name: str, out: Path) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.errors import ArtifactError
-from plimsoll.storage import provenance as witness
 from plimsoll.storage.files import (
     digest_file,
     digest_json,
@@ -22,6 +21,7 @@ from plimsoll.storage.files import (
     sync_tree,
     write_json,
 )
+from plimsoll.storage.provenance import is_unchanged
 
 ENTRY = "entry.json"
 OUTPUTS = "outputs"
@@ -36,7 +36,7 @@ class Entry:
     """Where the entry lies."""
     files: Mapping[str, Mapping[str, Any]]
     """Path below ``outputs`` -> bytes, modified_ns and sha256."""
-    witnesses: tuple[Mapping[str, Any], ...] | None
+    provenance: tuple[Mapping[str, Any], ...] | None
     """What the step saw or left outside its folder; None: it did not say."""
     origin: str
     """The folder that the step's outputs were written to, as they may name it."""
@@ -45,8 +45,8 @@ class Entry:
         """Returns the content digest of one output, a file or a folder."""
         return digest_json(
             {
-                path: seen["sha256"]
-                for path, seen in self.files.items()
+                path: stats["sha256"]
+                for path, stats in self.files.items()
                 if path == name or path.startswith(f"{name}/")
             }
         )
@@ -58,13 +58,13 @@ class StepCache:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def find(self, key: str, *, only_witnessed: bool) -> Entry | None:
+    def find(self, key: str, *, only_with_provenance: bool) -> Entry | None:
         """Returns the whole and unchanged entry of a key, or None.
 
         Args:
             key: What the step was made from.
-            only_witnessed: Whether an entry is passed over that does not say what it saw outside,
-                because the step may depend on state that nothing here can see.
+            only_with_provenance: Whether an entry is passed over that does not say what it read
+                outside, because the step may depend on state that nothing here can see.
         """
         folder = self.root / key
         if not (folder / ENTRY).is_file():
@@ -73,14 +73,14 @@ class StepCache:
             entry = _read(folder)
         except (ArtifactError, KeyError):
             return None
-        if only_witnessed and entry.witnesses is None:
+        if only_with_provenance and entry.provenance is None:
             return None
-        if not all(witness.is_unchanged(seen) for seen in entry.witnesses or ()):
+        if not all(map(is_unchanged, entry.provenance or ())):
             return None
         return entry if _whole(entry) else None
 
     def put(
-        self, key: str, outputs: Path, witnesses: tuple[Mapping[str, Any], ...] | None
+        self, key: str, outputs: Path, provenance: tuple[Mapping[str, Any], ...] | None
     ) -> Entry:
         """Keeps a step's folder of outputs under a key, by hard links where the disk has them."""
         self.root.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ class StepCache:
             entry = Entry(
                 folder=target,
                 files=_observed(aside / OUTPUTS),
-                witnesses=witnesses,
+                provenance=provenance,
                 origin=str(outputs),
             )
             write_json(aside / ENTRY, _record(entry))
@@ -104,7 +104,7 @@ class StepCache:
     def take(self, entry: Entry, target: Path) -> bool:
         """Makes ``target`` an entry's outputs; says if they were still all there.
 
-        Another run may replace an entry at any moment.
+        Another run may replace an entry at any time.
         """
         try:
             link_tree(entry.folder / OUTPUTS, target)
@@ -148,7 +148,7 @@ def _record(entry: Entry) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "files": entry.files,
-        "witnesses": entry.witnesses,
+        "witnesses": entry.provenance,
         "origin": entry.origin,
     }
 
@@ -160,33 +160,33 @@ def _read(folder: Path) -> Entry:
     return Entry(
         folder=folder,
         files=record["files"],
-        witnesses=None if record["witnesses"] is None else tuple(record["witnesses"]),
+        provenance=None if record["witnesses"] is None else tuple(record["witnesses"]),
         origin=str(record["origin"]),
     )
 
 
 def _observed(folder: Path) -> dict[str, dict[str, Any]]:
-    seen = {}
+    stats = {}
     for path in files_below(folder):
         status = path.stat()
-        seen[path.relative_to(folder).as_posix()] = {
+        stats[path.relative_to(folder).as_posix()] = {
             "bytes": status.st_size,
             "modified_ns": status.st_mtime_ns,
             "sha256": digest_file(path),
         }
-    return seen
+    return stats
 
 
 def _whole(entry: Entry) -> bool:
     root = entry.folder / OUTPUTS
     if {path.relative_to(root).as_posix() for path in files_below(root)} != set(entry.files):
         return False
-    return all(_unchanged(root / name, seen) for name, seen in entry.files.items())
+    return all(_unchanged(root / name, stats) for name, stats in entry.files.items())
 
 
-def _unchanged(path: Path, seen: Mapping[str, Any]) -> bool:
+def _unchanged(path: Path, stats: Mapping[str, Any]) -> bool:
     status = path.stat()
-    if status.st_size != seen["bytes"]:
+    if status.st_size != stats["bytes"]:
         return False
-    same_moment = bool(status.st_mtime_ns == seen["modified_ns"])
-    return same_moment or digest_file(path) == seen["sha256"]
+    same_time = bool(status.st_mtime_ns == stats["modified_ns"])
+    return same_time or digest_file(path) == stats["sha256"]

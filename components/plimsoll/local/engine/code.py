@@ -23,17 +23,17 @@ def sources() -> dict[str, Path]:
 
     A file of data is named by its package: ``plimsoll.pictures/page.css``.
     """
-    found = {}
+    modules = {}
     for path in sorted(PACKAGE.rglob("*")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
         if parts[0] in NOT_SHIPPED_TO_STEPS or path.suffix not in (".py", *DATA):
             continue
         if path.suffix in DATA:
-            found[f"{'.'.join(('plimsoll', *parts[:-1]))}/{path.name}"] = path
+            modules[f"{'.'.join(('plimsoll', *parts[:-1]))}/{path.name}"] = path
             continue
         names = parts[:-1] if parts[-1] == "__init__" else parts
-        found[".".join(("plimsoll", *names))] = path
-    return found
+        modules[".".join(("plimsoll", *names))] = path
+    return modules
 
 
 @cache
@@ -129,11 +129,11 @@ def _revision() -> str:
 
 
 def _git(git: str, *arguments: str) -> str:
-    asked = subprocess.run(
+    answer = subprocess.run(
         [git, "-C", str(CHECKOUT), *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
-    return asked.stdout.strip()
+    return answer.stdout.strip()

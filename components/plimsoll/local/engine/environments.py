@@ -92,14 +92,14 @@ def ensure(role: str, announce: Announce) -> Environment:
     """
     if role == AUTHOR:
         return _authors_own()
-    found = environment(role)
-    if found.ready:
-        return found
-    with _locked(found, announce):
+    target = environment(role)
+    if target.ready:
+        return target
+    with _locked(target, announce):
         # Another process may have built it while this one waited for the lock.
-        if not found.ready:
-            _build(found, announce)
-    return found
+        if not target.ready:
+            _build(target, announce)
+    return target
 
 
 def prune() -> list[Path]:
@@ -134,7 +134,8 @@ def _build(target: Environment, announce: Announce) -> None:
         # The lock is held, so whoever began this build is gone.
         shutil.rmtree(leftover, ignore_errors=True)
     announce(f"building the {target.role} environment from {target.lock.name} (once)")
-    aside = _writable_aside(target)
+    _refuse_unusable(target)
+    aside = Path(tempfile.mkdtemp(dir=target.folder.parent, prefix=f".building-{target.role}-"))
     made, log = aside / "environment", aside / "uv.log"
     try:
         # Relocatable, because the folder is renamed once it is whole.
@@ -148,11 +149,6 @@ def _build(target: Environment, announce: Announce) -> None:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     announce(f"built the {target.role} environment in {time.monotonic() - started:.0f} s")
-
-
-def _writable_aside(target: Environment) -> Path:
-    _refuse_unusable(target)
-    return Path(tempfile.mkdtemp(dir=target.folder.parent, prefix=f".building-{target.role}-"))
 
 
 def _refuse_unusable(target: Environment) -> None:
@@ -200,13 +196,13 @@ def uv_binary() -> str:
 
         return str(find_uv_bin())
     except (ImportError, FileNotFoundError):
-        found = shutil.which("uv")
-    if found is None:
+        path = shutil.which("uv")
+    if path is None:
         raise EnvironmentBuildError(
             "uv is not installed, and environments are built with it",
             hint="pip install 'kfp-plimsoll[local]'",
         )
-    return found
+    return path
 
 
 def find_links() -> list[str]:
@@ -223,15 +219,15 @@ def _pip_setting(name: str) -> str:
     for command in ([sys.executable, "-m", "pip"], ["pip"], ["pip3"]):
         if command[0] != sys.executable and shutil.which(command[0]) is None:
             continue
-        asked = subprocess.run(
+        answer = subprocess.run(
             [*command, "config", "get", name],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
-        if "No module named pip" not in asked.stderr:
-            return asked.stdout.strip() if asked.returncode == 0 else ""
+        if "No module named pip" not in answer.stderr:
+            return answer.stdout.strip() if answer.returncode == 0 else ""
     return ""
 
 

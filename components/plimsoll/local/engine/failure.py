@@ -92,8 +92,8 @@ def _exception(lines: list[str]) -> tuple[str, str]:
     if not starts:
         return "", ""
     for number in range(starts[-1] + 1, len(lines)):
-        found = _EXCEPTION.match(lines[number])
-        if found:
-            rest = [found["text"] or "", *lines[number + 1 :]]
-            return found["kind"], "\n".join(rest).strip()
+        match = _EXCEPTION.match(lines[number])
+        if match:
+            rest = [match["text"] or "", *lines[number + 1 :]]
+            return match["kind"], "\n".join(rest).strip()
     return "", ""

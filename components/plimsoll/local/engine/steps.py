@@ -20,7 +20,7 @@ from plimsoll.local.engine import code, environments, failure, process
 from plimsoll.local.engine.cache import Entry, StepCache
 from plimsoll.local.engine.progress import Progress
 from plimsoll.local.record import FAILED, RUNNING, SUCCEEDED, Failure, Run, Step
-from plimsoll.storage import provenance as witness
+from plimsoll.storage import provenance
 from plimsoll.storage.files import digest_json, digest_tree, write_text
 
 # Artifacts of these types live in their metadata; they need not have a file.
@@ -48,7 +48,7 @@ class StepRunner:
     progress: Progress
     """Where states are shown."""
     processes: process.Processes = field(default_factory=process.Processes)
-    """What runs at this moment."""
+    """What runs now."""
     digests: dict[str, str] = field(default_factory=dict)
     """Artifact path -> content digest, for what this run made or took from the cache."""
     loops: dict[str, list[str]] = field(default_factory=dict)
@@ -58,13 +58,13 @@ class StepRunner:
     def __call__(self, image: str, command: list[str], declared: dict[str, str]) -> bool:
         """Runs a step; returns whether it succeeded. The step's record says the rest."""
         component = process.parse_command(command)
-        asked = json.loads(component.executor_input)
-        folder = Path(asked["outputs"]["outputFile"]).parent
+        executor_input = json.loads(component.executor_input)
+        folder = Path(executor_input["outputs"]["outputFile"]).parent
         step = self._started(folder, image)
         begun = time.monotonic()
         try:
             step.role = _role(step, command)
-            done = self._run(step, component, asked, folder, declared)
+            done = self._run(step, component, executor_input, folder, declared)
         finally:
             step.seconds = time.monotonic() - begun
             if step.state == RUNNING:
@@ -76,30 +76,30 @@ class StepRunner:
         self,
         step: Step,
         component: process.Component,
-        asked: dict[str, Any],
+        executor_input: dict[str, Any],
         folder: Path,
         declared: Mapping[str, str],
     ) -> bool:
         environment = environments.ensure(step.role, self.progress.note)
         with self._lock:
             self.run.locks[step.role] = environment.digest
-        key = self._key(component, asked, declared, environment.digest, folder)
+        key = self._key(component, executor_input, declared, environment.digest, folder)
         # A retry finds what the attempt before it left.
         shutil.rmtree(folder, ignore_errors=True)
         entry = self._find(key, folder)
         if entry is not None and self.cache.take(entry, folder):
             _rebase(folder, entry.origin)
             step.cached = True
-            self._keep_outputs(step, asked, folder)
+            self._keep_outputs(step, executor_input, folder)
         else:
             folder.mkdir(parents=True)
             step.error = self._execute(step, component, environment, declared)
-            self._keep_outputs(step, asked, folder)
-            step.error = step.error or _unwritten(step, asked, folder)
+            self._keep_outputs(step, executor_input, folder)
+            step.error = step.error or _unwritten(step, executor_input, folder)
             if step.error:
                 return False
             entry = self._store(key, step, folder)
-        self._remember_digests(entry, asked, folder)
+        self._remember_digests(entry, executor_input, folder)
         step.state = SUCCEEDED
         return True
 
@@ -157,14 +157,14 @@ class StepRunner:
     def _key(
         self,
         component: process.Component,
-        asked: dict[str, Any],
+        executor_input: dict[str, Any],
         declared: Mapping[str, str],
         lock: str,
         folder: Path,
     ) -> str:
         """Returns the digest of everything that a step's outputs depend on."""
-        inputs = asked.get("inputs", {})
-        outputs = asked["outputs"]
+        inputs = executor_input.get("inputs", {})
+        outputs = executor_input["outputs"]
         return digest_json(
             {
                 "source": component.source,
@@ -194,37 +194,37 @@ class StepRunner:
         if uri not in self.digests and Path(uri).exists():
             self.digests[uri] = digest_tree(Path(uri))
         metadata = dict(artifact.get("metadata", {}))
-        metadata.pop(witness.METADATA_KEY, None)
+        metadata.pop(provenance.METADATA_KEY, None)
         return {"content": self.digests.get(uri, uri), "metadata": metadata}
 
     def _find(self, key: str, folder: Path) -> Entry | None:
         if not self.reuse:
             return None
-        return self.cache.find(key, only_witnessed=folder.name in self.uncached)
+        return self.cache.find(key, only_with_provenance=folder.name in self.uncached)
 
     def _store(self, key: str, step: Step, folder: Path) -> Entry:
-        said = [
-            artifact["metadata"][witness.METADATA_KEY]
+        records = [
+            artifact["metadata"][provenance.METADATA_KEY]
             for artifact in step.artifacts.values()
-            if witness.METADATA_KEY in artifact["metadata"]
+            if provenance.METADATA_KEY in artifact["metadata"]
         ]
-        witnesses = tuple(itertools.chain.from_iterable(said)) if said else None
-        return self.cache.put(key, folder, witnesses)
+        observed = tuple(itertools.chain.from_iterable(records)) if records else None
+        return self.cache.put(key, folder, observed)
 
-    def _remember_digests(self, entry: Entry, asked: dict[str, Any], folder: Path) -> None:
-        for listed in asked["outputs"].get("artifacts", {}).values():
+    def _remember_digests(self, entry: Entry, executor_input: dict[str, Any], folder: Path) -> None:
+        for listed in executor_input["outputs"].get("artifacts", {}).values():
             path = Path(listed["artifacts"][0]["uri"])
             if path.is_relative_to(folder):
                 name = path.relative_to(folder).as_posix()
                 self.digests[str(path)] = entry.digest_of(name)
 
-    def _keep_outputs(self, step: Step, asked: dict[str, Any], folder: Path) -> None:
+    def _keep_outputs(self, step: Step, executor_input: dict[str, Any], folder: Path) -> None:
         """Puts parameters, artifacts and notes into the step's record."""
         written = _executor_output(folder)
-        step.outputs = {**_parameter_files(asked), **written.get("parameterValues", {})}
+        step.outputs = {**_parameter_files(executor_input), **written.get("parameterValues", {})}
         # Made aside: another thread may be writing the record.
         artifacts: dict[str, dict[str, Any]] = {}
-        declared = asked["outputs"].get("artifacts", {})
+        declared = executor_input["outputs"].get("artifacts", {})
         for name, listed in {**declared, **written.get("artifacts", {})}.items():
             artifact = listed["artifacts"][0]
             artifacts[name] = {
@@ -266,17 +266,17 @@ def _executor_output(folder: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
 
 
-def _parameter_files(asked: Mapping[str, Any]) -> dict[str, Any]:
+def _parameter_files(executor_input: Mapping[str, Any]) -> dict[str, Any]:
     files = {
         name: Path(item["outputFile"])
-        for name, item in asked["outputs"].get("parameters", {}).items()
+        for name, item in executor_input["outputs"].get("parameters", {}).items()
     }
     return {name: path.read_text("utf-8") for name, path in files.items() if path.is_file()}
 
 
-def _unwritten(step: Step, asked: Mapping[str, Any], folder: Path) -> Failure | None:
+def _unwritten(step: Step, executor_input: Mapping[str, Any], folder: Path) -> Failure | None:
     """Returns the error of a step that ended well and left an output unwritten, or None."""
-    missing = _missing_outputs(asked, _executor_output(folder))
+    missing = _missing_outputs(executor_input, _executor_output(folder))
     if not missing:
         return None
     error = StepError(
@@ -292,13 +292,13 @@ def _unwritten(step: Step, asked: Mapping[str, Any], folder: Path) -> Failure | 
     )
 
 
-def _missing_outputs(asked: Mapping[str, Any], written: Mapping[str, Any]) -> list[str]:
+def _missing_outputs(executor_input: Mapping[str, Any], written: Mapping[str, Any]) -> list[str]:
     missing = []
-    found = {**_parameter_files(asked), **written.get("parameterValues", {})}
-    for name in asked["outputs"].get("parameters", {}):
-        if found.get(name) is None:
+    values = {**_parameter_files(executor_input), **written.get("parameterValues", {})}
+    for name in executor_input["outputs"].get("parameters", {}):
+        if values.get(name) is None:
             missing.append(f"the parameter {name!r}")
-    for name, listed in asked["outputs"].get("artifacts", {}).items():
+    for name, listed in executor_input["outputs"].get("artifacts", {}).items():
         artifact = written.get("artifacts", {}).get(name, listed)["artifacts"][0]
         kind = listed["artifacts"][0]["type"]["schemaTitle"]
         remote = "://" in artifact["uri"]

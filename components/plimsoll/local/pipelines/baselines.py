@@ -35,15 +35,15 @@ def completed(arguments: Mapping[str, Any], pipeline: str, out: Path) -> str:
     baseline = str(arguments["baseline"])
     if baseline != LAST:
         return _of_run(baseline, out)
-    asked = _problem_of(arguments)
+    identity = _problem_of(arguments)
     for record, folder in _passed(out):
-        if record["pipeline"] == pipeline and _problem_of(record["arguments"]) == asked:
-            _tell(record)
+        if record["pipeline"] == pipeline and _problem_of(record["arguments"]) == identity:
+            _report(record)
             return str(folder)
     if _is_first_run(arguments):
-        _say("baseline: none; this is the first run")
+        sys.stderr.write("baseline: none; this is the first run\n")
         return ""
-    about = f" for {asked[0] or asked[1]}" if any(asked[:2]) else ""
+    about = f" for {identity[0] or identity[1]}" if any(identity[:2]) else ""
     raise UsageError(
         f"there is no earlier run of {pipeline}{about} in {out} to compare with",
         cause="--baseline last is the newest run whose data the gate let pass",
@@ -68,9 +68,9 @@ def statistics_named(text: str, out: Path, *, label: str = "", problem_text: str
         return _of_run(text, out)
     wanted = _problem_of({"label": label, "problem": problem_text})
     for record, folder in _passed(out):
-        found = _problem_of(record["arguments"])
-        if all(want in ("", have) for want, have in zip(wanted[:2], found[:2], strict=True)):
-            _tell(record)
+        known = _problem_of(record["arguments"])
+        if all(want in ("", have) for want, have in zip(wanted[:2], known[:2], strict=True)):
+            _report(record)
             return str(folder)
     raise UsageError(
         f"there is no run in {out} whose data passed the gate",
@@ -84,12 +84,12 @@ def _of_run(text: str, out: Path) -> str:
         return text
     for folder in (Path(text), out / text):
         if (folder / RECORD).is_file():
-            found = _statistics_of(read_json(folder / RECORD))
-            if found is None:
+            statistics = _statistics_of(read_json(folder / RECORD))
+            if statistics is None:
                 raise UsageError(
                     f"the run {text} has no statistics to compare with", hint="plimsoll runs"
                 )
-            return str(found)
+            return str(statistics)
     return text
 
 
@@ -104,9 +104,9 @@ def _passed(out: Path) -> Iterator[tuple[dict[str, Any], Path]]:
 
 def _statistics_of(record: Mapping[str, Any]) -> Path | None:
     for step in record["steps"].values():
-        place = step["artifacts"].get("statistics", {}).get("path")
-        if place and step["state"] == SUCCEEDED and _is_statistics(Path(place)):
-            return Path(place)
+        path = step["artifacts"].get("statistics", {}).get("path")
+        if path and step["state"] == SUCCEEDED and _is_statistics(Path(path)):
+            return Path(path)
     return None
 
 
@@ -122,11 +122,11 @@ def _problem_of(arguments: Mapping[str, Any]) -> tuple[str, str, str]:
     """Returns the name and the label of a run's problem, and its data if that has no name."""
     text, label, data = (str(arguments.get(name) or "") for name in ("problem", "label", "data"))
     try:
-        asked = problem.parse(text, label=label)
+        parsed = problem.parse(text, label=label)
     except PlimsollError:
         # A pipeline of others may mean something else by these inputs.
         return text, label, ""
-    return asked.name, asked.label, "" if asked.name else data
+    return parsed.name, parsed.label, "" if parsed.name else data
 
 
 def _is_first_run(arguments: Mapping[str, Any]) -> bool:
@@ -138,10 +138,6 @@ def _is_first_run(arguments: Mapping[str, Any]) -> bool:
     return isinstance(config, dict) and config.get("first_run") is True
 
 
-def _tell(record: Mapping[str, Any]) -> None:
+def _report(record: Mapping[str, Any]) -> None:
     data = record["arguments"].get("data")
-    _say(f"baseline: {record['id']}" + (f" ({data})" if data else ""))
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"baseline: {record['id']}" + (f" ({data})\n" if data else "\n"))

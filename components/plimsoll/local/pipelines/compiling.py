@@ -39,8 +39,8 @@ def compile_all(
         The files written.
 
     Raises:
-        UsageError: if a pipeline does not compile, an image has no digest, or a machine is asked
-            for where no step trains.
+        UsageError: if a pipeline does not compile, an image has no digest, or a machine is given
+            where no step trains.
     """
     target = Path(to) if to else shipped.folder("pipelines")
     digests = _digests(Path(images)) if images else None
@@ -82,17 +82,17 @@ def pinned(text: str, digests: Mapping[str, str]) -> str:
 
 def _digests(path: Path) -> dict[str, str]:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        digests = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as JSON", cause=str(error)) from error
-    for role, reference in found.items():
+    for role, reference in digests.items():
         if not _DIGEST.match(str(reference)):
             raise UsageError(
                 f"the image of the role {role!r} is not pinned by a digest",
                 cause=f"it is {reference!r}",
                 hint="write repository/name@sha256:...",
             )
-    return dict(found)
+    return dict(digests)
 
 
 def _of_checkout() -> list[str]:

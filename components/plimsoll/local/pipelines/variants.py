@@ -20,7 +20,7 @@ def fitting(pipeline: Compiled, given: Mapping[str, Any]) -> Compiled:
     own, and the problem says whether it is needed.
 
     Args:
-        pipeline: The pipeline that was asked for.
+        pipeline: The pipeline that was named.
         given: Its arguments, as far as they were given.
 
     Raises:
@@ -29,16 +29,16 @@ def fitting(pipeline: Compiled, given: Mapping[str, Any]) -> Compiled:
     """
     if not given.get("problem") or "problem" not in pipeline.inputs() or not ours(pipeline):
         return pipeline
-    asked = problem.parse(str(given["problem"]), label=str(given.get("label", "")))
+    parsed = problem.parse(str(given["problem"]), label=str(given.get("label", "")))
     joins = pipeline.name.endswith(WITH_FEATURES)
-    if asked.features is None and joins:
+    if parsed.features is None and joins:
         raise UsageError(
             f"the problem names no features, which {pipeline.name} joins",
             hint=f"plimsoll run {pipeline.name.removesuffix(WITH_FEATURES)} ..., or add to the "
             "problem file: features: {repo: feature_repo, service: NAME}",
         )
     other = f"{pipeline.name}{WITH_FEATURES}"
-    if asked.features is None or joins or other not in library.names():
+    if parsed.features is None or joins or other not in library.names():
         return pipeline
     return library.find(other)
 

@@ -74,7 +74,7 @@ def _header(record: Mapping[str, Any], steps: list[StepView]) -> Html:
     cached = sum(step.cached for step in steps)
     took = measured_duration(record.get("seconds"))
     when = [
-        _moment(str(record.get("started") or "")),
+        _day_and_time(str(record.get("started") or "")),
         f"took {took}" if took else "",
         f"{len(steps)} step{'' if len(steps) == 1 else 's'}"
         + (f", {cached} from the cache" if cached else ""),
@@ -89,13 +89,13 @@ def _header(record: Mapping[str, Any], steps: list[StepView]) -> Html:
     return element("header", joined(parts))
 
 
-def _moment(text: str) -> str:
+def _day_and_time(text: str) -> str:
     try:
-        moment = datetime.datetime.fromisoformat(text)
+        started = datetime.datetime.fromisoformat(text)
     except ValueError:
         return text
-    zone = moment.strftime(" %Z") if moment.tzinfo else ""
-    return f"{moment.day} {moment:%B %Y, %H:%M}{zone}"
+    zone = started.strftime(" %Z") if started.tzinfo else ""
+    return f"{started.day} {started:%B %Y, %H:%M}{zone}"
 
 
 def _model(record: Mapping[str, Any]) -> Html:
@@ -171,5 +171,4 @@ def _details(record: Mapping[str, Any], folder: Path, frames: Frames) -> Html:
 
 
 def _items(record: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
-    found = record.get(name) or {}
-    return [(str(key), value) for key, value in found.items()]
+    return [(str(key), value) for key, value in (record.get(name) or {}).items()]

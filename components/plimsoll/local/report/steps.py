@@ -29,7 +29,7 @@ _STATES = {
     "pending": ("dull", "·"),
 }
 _GATES = {"passed": "not passed", "blessed": "not blessed", "pushed": "not pushed"}
-_UNTOLD = ("notes", "witnesses", "display_name")
+_NOT_SHOWN = ("notes", "witnesses", "display_name")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,23 +225,23 @@ def _files(step: StepView, frames: Frames) -> Html:
         )
     if not rows:
         return Html()
-    found = table(["output", "kind", "value or place"], rows, tall=True)
+    listed = table(["output", "kind", "value or place"], rows, tall=True)
     summary = element("summary", f"Outputs and files ({len(rows)})")
-    return element("details", joined([summary, found]), class_="files")
+    return element("details", joined([summary, listed]), class_="files")
 
 
 def _artifact(artifact: Mapping[str, Any], frames: Frames) -> Html:
     path = str(artifact.get("path") or "")
-    told = [
+    facts = [
         f"{name} {value_text(value)}"
         for name, value in _mapping(artifact.get("metadata")).items()
-        if name not in _UNTOLD and isinstance(value, str | int | float)
+        if name not in _NOT_SHOWN and isinstance(value, str | int | float)
     ]
     parts: list[object] = []
     if path:
         missing = "" if Path(path).exists() else " (missing)"
         parts.append(element("div", joined([frames.link(path, path), missing])))
-    if told:
-        more = f" · and {len(told) - MOST_PARTS} more" if len(told) > MOST_PARTS else ""
-        parts.append(element("small", " · ".join(told[:MOST_PARTS]) + more))
+    if facts:
+        more = f" · and {len(facts) - MOST_PARTS} more" if len(facts) > MOST_PARTS else ""
+        parts.append(element("small", " · ".join(facts[:MOST_PARTS]) + more))
     return joined(parts)

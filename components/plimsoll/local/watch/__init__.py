@@ -1,1 +1,1 @@
-"""What is seen of a run while it goes on."""
+"""What is known of a run while it goes on."""

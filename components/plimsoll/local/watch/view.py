@@ -1,4 +1,4 @@
-"""Shows what is seen of a run: live on a terminal, in lines elsewhere, as JSON for machines."""
+"""Shows how a run is: live on a terminal, in lines elsewhere, as JSON for machines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from plimsoll.local.record import FAILED, KILLED, RUNNING, SKIPPED, STOPPED, SUCCEEDED
 from plimsoll.local.watch import terminal_chart
-from plimsoll.local.watch.watching import SILENT_SECONDS, Seen
+from plimsoll.local.watch.watching import SILENT_SECONDS, Snapshot
 from plimsoll.printable import printable
 from plimsoll.quantities import loss_text, rate, whole_duration
 from plimsoll.storage.files import finite
@@ -35,44 +35,44 @@ _STYLE = {
 }
 
 
-def picture(seen: Seen, console: Console) -> RenderableType:
-    """Returns all that is seen of a run, as it fits the console."""
+def picture(snapshot: Snapshot, console: Console) -> RenderableType:
+    """Returns all that is known of a run, as it fits the console."""
     letters = "utf" in (console.encoding or "").lower()
-    parts: list[RenderableType] = [_headline(seen)]
-    if seen.steps:
-        parts.append(_steps(seen))
-    if len(seen.trainings) > 1:
-        parts += [Text(), _candidates(seen.trainings)]
-    if seen.trainings:
-        taken = _OTHER_LINES + len(seen.steps) + len(seen.trainings)
+    parts: list[RenderableType] = [_headline(snapshot)]
+    if snapshot.steps:
+        parts.append(_steps(snapshot))
+    if len(snapshot.trainings) > 1:
+        parts += [Text(), _candidates(snapshot.trainings)]
+    if snapshot.trainings:
+        taken = _OTHER_LINES + len(snapshot.steps) + len(snapshot.trainings)
         room = console.height - taken if console.is_terminal else CHART_LINES[1]
         size = (min(CHART_WIDTH, console.width - 4), min(CHART_LINES[1], room))
         drawn = letters and size[1] >= CHART_LINES[0]
-        parts += [Text(), *_training(seen.trainings[-1], seen, size if drawn else None)]
-    parts += [Text(printable(f"  {line}")) for line in seen.reason.splitlines()]
-    if seen.report and seen.over:
-        parts.append(Text(f"  report {seen.report}", style="dim"))
+        parts += [Text(), *_training(snapshot.trainings[-1], snapshot, size if drawn else None)]
+    parts += [Text(printable(f"  {line}")) for line in snapshot.reason.splitlines()]
+    if snapshot.report and snapshot.over:
+        parts.append(Text(f"  report {snapshot.report}", style="dim"))
     return Group(*parts)
 
 
-def as_json(seen: Seen, *, history: bool) -> dict[str, Any]:
-    """Returns what is seen as JSON values.
+def as_json(snapshot: Snapshot, *, history: bool) -> dict[str, Any]:
+    """Returns a run as JSON values.
 
     Args:
-        seen: The run.
+        snapshot: The run as it is now.
         history: Whether each training comes with all its epochs.
     """
-    told: dict[str, Any] = {
-        "run": seen.name,
-        "pipeline": seen.pipeline,
-        "status": seen.status,
-        "reason": seen.reason,
-        "seconds": round(seen.seconds, 1),
-        "steps": [{**step, "seconds": round(step["seconds"], 1)} for step in seen.steps],
-        "trainings": [_training_json(training, history) for training in seen.trainings],
-        "report": seen.report,
+    values: dict[str, Any] = {
+        "run": snapshot.name,
+        "pipeline": snapshot.pipeline,
+        "status": snapshot.status,
+        "reason": snapshot.reason,
+        "seconds": round(snapshot.seconds, 1),
+        "steps": [{**step, "seconds": round(step["seconds"], 1)} for step in snapshot.steps],
+        "trainings": [_training_json(training, history) for training in snapshot.trainings],
+        "report": snapshot.report,
     }
-    return dict(finite(told))
+    return dict(finite(values))
 
 
 class Lines:
@@ -90,23 +90,23 @@ class Lines:
         self._silent: set[tuple[str, float, float]] = set()
         self._begun = False
 
-    def show(self, seen: Seen) -> None:
+    def show(self, snapshot: Snapshot) -> None:
         """Prints what came since it was called before."""
         if not self._begun:
             self._begun = True
-            self._say(f"{seen.name} {seen.status}")
-        for step in seen.steps:
+            self._say(f"{snapshot.name} {snapshot.status}")
+        for step in snapshot.steps:
             if self._states.get(step["name"], "pending") != step["state"]:
                 self._states[step["name"]] = step["state"]
                 self._say(f"  {_step_line(step)}")
-        for training in seen.trainings:
+        for training in snapshot.trainings:
             self._show_training(training)
-        if seen.over:
-            self._say(f"{seen.name} {seen.status}  {whole_duration(seen.seconds)}")
-            for line in seen.reason.splitlines():
+        if snapshot.over:
+            self._say(f"{snapshot.name} {snapshot.status}  {whole_duration(snapshot.seconds)}")
+            for line in snapshot.reason.splitlines():
                 self._say(f"  {line}")
-            if seen.report:
-                self._say(f"  report {seen.report}")
+            if snapshot.report:
+                self._say(f"  report {snapshot.report}")
 
     def _show_training(self, training: TrainingProgress) -> None:
         started = training.started
@@ -141,15 +141,15 @@ class Lines:
         self._console.print(Text(printable(line)))
 
 
-def _headline(seen: Seen) -> Text:
-    line = Text(printable(seen.name), style="bold")
-    line.append(f"  {seen.status}", style=f"not bold {_STYLE.get(seen.status, '')}".strip())
-    return line.append(f"  {whole_duration(seen.seconds)}", style="not bold")
+def _headline(snapshot: Snapshot) -> Text:
+    line = Text(printable(snapshot.name), style="bold")
+    line.append(f"  {snapshot.status}", style=f"not bold {_STYLE.get(snapshot.status, '')}".strip())
+    return line.append(f"  {whole_duration(snapshot.seconds)}", style="not bold")
 
 
-def _steps(seen: Seen) -> Table:
+def _steps(snapshot: Snapshot) -> Table:
     table = Table.grid(padding=(0, 2))
-    for step in seen.steps:
+    for step in snapshot.steps:
         waits = step["state"] in ("pending", SKIPPED)
         time_taken = f"{step['seconds']:.1f} s" if step["seconds"] else ""
         table.add_row(
@@ -192,7 +192,7 @@ def _candidates(trainings: tuple[TrainingProgress, ...]) -> Table:
 
 
 def _training(
-    training: TrainingProgress, seen: Seen, size: tuple[int, int] | None
+    training: TrainingProgress, snapshot: Snapshot, size: tuple[int, int] | None
 ) -> list[RenderableType]:
     started, latest, best = training.started, training.latest, training.best
     parts: list[RenderableType] = [Text(f"  {_about(training)}")]
@@ -212,7 +212,7 @@ def _training(
         speed = [rate(latest.samples_a_second)]
         speed += [f"{whole_duration(latest.seconds_left)} left at most", gpu_text(latest)]
         parts.append(Text(f"  {'  '.join(part for part in speed if part)}"))
-    parts.append(_how_it_stands(training, seen))
+    parts.append(_end_or_silence(training, snapshot))
     return parts
 
 
@@ -228,11 +228,11 @@ def _curves(training: TrainingProgress, width: int, height: int) -> list[Text]:
     return [key, *(Text("  ").append(line) for line in drawn)]
 
 
-def _how_it_stands(training: TrainingProgress, seen: Seen) -> Text:
+def _end_or_silence(training: TrainingProgress, snapshot: Snapshot) -> Text:
     if training.ended is not None:
         return Text(printable(f"  {end_text(training.ended)}"))
     silent = time.time() - training.updated
-    if seen.over:
+    if snapshot.over:
         return Text("  cut off", style="red")
     if silent > SILENT_SECONDS:
         return Text(f"  it has told nothing for {whole_duration(silent)}", style="yellow")
@@ -243,17 +243,17 @@ def _about(training: TrainingProgress) -> str:
     started = training.started
     if not started.rows:
         return started.model
-    said = (
+    text = (
         f"{started.model}: {started.rows:,} rows, {started.batch_size:,} a step, "
         f"{started.weights:,} weights, on {started.place}"
     )
-    return said + (f"; from step {started.resumed_at:,} on" if started.resumed_at else "")
+    return text + (f"; from step {started.resumed_at:,} on" if started.resumed_at else "")
 
 
 def _training_json(training: TrainingProgress, history: bool) -> dict[str, Any]:
     started, latest, best = training.started, training.latest, training.best
     last = training.epochs[-1] if training.epochs else None
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "model": started.model,
         "task": started.task,
         "rows": started.rows,
@@ -274,7 +274,7 @@ def _training_json(training: TrainingProgress, history: bool) -> dict[str, Any]:
         "error": training.ended.error if training.ended else None,
     }
     if history:
-        told["history"] = [
+        values["history"] = [
             {
                 "number": epoch.number,
                 "train_loss": epoch.train_loss,
@@ -283,4 +283,4 @@ def _training_json(training: TrainingProgress, history: bool) -> dict[str, Any]:
             }
             for epoch in training.epochs
         ]
-    return told
+    return values

@@ -1,4 +1,4 @@
-"""What can be seen of a run, or of a training, from outside: its record and its progress files."""
+"""What is known of a run, or of a training, from outside: its record and its progress files."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ LOGS = "logs"
 IN_A_STEP = (f"{LOGS}/{PROGRESS}", f"{LOGS}/*/{PROGRESS}")
 ANYWHERE = (PROGRESS, *IN_A_STEP, f"*/{PROGRESS}")
 SILENT_SECONDS = 120.0
-"""A training that has told nothing for so long may be gone."""
+"""A training that has reported nothing for so long may be gone."""
 _LOOK_SECONDS = 0.5
 _SHOWN = ("name", "state", "cached")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class Snapshot:
     """A run, or a training without one, as it is now."""
 
     name: str
@@ -78,14 +78,14 @@ class Logs:
         for pattern in self._patterns:
             for path in self._folder.glob(pattern):
                 self._files.setdefault(path, ProgressReader(path))
-        found: list[TrainingProgress] = []
+        trainings: list[TrainingProgress] = []
         for path, file in list(self._files.items()):
             try:
-                found += file.read()
+                trainings += file.read()
             except ArtifactError:
                 # A step that is tried again begins with an empty folder.
                 del self._files[path]
-        return tuple(sorted(found, key=lambda training: training.began))
+        return tuple(sorted(trainings, key=lambda training: training.began))
 
 
 class RunWatch:
@@ -99,7 +99,7 @@ class RunWatch:
         self._folder = folder
         self._logs: dict[str, Logs] = {}
 
-    def look(self) -> Seen:
+    def look(self) -> Snapshot:
         """Returns the run as it is now.
 
         Raises:
@@ -112,7 +112,7 @@ class RunWatch:
         trainings = [training for logs in self._logs.values() for training in logs.read()]
         began = datetime.datetime.fromisoformat(record["started"]).timestamp()
         running = record["status"] == RUNNING
-        return Seen(
+        return Snapshot(
             name=record["id"],
             pipeline=record["pipeline"],
             status=record["status"],
@@ -140,10 +140,10 @@ class LogsWatch:
         self._logs = Logs(folder, patterns)
 
     def there(self) -> bool:
-        """Returns whether any training is told of."""
+        """Returns whether there is any training."""
         return bool(self._logs.read())
 
-    def look(self) -> Seen:
+    def look(self) -> Snapshot:
         """Returns the trainings as they are now.
 
         Raises:
@@ -153,7 +153,7 @@ class LogsWatch:
         if not trainings:
             raise ArtifactError(f"{self._path} tells of no training any more")
         last = trainings[-1]
-        return Seen(
+        return Snapshot(
             name=str(self._path),
             status=_status(last),
             reason=last.ended.error if last.ended else "",
@@ -198,7 +198,7 @@ class LiveLines:
 
     def __init__(self) -> None:
         self._logs: dict[str, Logs] = {}
-        self._said: dict[str, tuple[float, str]] = {}
+        self._texts: dict[str, tuple[float, str]] = {}
 
     def of(self, step: Step) -> str:
         """Returns where a step's training is, or an empty text; looks no more than twice a second.
@@ -207,15 +207,15 @@ class LiveLines:
             step: A step that runs.
         """
         now = time.monotonic()
-        looked, said = self._said.get(step.name, (0.0, ""))
+        looked, text = self._texts.get(step.name, (0.0, ""))
         if now - looked < _LOOK_SECONDS:
-            return said
+            return text
         # The record knows the step's log, which lies in the run's folder beside the steps.
         run = Path(step.log.removesuffix(f"{step.name}.log")).parent
         trainings = self._logs.setdefault(step.name, Logs(run / step.name)).read()
-        said = brief(trainings[-1]) if trainings else ""
-        self._said[step.name] = (now, said)
-        return said
+        text = brief(trainings[-1]) if trainings else ""
+        self._texts[step.name] = (now, text)
+        return text
 
 
 def brief(training: TrainingProgress) -> str:
