@@ -98,7 +98,7 @@ def test_many_texts_are_sampled_and_every_row_counts(distinct, most):
     values = [f"v{number}" for number in range(distinct)] * 2
     texts = texts_of(values, most)
 
-    counts, others = texts.cells(texts)
+    counts, others = texts.contingency_table(texts)
 
     assert counts.sum() == others.sum() == pytest.approx(2 * distinct)
     assert len(texts.counts) + len(texts.light) <= 1.1 * most
@@ -110,7 +110,7 @@ def test_many_texts_are_sampled_and_every_row_counts(distinct, most):
 
 
 def divergence(one, other):
-    return jensen_shannon(*(side / side.sum() for side in one.cells(other)))
+    return jensen_shannon(*(side / side.sum() for side in one.contingency_table(other)))
 
 
 def test_many_texts_are_compared_on_the_same_values():

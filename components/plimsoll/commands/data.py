@@ -64,7 +64,7 @@ def diff(first: str, second: str) -> dict[str, Any]:
         ArtifactError: if one is missing or damaged.
     """
     one, other = open_dataset(Path(first)), open_dataset(Path(second))
-    told: dict[str, Any] = {
+    report: dict[str, Any] = {
         "first": one.id,
         "second": other.id,
         "same": one.id == other.id,
@@ -77,15 +77,15 @@ def diff(first: str, second: str) -> dict[str, Any]:
         "moved": False,
         "columns": [],
     }
-    if told["same"]:
-        return told
+    if report["same"]:
+        return report
     before, after = profiles_of(one), profiles_of(other)
     both = [name for name in before if name in after]
     removed = [name for name in before if name not in after]
     added = [name for name in after if name not in before]
     retyped = [name for name in both if before[name].type != after[name].type]
     return {
-        **told,
+        **report,
         "same_rows": not removed
         and not added
         and not retyped
@@ -127,7 +127,7 @@ def _named(profile: Profile) -> dict[str, str]:
 def _changes(
     before: Mapping[str, Profile], after: Mapping[str, Profile], names: Sequence[str]
 ) -> list[dict[str, Any]]:
-    found = [
+    changes = [
         {
             "name": name,
             "type": before[name].type,
@@ -139,7 +139,7 @@ def _changes(
         }
         for name in names
     ]
-    return sorted(found, key=lambda change: (-change["distance"], change["name"]))
+    return sorted(changes, key=lambda change: (-change["distance"], change["name"]))
 
 
 def _only_in(one: Profile, other: Profile) -> list[list[Any]]:
@@ -149,8 +149,8 @@ def _only_in(one: Profile, other: Profile) -> list[list[Any]]:
     if one.texts.sampled or other.texts.sampled:
         return []
     known = other.texts.counts
-    found = [(-rows, text) for text, rows in one.texts.counts.items() if text not in known]
-    return [[text, -rows / max(one.values, 1)] for rows, text in sorted(found)[:TOP]]
+    only = [(-rows, text) for text, rows in one.texts.counts.items() if text not in known]
+    return [[text, -rows / max(one.values, 1)] for rows, text in sorted(only)[:TOP]]
 
 
 def _renamed(
@@ -171,18 +171,20 @@ def _renamed(
             alike = difflib.SequenceMatcher(None, old.casefold(), new.casefold()).ratio()
             if gap <= ALIKE or (alike >= ALIKE_BY_NAME and gap <= 10 * ALIKE):
                 pairs.append((gap - alike, old, new, gap))
-    found: list[dict[str, Any]] = []
+    chosen: list[dict[str, Any]] = []
     for _, old, new, gap in sorted(pairs):
-        if all(old != pair["first"] and new != pair["second"] for pair in found):
-            found.append({"first": old, "second": new, "distance": gap})
-    return found
+        if all(old != pair["first"] and new != pair["second"] for pair in chosen):
+            chosen.append({"first": old, "second": new, "distance": gap})
+    return chosen
 
 
 def _alike(one: Profile, other: Profile) -> bool:
     """Says if nothing cheap to see keeps two columns from holding the same values."""
-    seen = [(side.rows, side.tally.nulls, side.tally.low, side.tally.high) for side in (one, other)]
+    cheap = [
+        (side.rows, side.tally.nulls, side.tally.low, side.tally.high) for side in (one, other)
+    ]
     texts = [side.texts for side in (one, other)]
-    return seen[0] == seen[1] and (
+    return cheap[0] == cheap[1] and (
         texts[0] is None
         or texts[1] is None
         or texts[0].sampled

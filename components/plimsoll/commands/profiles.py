@@ -95,7 +95,7 @@ class Texts:
             return self.counts.get(text, 0)
         return self.light.get(text, 0) if _hash(text) < self.bound else None
 
-    def cells(self, other: Texts) -> tuple[Floats, Floats]:
+    def contingency_table(self, other: Texts) -> tuple[Floats, Floats]:
         """Returns the rows of this column and another in the same cells."""
         if not self.sampled and not other.sampled:
             names = sorted(self.counts.keys() | other.counts.keys())
@@ -114,8 +114,8 @@ class Texts:
             if name not in leaders and _hash(name) < bound
         )
         sides = []
-        for place, side in enumerate((self, other)):
-            known = _floats([rows[place] or 0 for rows in leaders.values()])
+        for index, side in enumerate((self, other)):
+            known = _floats([rows[index] or 0 for rows in leaders.values()])
             few = _floats([side.rows_of(name) or 0 for name in among])
             left = side.total - known.sum()
             # What was sampled stands for all that was not counted by name.
@@ -137,7 +137,7 @@ class Profile:
     squares: float = 0.0
     """Sum of squared differences from the mean."""
     numbers: Floats = field(default_factory=lambda: np.empty(0))
-    """A uniform sample of the finite numbers; of moments, in microseconds since 1970."""
+    """A uniform sample of the finite numbers; of timestamps, in microseconds since 1970."""
 
     def add(self, array: pa.Array) -> None:
         """Adds a batch of the column."""
@@ -163,23 +163,23 @@ class Profile:
 
     def summary(self) -> dict[str, Any]:
         """Returns the column in JSON values that a person can read; empty ones are left out."""
-        told: dict[str, Any] = {
+        values: dict[str, Any] = {
             "rows": self.rows,
             "missing": self.tally.missing / self.rows if self.rows else 0.0,
         }
         if self.texts is not None:
             top = sorted(self.texts.counts.items(), key=lambda item: (-item[1], item[0]))[:TOP]
-            told["top"] = [[text, rows / max(self.values, 1)] for text, rows in top]
-            told["distinct"], told["sampled"] = self.texts.distinct, self.texts.sampled
+            values["top"] = [[text, rows / max(self.values, 1)] for text, rows in top]
+            values["distinct"], values["sampled"] = self.texts.distinct, self.texts.sampled
         elif self.values:
-            moments = self.type == "timestamp"
+            timed = self.type == "timestamp"
             median = float(np.median(self.numbers)) if len(self.numbers) else self.mean
-            told["mean"] = _moment(self.mean) if moments else self.mean
-            told["median"] = _moment(median) if moments else median
-            told["sd"] = float(np.sqrt(self.squares / self.values)) / (1e6 if moments else 1.0)
-            told["low"] = text_of(self.tally.low) if moments else self.tally.low
-            told["high"] = text_of(self.tally.high) if moments else self.tally.high
-        return told
+            values["mean"] = _timestamp(self.mean) if timed else self.mean
+            values["median"] = _timestamp(median) if timed else median
+            values["sd"] = float(np.sqrt(self.squares / self.values)) / (1e6 if timed else 1.0)
+            values["low"] = text_of(self.tally.low) if timed else self.tally.low
+            values["high"] = text_of(self.tally.high) if timed else self.tally.high
+        return values
 
 
 class ProfilesAccumulator:
@@ -236,7 +236,7 @@ def distance(first: Profile, second: Profile) -> float:
     counts.
     """
     if first.texts is not None and second.texts is not None:
-        counts, others = first.texts.cells(second.texts)
+        counts, others = first.texts.contingency_table(second.texts)
     else:
         counts, others = _binned(first.numbers, second.numbers)
     shares = [
@@ -247,7 +247,7 @@ def distance(first: Profile, second: Profile) -> float:
 
 
 def finite_numbers(array: pa.Array) -> Floats:
-    """Returns the finite numbers of an array; of moments, microseconds since 1970."""
+    """Returns the finite numbers of an array; of timestamps, microseconds since 1970."""
     array = array.drop_null()
     if pa.types.is_timestamp(array.type):
         array = array.cast(pa.int64())
@@ -284,6 +284,6 @@ def _short(text: str) -> str:
     return f"{text[:LONGEST]}… {zlib.crc32(text.encode()):08x}"
 
 
-def _moment(microseconds: float) -> str:
-    moment = EPOCH + datetime.timedelta(microseconds=round(microseconds))
-    return moment.isoformat(sep=" ", timespec="seconds")
+def _timestamp(microseconds: float) -> str:
+    timestamp = EPOCH + datetime.timedelta(microseconds=round(microseconds))
+    return timestamp.isoformat(sep=" ", timespec="seconds")

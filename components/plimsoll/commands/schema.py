@@ -59,7 +59,7 @@ def infer(data: Mapping[str, Any], scratch: str) -> dict[str, Any]:
         "rows": {split: dataset.rows(split) for split in dataset.splits},
         "text": text,
         "notes": notes,
-        "columns": [_told(schema, feature) for feature in schema.feature],
+        "columns": [_column(schema, feature) for feature in schema.feature],
     }
 
 
@@ -73,8 +73,8 @@ def diff(first: str, second: str) -> dict[str, Any]:
     Raises:
         ConfigError: if one cannot be read or is no schema.
     """
-    found = differences(_schema_of(first), _schema_of(second))
-    return {"differences": [item.to_json() for item in found]}
+    changes = differences(_schema_of(first), _schema_of(second))
+    return {"differences": [item.to_json() for item in changes]}
 
 
 def check(
@@ -100,10 +100,10 @@ def check(
     text = _text_of(schema)
     schemas.parse(text)
     dataset, notes = _dataset(Data(**data), Path(scratch))
-    checks, told = _gate(dataset, Path(scratch), text, config=config, baseline=baseline)
+    checks, gate_notes = _gate(dataset, Path(scratch), text, config=config, baseline=baseline)
     return {
         "id": dataset.id,
-        "notes": [*notes, *told],
+        "notes": [*notes, *gate_notes],
         "checks": len(checks),
         "anomalies": _sentences(checks, ERROR),
         "warnings": _sentences(checks, "warning"),
@@ -227,7 +227,7 @@ def _text_of(path: str) -> str:
         raise DataError(f"the schema {path} cannot be read", cause=str(error)) from error
 
 
-def _told(schema: Any, feature: Any) -> dict[str, Any]:
+def _column(schema: Any, feature: Any) -> dict[str, Any]:
     kinds = feature.DESCRIPTOR.fields_by_name["type"].enum_type
     values = schemas.domain_values(schema, feature)
     domain = feature.WhichOneof("domain_info") or ""

@@ -83,7 +83,7 @@ class Distinct:
 
     @property
     def share(self) -> float:
-        """Different values for each value that was seen: 1 if none came twice."""
+        """Different values for each value that came: 1 if none came twice."""
         rows = int(self._smallest.numbers.sum())
         return len(self._smallest.hashes) / rows if rows else 0.0
 

@@ -16,9 +16,9 @@ from plimsoll.storage.files import write_text
 from plimsoll.storage.provenance import METADATA_KEY
 from plimsoll.transform.apply.apply import Features
 from plimsoll.transform.config import TransformConfig
-from plimsoll.transform.fit import warm_start as start
+from plimsoll.transform.fit import warm_start
 from plimsoll.transform.fit.fit import Fit, fit_all
-from plimsoll.transform.fit.ranking import Ranked, kept, pruned, ranked
+from plimsoll.transform.fit.ranking import Relevance, kept, pruned, ranked
 from plimsoll.transform.kinds.declared import declared_categorical
 from plimsoll.transform.report import report_html
 from plimsoll.transform.writing import transformed, write
@@ -70,9 +70,9 @@ def transform_dataset(
     source = open_dataset(dataset)
     _check_features(source)
     provenance: tuple[dict[str, Any], ...] = ()
-    ranking: tuple[Ranked, ...] = ()
+    ranking: tuple[Relevance, ...] = ()
     if config.start_from:
-        taken, record = start.taken(config.start_from, source)
+        taken, record = warm_start.taken(config.start_from, source)
         fit, provenance = Fit(transform=taken), (record,)
         lines = [f"taken as it is from {config.start_from}"]
     else:
@@ -88,7 +88,7 @@ def transform_dataset(
     return Result(notes=(*lines, *notes(fit.transform, ranking)), provenance=provenance)
 
 
-def notes(transform: Transform, ranking: Sequence[Ranked] = ()) -> list[str]:
+def notes(transform: Transform, ranking: Sequence[Relevance] = ()) -> list[str]:
     """Returns what a transform makes, leaves out, and what is most informative, in sentences."""
     used, numeric, categorical = map(
         len, (transform.inputs, transform.numeric, transform.categorical)
@@ -119,16 +119,17 @@ def notes(transform: Transform, ranking: Sequence[Ranked] = ()) -> list[str]:
     return lines
 
 
-def _ranking_notes(ranking: Sequence[Ranked]) -> list[str]:
-    best = [f"{item.column} {item.information:.3f}" for item in ranking if item.tells][:MOST_NAMED]
-    silent = [item.column for item in ranking if not item.tells]
+def _ranking_notes(ranking: Sequence[Relevance]) -> list[str]:
+    best = [f"{item.column} {item.information:.3f}" for item in ranking if item.informative]
+    best = best[:MOST_NAMED]
+    silent = [item.column for item in ranking if not item.informative]
     lines = [f"tell most of the label, each alone, in nats: {', '.join(best)}"] if best else []
     if silent and best:
         lines.append(f"tell no more of it alone than chance: {shortened(silent)}")
     return lines
 
 
-def _ranked(dataset: Dataset, fit: Fit) -> tuple[Ranked, ...]:
+def _ranked(dataset: Dataset, fit: Fit) -> tuple[Relevance, ...]:
     measured = fit.measured
     if measured is None or measured.sample is None:
         return ()
@@ -138,7 +139,9 @@ def _ranked(dataset: Dataset, fit: Fit) -> tuple[Ranked, ...]:
     return ranked(fit.transform, features, rows.label.astype(np.float64))
 
 
-def _pruned(dataset: Dataset, fit: Fit, ranking: Sequence[Ranked], config: TransformConfig) -> Fit:
+def _pruned(
+    dataset: Dataset, fit: Fit, ranking: Sequence[Relevance], config: TransformConfig
+) -> Fit:
     if not config.prune:
         return fit
     named = {*dataset.problem.columns, *config.columns}

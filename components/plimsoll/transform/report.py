@@ -9,12 +9,14 @@ from plimsoll.models.transform_parts import CategoricalPart, indices, output_nam
 from plimsoll.pictures.bars import bar_chart
 from plimsoll.pictures.page import Page
 from plimsoll.pictures.tables import cards, table
-from plimsoll.transform.fit.ranking import Ranked
+from plimsoll.transform.fit.ranking import Relevance
 
 SHOWN = 40
 
 
-def report_html(transform: Transform, ranking: Sequence[Ranked], lines: Sequence[str] = ()) -> str:
+def report_html(
+    transform: Transform, ranking: Sequence[Relevance], lines: Sequence[str] = ()
+) -> str:
     """Returns the page.
 
     Args:
@@ -64,20 +66,20 @@ def report_html(transform: Transform, ranking: Sequence[Ranked], lines: Sequence
     return page.html()
 
 
-def _silent(ranking: Sequence[Ranked]) -> str:
-    silent = sum(not item.tells for item in ranking)
+def _silent(ranking: Sequence[Relevance]) -> str:
+    silent = sum(not item.informative for item in ranking)
     if not silent:
         return "All tell more than chance."
     return f"{silent} of {len(ranking)} tell{'s' if silent == 1 else ''} no more than chance."
 
 
-def _row(column: SourceColumn, ranked: dict[str, Ranked]) -> tuple[object, ...]:
+def _row(column: SourceColumn, ranked: dict[str, Relevance]) -> tuple[object, ...]:
     made = ", ".join(_made(part) for part in column.parts)
     name = column.name
     return name, column.type, column.kind, _information(ranked, name), made, column.why
 
 
-def _information(ranked: dict[str, Ranked], name: str) -> float | None:
+def _information(ranked: dict[str, Relevance], name: str) -> float | None:
     return round(ranked[name].information, 5) if name in ranked else None
 
 

@@ -32,8 +32,9 @@ from plimsoll.validate.drift.reference import Reference, open_reference
 from plimsoll.validate.report import report_html
 from plimsoll.validate.schema import inference as schemas
 from plimsoll.validate.statistics import tfdv as validator
+from plimsoll.validate.statistics.accumulator import SplitStatistics
 from plimsoll.validate.statistics.arrays import Encoding, encoding_of
-from plimsoll.validate.statistics.measure import MeasureConfig, Measured, measure
+from plimsoll.validate.statistics.measure import MeasureConfig, measure
 
 FORMAT = "plimsoll.anomalies/2"
 
@@ -270,7 +271,7 @@ def _categorical(
     ]
 
 
-def _inferred(dataset: Dataset, train: Measured, encodings: dict[str, Encoding]) -> Any:
+def _inferred(dataset: Dataset, train: SplitStatistics, encodings: dict[str, Encoding]) -> Any:
     from tensorflow_metadata.proto.v0 import schema_pb2
 
     # Of no rows TFDV infers nothing; the columns are known all the same.

@@ -144,6 +144,6 @@ def test_of_too_many_values_the_rarest_are_let_go():
     rows = len(values)
     fold = np.arange(rows) % 2
     tally.add(codes, Targets(fold, 2, {ROWS: np.ones(rows)}))
-    held = tally.finish().held[ROWS]
+    held = tally.finish().sums[ROWS]
     assert set(held) == {"a", "b", None}
     assert held["a"].tolist() == [3.0, 3.0]

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import pyarrow as pa
 
 from plimsoll.statistics.parts import measure_parts
-from plimsoll.validate.statistics.accumulator import StatisticsPlan
+from plimsoll.validate.statistics.accumulator import SplitStatistics, StatisticsPlan
 from plimsoll.validate.statistics.arrays import Encoding
-from plimsoll.validate.statistics.measure import Measured, checked, measurement_of
+from plimsoll.validate.statistics.measure import check_rows, measurement_of
 
 
 def measure_batches(
@@ -18,9 +18,14 @@ def measure_batches(
     split: str = "",
     rows: int | None = None,
     weight: str = "",
-) -> Measured:
+) -> SplitStatistics:
     """Measures rows cut anyhow; ``rows`` is how many there must be, None: any number."""
-    plan = StatisticsPlan(encodings=dict(encodings), categorical=tuple(categorical), weight=weight)
-    measurement = measurement_of(plan, split)
+    measurement = measurement_of(
+        StatisticsPlan(
+            split=split, encodings=dict(encodings), categorical=tuple(categorical), weight=weight
+        )
+    )
     result = measure_parts(measurement, batches).finish(measurement)
-    return checked(split, plan, result, result.rows if rows is None else rows)
+    manifest = result.rows if rows is None else rows
+    check_rows(split, manifest=manifest, read=result.rows, covered=result.covered)
+    return result

@@ -226,8 +226,9 @@ def test_no_worker_outlives_its_parent(dataset, sent):
         from plimsoll.validate.statistics.measure import measurement_of
 
         dataset = open_dataset(Path(sys.argv[1]))
-        plan = StatisticsPlan(encodings={c.name: encoding_of(c.type) for c in dataset.columns})
-        work = partial(parts.measure_block, dataset, measurement_of(plan, "train"))
+        encodings = {c.name: encoding_of(c.type) for c in dataset.columns}
+        plan = StatisticsPlan(split="train", encodings=encodings)
+        work = partial(parts.measure_block, dataset, measurement_of(plan))
         workers = processes._Workers(work, 2, "measured train")
         print(*[process.pid for process in workers._processes.values()], flush=True)
         try:

@@ -20,6 +20,7 @@ from plimsoll.models.transform_parts import (
     TargetMean,
     Value,
 )
+from plimsoll.statistics.hashing import STEP, finalised
 from plimsoll.transform.apply.steps import FEW, Encode, Features, Fill, Step, row_encoder
 
 DENSE = 1 << 16
@@ -29,9 +30,6 @@ MOST_CELLS = 1 << 20
 _EXACT = 1 << 53
 _HALF = np.uint64(32)
 _ODD = np.uint64(1)
-_SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
-_FACTORS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def index_of(values: Sequence[Value], kind: str) -> Encode:
@@ -85,7 +83,7 @@ def cross_step(part: Cross, kinds: Sequence[str], index: int) -> Step:
 def hashes(values: Any) -> NDArray[np.uint64]:
     """Returns a hash of each value, 0 for missing: of a text's UTF-8, of a number's 64 bits.
 
-    The texts' is CRC-32, both go through the last step of splitmix64. Lone surrogates, which JSON
+    The texts' is CRC-32, both go through the last step of SplitMix64. Lone surrogates, which JSON
     may hold, are written as UTF-8 would.
     """
     if isinstance(values, Sequence):
@@ -96,7 +94,7 @@ def hashes(values: Any) -> NDArray[np.uint64]:
         gone = ~np.isfinite(values)
         # Zero is added so that a negative zero is zero.
         whole = (values + 0.0).view(np.uint64)
-    hashed = _mixed(whole) | _ODD
+    hashed = finalised(whole) | _ODD
     hashed[gone] = 0
     return hashed
 
@@ -108,7 +106,7 @@ def text_sum(text: str) -> int:
 
 def buckets_of_sums(sums: Sequence[int], buckets: int) -> NDArray[np.int32]:
     """Returns the indices of texts' sums, 2 and above."""
-    return _bucket(_mixed(np.array(sums, np.uint64)) | _ODD, buckets)
+    return _bucket(finalised(np.array(sums, np.uint64)) | _ODD, buckets)
 
 
 def _index_of_texts(values: Sequence[Value]) -> Encode:
@@ -189,13 +187,6 @@ def _bisected(known: NDArray[Any], indices: NDArray[np.int32]) -> Encode:
     return encode
 
 
-def _mixed(whole: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Spreads 64 bits evenly: the last step of splitmix64 (Steele, Lea and Flood, 2014)."""
-    whole = (whole ^ (whole >> _SHIFTS[0])) * _FACTORS[0]
-    whole = (whole ^ (whole >> _SHIFTS[1])) * _FACTORS[1]
-    return np.asarray(whole ^ (whole >> _SHIFTS[2]))
-
-
 def _bucket(hashed: NDArray[np.uint64], buckets: int) -> NDArray[np.int32]:
     positions = ((hashed >> _HALF) * np.uint64(buckets)) >> _HALF
     indices = positions.astype(np.int32) + np.int32(FIRST_KNOWN)
@@ -209,7 +200,7 @@ def _joined_hashes(buckets: int) -> Encode:
         gone = whole == 0
         for other in others:
             gone |= other == 0
-            whole = _mixed(whole * _GOLDEN + other) | _ODD
+            whole = finalised(whole * STEP + other) | _ODD
         whole[gone] = 0
         return _bucket(whole, buckets)
 

@@ -1,4 +1,4 @@
-"""Deals the train split's rows into folds, for what must not be fitted on the row it is told of."""
+"""Deals the train split's rows into folds, for what must not know the label of its own row."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from plimsoll.errors import DataError
 from plimsoll.formats.dataset import Dataset
-from plimsoll.models.transform import Cross, Part, SourceColumn, Transform, output_names
+from plimsoll.models.transform import Cross, Label, Part, SourceColumn, Transform, output_names
 from plimsoll.statistics.runners import measure_split
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.fit.accumulator import ColumnPlan, FitPlan
@@ -68,11 +68,11 @@ def fit_all(dataset: Dataset, config: TransformConfig, declared: frozenset[str])
 
 def plan_of(request: FitRequest) -> FitPlan:
     """Settles what is measured of the train split."""
-    problem = request.problem
+    dataset, problem = request.dataset, request.dataset.problem
     return FitPlan(
-        rows=request.rows,
+        rows=dataset.rows("train"),
         columns=tuple(
-            _column_plan(request, column.name, column.type) for column in request.columns
+            _column_plan(request, column.name, column.type) for column in dataset.feature_columns()
         ),
         label=problem.label,
         regression=problem.task == "regression",
@@ -89,9 +89,39 @@ def fit_measured(request: FitRequest, stats: TrainStats) -> Fit:
         ConfigError: if a column is to be clipped to a single value.
         DataError: if no column is left to learn from, or the label cannot be learnt.
     """
-    label = fit_label(request.problem, request.label_type, stats.label)
+    dataset = request.dataset
+    label_type = dataset.type_of(dataset.problem.label)
+    label = fit_label(dataset.problem, label_type, stats.label)
+    fitted = _fit_columns(request, stats, label)
+    pairs = zip(request.config.crosses, stats.crosses, strict=True)
+    fitted_crosses = [
+        _cross(request.config, crossing, counts, stats.rows) for crossing, counts in pairs
+    ]
+    kept = [cross for cross in fitted_crosses if cross is not None]
+    if not kept and not any(item.column.parts for item in fitted):
+        raise DataError(
+            "no column is left to learn from",
+            cause="\n".join(f"{item.column.name}: {item.column.why}" for item in fitted[:12])
+            or "every column is the label, a key, private or dropped",
+        )
+    names = {item.column.name for item in fitted}
+    columns, crosses = _with_free_names([item.column for item in fitted], kept)
+    return Fit(
+        transform=Transform(
+            columns=columns,
+            crosses=crosses,
+            label=label,
+            ignored=tuple(name for name in dataset.column_names() if name not in names),
+        ),
+        folds=request.folds,
+        tables=_tables(columns, fitted, request.folds),
+        measured=stats,
+    )
+
+
+def _fit_columns(request: FitRequest, stats: TrainStats, label: Label) -> list[FittedColumn]:
     sample = stats.sample if stats.sample is not None else pa.table({})
-    fitted = [
+    return [
         fit_column(
             Task(
                 name=column.name,
@@ -105,26 +135,8 @@ def fit_measured(request: FitRequest, stats: TrainStats) -> Fit:
             ),
             stats.columns[column.name],
         )
-        for column in request.columns
+        for column in request.dataset.feature_columns()
     ]
-    pairs = zip(request.config.crosses, stats.crosses, strict=True)
-    fitted_crosses = [
-        _cross(request.config, crossing, counts, stats.rows) for crossing, counts in pairs
-    ]
-    kept = [cross for cross in fitted_crosses if cross is not None]
-    if not kept and not any(item.column.parts for item in fitted):
-        raise DataError(
-            "no column is left to learn from",
-            cause="\n".join(f"{item.column.name}: {item.column.why}" for item in fitted[:12])
-            or "every column is the label, a key, private or dropped",
-        )
-    columns, crosses = _with_free_names([item.column for item in fitted], kept)
-    return Fit(
-        transform=Transform(columns=columns, crosses=crosses, label=label, ignored=request.ignored),
-        folds=request.folds,
-        tables=_tables(columns, fitted, request.folds),
-        measured=stats,
-    )
 
 
 def _column_plan(request: FitRequest, name: str, type_: str) -> ColumnPlan:

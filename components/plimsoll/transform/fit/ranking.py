@@ -32,7 +32,7 @@ Codes: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Ranked:
+class Relevance:
     """What a column tells of the label."""
 
     column: str
@@ -43,71 +43,73 @@ class Ranked:
     """What chance stays below, 99 times in 100 for all columns together."""
 
     @property
-    def tells(self) -> bool:
+    def informative(self) -> bool:
         """Whether it tells more than chance does."""
         return self.information > self.noise
 
 
 def ranked(
     transform: Transform, features: Features, labels: NDArray[np.float64]
-) -> tuple[Ranked, ...]:
+) -> tuple[Relevance, ...]:
     """Ranks columns and crosses, the most telling first.
 
     Args:
         transform: The transform.
         features: Some rows of train, transformed; out of fold where the label is in them.
-        labels: Shape (rows,): their classes' places, or their values.
+        labels: Shape (rows,): their classes' indices, or their values.
     """
     regression = transform.label.task == "regression"
     target = _binned(labels, LABEL_BINS) if regression else labels.astype(np.int64)
-    found: dict[str, list[tuple[float, float]]] = {}
+    pairs: dict[str, list[tuple[float, float]]] = {}
     numeric = categorical = 0
     tests = max(1, len(transform.numeric) + sum(item.width for item in transform.categorical))
     for sources, part in transform.parts():
         name = sources[0].name if len(sources) == 1 else part.output
         if isinstance(part, CategoricalPart):
-            places = features.categorical[:, categorical : categorical + width(part)]
-            categorical += places.shape[1]
-            coded = _of_indices(places)
+            indices = features.categorical[:, categorical : categorical + width(part)]
+            categorical += indices.shape[1]
+            coded = _of_indices(indices)
         else:
             count = len(output_names(part))
             columns = features.numeric[:, numeric : numeric + count]
             numeric += count
             coded = [_binned(column, BINS) for column in columns.T]
-        found.setdefault(name, []).extend(_told(codes, target, tests) for codes in coded)
-    best = {name: max(told, key=lambda pair: pair[0] - pair[1]) for name, told in found.items()}
-    everything = [Ranked(name, *told) for name, told in best.items()]
-    return tuple(sorted(everything, key=lambda item: (-item.information, item.column)))
+        pairs.setdefault(name, []).extend(_relevance(codes, target, tests) for codes in coded)
+    best = [
+        Relevance(name, *max(items, key=lambda pair: pair[0] - pair[1]))
+        for name, items in pairs.items()
+    ]
+    return tuple(sorted(best, key=lambda item: (-item.information, item.column)))
 
 
-def kept(order: Sequence[Ranked], prune: int | str, named: Collection[str]) -> set[str]:
+def kept(ranking: Sequence[Relevance], prune: int | str, named: Collection[str]) -> set[str]:
     """Returns the columns that stay.
 
     Args:
-        order: The columns, the most telling first.
+        ranking: The columns, the most telling first.
         prune: How many stay; ``noise``: those that tell more than chance.
         named: Columns that stay whatever they tell.
     """
     if prune == NOISE:
-        best: Iterable[Ranked] = (item for item in order if item.tells)
+        best: Iterable[Relevance] = (item for item in ranking if item.informative)
     else:
-        best = order[: int(prune)]
+        best = ranking[: int(prune)]
     return {item.column for item in best} | set(named)
 
 
-def pruned(transform: Transform, stay: Collection[str], order: Sequence[Ranked]) -> Transform:
+def pruned(transform: Transform, stay: Collection[str], ranking: Sequence[Relevance]) -> Transform:
     """Returns a transform in which only some columns are used.
 
     Args:
         transform: The transform.
         stay: Names of the columns, and outputs of the crosses, that stay.
-        order: The ranking, for the reasons.
+        ranking: For the reasons.
     """
-    told = {item.column: item for item in order}
+    by_name = {item.column: item for item in ranking}
     columns = []
     for column in transform.columns:
         if column.parts and column.name not in stay:
-            item = told[column.name]
+            item = by_name[column.name]
             why = f"pruned: it tells {item.information:.4f} of the label, chance {item.noise:.4f}"
             column = replace(column, kind="dropped", why=why, parts=())
         columns.append(column)
@@ -126,8 +128,8 @@ def information(codes: Codes, target: Codes) -> float:
     table = np.bincount(codes * sizes[1] + target, minlength=sizes[0] * sizes[1])
     share = table.reshape(sizes) / max(len(codes), 1)
     apart = share.sum(axis=1, keepdims=True) * share.sum(axis=0, keepdims=True)
-    seen = share > 0
-    return float((share[seen] * np.log(share[seen] / apart[seen])).sum())
+    some = share > 0
+    return float((share[some] * np.log(share[some] / apart[some])).sum())
 
 
 def noise_line(freedom: int, rows: int, chance: float) -> float:
@@ -147,12 +149,12 @@ def noise_line(freedom: int, rows: int, chance: float) -> float:
     return float(max(freedom * root**3 - freedom, 0.0)) / (2 * rows)
 
 
-def _told(codes: Codes, target: Codes, tests: int) -> tuple[float, float]:
+def _relevance(codes: Codes, target: Codes, tests: int) -> tuple[float, float]:
     cells, classes = len(np.unique(codes)), len(np.unique(target))
     freedom = (cells - 1) * (classes - 1)
     rows = max(len(codes), 1)
-    found = information(codes, target) - freedom / (2 * rows)
-    return max(found, 0.0), noise_line(freedom, rows, CHANCE / tests)
+    unbiased = information(codes, target) - freedom / (2 * rows)
+    return max(unbiased, 0.0), noise_line(freedom, rows, CHANCE / tests)
 
 
 def _binned(values: NDArray[np.float32] | NDArray[np.float64], bins: int) -> Codes:
@@ -165,13 +167,13 @@ def _of_indices(indices: NDArray[np.int32]) -> list[Codes]:
         return [_frequent(indices[:, 0])]
     values, counts = np.unique(indices[indices != 0], return_counts=True)
     best = values[np.argsort(-counts, kind="stable")[:MOST_TOKENS]]
-    told = [(indices == value).any(axis=1).astype(np.int64) for value in best]
-    return told or [np.zeros(len(indices), np.int64)]
+    flags = [(indices == value).any(axis=1).astype(np.int64) for value in best]
+    return flags or [np.zeros(len(indices), np.int64)]
 
 
 def _frequent(indices: NDArray[np.int32]) -> Codes:
-    values, places, counts = np.unique(indices, return_inverse=True, return_counts=True)
+    values, inverse, counts = np.unique(indices, return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     rank = np.empty(len(values), np.int64)
     rank[order] = np.arange(len(values))
-    return np.asarray(np.minimum(rank, MOST_CELLS - 1)[places])
+    return np.asarray(np.minimum(rank, MOST_CELLS - 1)[inverse])

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from plimsoll.configuration.validation import read_as
 from plimsoll.errors import ConfigError, nearest
-from plimsoll.formats.dataset import Column, Dataset
-from plimsoll.problem import Problem
+from plimsoll.formats.dataset import Dataset
 from plimsoll.transform.config import NAME, TransformConfig
 from plimsoll.transform.treatments import (
     AS_FOUND,
@@ -24,24 +23,17 @@ from plimsoll.transform.treatments import (
 class FitRequest:
     """What is to be fitted."""
 
+    dataset: Dataset
     config: TransformConfig
-    problem: Problem
-    columns: tuple[Column, ...]
-    """The features, in the order of the dataset."""
     treatments: Mapping[str, Treatment]
     """By column: the config's, else the problem's."""
     declared: frozenset[str]
     """Int columns that the schema declares categorical."""
-    ignored: tuple[str, ...]
-    """Columns of the dataset that are no features."""
-    label_type: str
-    rows: int
-    """Of the train split."""
 
     @property
     def by_time(self) -> bool:
         """Whether eval and test come after train."""
-        problem = self.problem
+        problem = self.dataset.problem
         return problem.split.by == "time" or (not problem.split.by and bool(problem.time))
 
     @property
@@ -60,14 +52,13 @@ def request_of(dataset: Dataset, config: TransformConfig, declared: frozenset[st
 
     Args:
         dataset: The dataset.
-        config: The knobs.
+        config: The settings.
         declared: Int columns that the schema declares categorical.
 
     Raises:
         ConfigError: if a column is no feature, or cannot be treated as is said.
     """
-    columns = dataset.feature_columns()
-    types = {column.name: column.type for column in columns}
+    types = {column.name: column.type for column in dataset.feature_columns()}
     requested = {
         "problem": read_as(Columns, dataset.problem.columns, "problem", ("columns",)),
         NAME: dict(config.columns),
@@ -81,14 +72,10 @@ def request_of(dataset: Dataset, config: TransformConfig, declared: frozenset[st
             _check_feature(f"{NAME}: crosses", name, types, dataset)
             _check_crossed(name, types[name])
     return FitRequest(
+        dataset=dataset,
         config=config,
-        problem=dataset.problem,
-        columns=columns,
         treatments={**requested["problem"], **requested[NAME]},
         declared=declared,
-        ignored=tuple(name for name in dataset.column_names() if name not in types),
-        label_type=dataset.type_of(dataset.problem.label),
-        rows=dataset.rows("train"),
     )
 
 

@@ -24,7 +24,7 @@ def taken(start_from: str, dataset: Dataset) -> tuple[Transform, dict[str, Any]]
         dataset: What it is to transform.
 
     Returns:
-        The transform, and a witness, by which a later run can tell if it is still the same.
+        The transform, and its provenance, by which a later run can tell if it is still the same.
 
     Raises:
         ArtifactError: if there is no transform, or it is damaged.
@@ -33,18 +33,18 @@ def taken(start_from: str, dataset: Dataset) -> tuple[Transform, dict[str, Any]]
     if not start_from.startswith(REMOTE):
         # Before all files of a folder are looked at, which may be a whole disk's.
         _transform_in(Path(start_from), start_from)
-    with local_copy(start_from) as (folder, seen):
+    with local_copy(start_from) as (folder, record):
         transform = read_transform(_transform_in(folder, start_from))
     _check_columns(transform, dataset, start_from)
     _check_label(transform.label, dataset, start_from)
-    return transform, seen
+    return transform, record
 
 
 def _transform_in(folder: Path, start_from: str) -> Path:
     folder = champion_in(folder) or folder
-    for place in (folder, folder / BELOW):
-        if (place / MANIFEST).is_file():
-            return place
+    for path in (folder, folder / BELOW):
+        if (path / MANIFEST).is_file():
+            return path
     raise ArtifactError(
         f"there is no transform in {start_from}",
         cause=f"it has neither {MANIFEST}, nor {BELOW}/{MANIFEST}, nor {CHAMPION}"

@@ -24,7 +24,7 @@ Value = Any
 
 
 class Encoded(NamedTuple):
-    """A column as places in a list of its values."""
+    """A column as indices of a list of its values."""
 
     codes: NDArray[np.int64]
     """Shape (rows,): -1 where a value is missing."""
@@ -83,8 +83,8 @@ class CategoryAccumulator:
         if len(self._values):
             both = pa.concat_arrays([self._values, values]).dictionary_encode()
             sums = np.zeros(len(both.dictionary), np.int64)
-            places = both.indices.to_numpy(zero_copy_only=False)
-            np.add.at(sums, places, np.concatenate([self._counts, counts]))
+            indices = both.indices.to_numpy(zero_copy_only=False)
+            np.add.at(sums, indices, np.concatenate([self._counts, counts]))
             self._values, self._counts = both.dictionary, sums
         else:
             self._values, self._counts = values, counts
@@ -96,19 +96,19 @@ class CategoryAccumulator:
         self._rows += rows
         self._known += known
 
-    def merge(self, other: CategoryAccumulator) -> None:
-        """Adds what was measured of later rows; ``other`` is used up."""
-        self.add_rows(other._rows, other._known)
-        if other._frequent is None:
-            self.add_counts(other._values, other._counts)
+    def merge(self, later: CategoryAccumulator) -> None:
+        """Adds what was measured of the rows that follow; ``later`` is used up."""
+        self.add_rows(later._rows, later._known)
+        if later._frequent is None:
+            self.add_counts(later._values, later._counts)
             return
         if self._frequent is None:
             self._begin_sketch()
-        self._frequent.Merge(other._frequent)
-        self._distinct.Merge(other._distinct)
+        self._frequent.Merge(later._frequent)
+        self._distinct.Merge(later._distinct)
 
     def finish(self) -> CategoryStats:
-        """Returns what is known."""
+        """Returns what was measured."""
         exact = self._frequent is None
         counts = self._listed() if exact else self._estimated()
         return CategoryStats(
@@ -144,18 +144,18 @@ class CategoryAccumulator:
         The sketch says how often they occur at most, all by the same number too much: the count
         of those that it holds by chance alone. Which these are differs from process to process.
         """
-        found = self._frequent.Estimate()
-        most = np.asarray(found.field("counts"), np.float64)
+        estimates = self._frequent.Estimate()
+        most = np.asarray(estimates.field("counts"), np.float64)
         over = most.min(initial=np.inf)
         frequent = np.flatnonzero(most > over)
-        texts = pc.cast(found.field("values").take(pa.array(frequent)), pa.large_string())
+        texts = pc.cast(estimates.field("values").take(pa.array(frequent)), pa.large_string())
         values = pc.cast(texts, pa.int64()) if self._numbers else texts
         least = (most[frequent] - over).astype(np.int64)
         return dict(zip(values.to_pylist(), least.tolist(), strict=True))
 
 
 def encoded(column: pa.Array) -> Encoded:
-    """Returns a column of texts, whole numbers or booleans as places in a list of its values.
+    """Returns a column of texts, whole numbers or booleans as indices of a list of its values.
 
     Whole numbers are those that a double has, as they come when rows are transformed.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from plimsoll.errors import DataError
 from plimsoll.formats.rows import column_from_arrow
+from plimsoll.statistics.moments import Moments
 
 MOST_CLASSES = 1 << 14
 
@@ -46,7 +46,7 @@ class LabelAccumulator:
         self.finite = True
         self.counts: dict[Any, int] = {}
         """How often each class occurs."""
-        self.mean = self._squares = 0.0
+        self._moments = Moments()
 
     def add(self, column: pa.Array) -> None:
         """Adds rows.
@@ -54,7 +54,6 @@ class LabelAccumulator:
         Raises:
             DataError: if there are more classes than can be learnt.
         """
-        before = self.rows
         self.rows += len(column)
         self.missing += column.null_count
         if not self._regression and not pa.types.is_timestamp(column.type):
@@ -69,27 +68,25 @@ class LabelAccumulator:
             values = column_from_arrow(column)
             self.finite = self.finite and bool(np.isfinite(values).all())
             if self.finite and len(values):
-                self._add_moments(before, len(values), *_moments(values))
+                self._moments.merge(_moments_of(values))
 
-    def merge(self, other: LabelAccumulator) -> None:
-        """Adds what was measured of later rows."""
-        before = self.rows
-        self.rows += other.rows
-        self.missing += other.missing
-        self.finite = self.finite and other.finite
-        self._count(other.counts)
-        if other.rows:
-            self._add_moments(before, other.rows, other.mean, other._squares)
+    def merge(self, later: LabelAccumulator) -> None:
+        """Adds what was measured of the rows that follow."""
+        self.rows += later.rows
+        self.missing += later.missing
+        self.finite = self.finite and later.finite
+        self._count(later.counts)
+        self._moments.merge(later._moments)
 
     def finish(self) -> LabelStats:
-        """Returns what is known."""
+        """Returns what was measured."""
         return LabelStats(
             rows=self.rows,
             missing=self.missing,
             finite=self.finite,
             counts=self.counts,
-            mean=self.mean,
-            std=math.sqrt(self._squares / self.rows) if self.rows else 0.0,
+            mean=self._moments.mean,
+            std=self._moments.std,
         )
 
     def _count(self, counts: dict[Any, int]) -> None:
@@ -101,17 +98,8 @@ class LabelAccumulator:
                 hint="task: regression, if it is an amount",
             )
 
-    def _add_moments(self, before: int, count: int, mean: float, squares: float) -> None:
-        if not before:
-            self.mean, self._squares = mean, squares
-            return
-        apart = mean - self.mean
-        share = count / (before + count)
-        self.mean += apart * share
-        self._squares += squares + apart * apart * share * before
 
-
-def _moments(values: Any) -> tuple[float, float]:
+def _moments_of(values: Any) -> Moments:
     with np.errstate(over="ignore", invalid="ignore"):
         mean = float(values.mean())
-        return mean, float(np.square(values - mean).sum())
+        return Moments(len(values), mean, float(np.square(values - mean).sum()))

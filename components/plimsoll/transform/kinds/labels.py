@@ -12,13 +12,13 @@ from plimsoll.problem import TASKS, Problem
 from plimsoll.transform.kinds.label_stats import LabelStats
 
 
-def fit_label(problem: Problem, kind: str, seen: LabelStats) -> Label:
+def fit_label(problem: Problem, kind: str, stats: LabelStats) -> Label:
     """Fits the label on the train split.
 
     Args:
         problem: The resolved problem.
         kind: The label column's type.
-        seen: What was measured of the train split's label.
+        stats: What was measured of the train split's label.
 
     Raises:
         ConfigError: if the problem's task is not settled.
@@ -27,20 +27,20 @@ def fit_label(problem: Problem, kind: str, seen: LabelStats) -> Label:
     name = problem.label
     if not problem.task:
         raise ConfigError("the dataset's problem says no task", choices=TASKS)
-    if not seen.rows or seen.missing:
+    if not stats.rows or stats.missing:
         raise DataError(
             f"the label {name!r} is missing in the train split",
-            cause=f"in {seen.missing} of {seen.rows} rows",
+            cause=f"in {stats.missing} of {stats.rows} rows",
         )
     if problem.task == "regression":
-        return _fit_value(name, kind, seen)
+        return _fit_value(name, kind, stats)
     if kind == "timestamp":
         raise DataError(f"the label {name!r} is a time, which cannot be classified")
-    classes: list[Any] = sorted(seen.counts)
+    classes: list[Any] = sorted(stats.counts)
     if len(classes) < 2 or (problem.task == "binary" and len(classes) > 2):
-        found = f"{len(classes)} class{'es' if len(classes) > 1 else ''}"
+        counted = f"{len(classes)} class{'es' if len(classes) > 1 else ''}"
         raise DataError(
-            f"the label {name!r} has {found} in the train split",
+            f"the label {name!r} has {counted} in the train split",
             cause=f"found {shortened([class_text(value) for value in classes])}",
             hint="a binary label needs two, a multiclass label at least two",
         )
@@ -51,19 +51,19 @@ def fit_label(problem: Problem, kind: str, seen: LabelStats) -> Label:
     return Label(name=name, type=kind, task=problem.task, classes=tuple(classes), positive=positive)
 
 
-def _fit_value(name: str, kind: str, seen: LabelStats) -> Label:
+def _fit_value(name: str, kind: str, stats: LabelStats) -> Label:
     if kind not in ("int", "float"):
         raise DataError(
             f"the label {name!r} cannot be regressed on", cause=f"it holds values of type {kind}"
         )
-    if not seen.finite:
+    if not stats.finite:
         raise DataError(f"the label {name!r} has values that are not finite in the train split")
-    if not math.isfinite(seen.std):
+    if not math.isfinite(stats.std):
         raise DataError(
             f"the label {name!r} has values that are too large to be trained on",
             hint="write it in a larger unit, such as thousands",
         )
-    return Label(name=name, type=kind, task="regression", mean=seen.mean, std=seen.std or 1.0)
+    return Label(name=name, type=kind, task="regression", mean=stats.mean, std=stats.std or 1.0)
 
 
 def _positive(problem: Problem, classes: list[Any]) -> Any:

@@ -1,7 +1,7 @@
 """What is measured of a column of numbers as its rows pass, in bounded memory.
 
 While the distinct values are few each is counted, and all that is said of them is exact. Beyond
-that a sketch stands for them: ``tfx_bsl.sketches.QuantilesSketch``, told of a batch's values, or
+that a sketch stands for them: ``tfx_bsl.sketches.QuantilesSketch``, given a batch's values, or
 of some 2048 of them at even steps of rank: of ten million rows a rank was off by 0.04% at most.
 """
 
@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from plimsoll.statistics.moments import Moments
 
 LARGEST = 1e30
 """Values further from zero count as this, so that squares and sums stay finite."""
@@ -63,13 +65,13 @@ class NumberStats:
         if not self.exact:
             return np.interp(levels, np.linspace(0.0, 1.0, len(self.values)), self.values)
         ends = np.cumsum(self.counts)
-        places = (self.known - 1) * levels
-        before = np.floor(places)
+        positions = (self.known - 1) * levels
+        before = np.floor(positions)
         after = np.minimum(before + 1, self.known - 1)
         low = self.values[np.searchsorted(ends, before, side="right")]
         high = self.values[np.searchsorted(ends, after, side="right")]
         # Halved first, so that the difference of two large values stays finite.
-        rise = (high / 2 - low / 2) * (places - before) * 2
+        rise = (high / 2 - low / 2) * (positions - before) * 2
         return np.asarray(low + rise)
 
     def median(self) -> float:
@@ -98,7 +100,7 @@ class NumberAccumulator:
         self._values: Numbers = np.empty(0)
         self._counts: NDArray[np.int64] = np.empty(0, np.int64)
         self._sketch: Any = None
-        self._mean = self._squares = 0.0
+        self._moments = Moments()
 
     def add(self, values: Numbers) -> None:
         """Adds rows; what is not finite counts as missing."""
@@ -120,29 +122,29 @@ class NumberAccumulator:
             self._begin_sketch()
         self._sketch_ordered(np.clip(ordered, -LARGEST, LARGEST))
 
-    def merge(self, other: NumberAccumulator) -> None:
-        """Adds what was measured of later rows; ``other`` is used up."""
-        if other._sketch is not None and self._sketch is None:
+    def merge(self, later: NumberAccumulator) -> None:
+        """Adds what was measured of the rows that follow; ``later`` is used up."""
+        if later._sketch is not None and self._sketch is None:
             self._begin_sketch()
-        self._rows += other._rows
-        self._low, self._high = min(self._low, other._low), max(self._high, other._high)
+        self._rows += later._rows
+        self._low, self._high = min(self._low, later._low), max(self._high, later._high)
         if self._sketch is None:
-            self._known += other._known
-            self._count(other._values, other._counts)
+            self._known += later._known
+            self._count(later._values, later._counts)
             return
-        if other._sketch is None:
-            other._begin_sketch()
-        self._sketch.Merge(other._sketch)
-        self._add_moments(self._known, other._known, other._mean, other._squares)
-        self._known += other._known
+        if later._sketch is None:
+            later._begin_sketch()
+        self._sketch.Merge(later._sketch)
+        self._moments.merge(later._moments)
+        self._known += later._known
 
     def close(self) -> None:
-        """Makes it smaller, once a part's rows are all added."""
+        """Makes it smaller, once all rows of a part are added."""
         if self._sketch is not None:
             self._sketch.Compact()
 
     def finish(self) -> NumberStats:
-        """Returns what is known; nothing may be added afterwards."""
+        """Returns what was measured; nothing may be added afterwards."""
         counts = self._counts
         if self._sketch is None:
             values, (mean, std) = self._values, _moments(self._values, self._counts)
@@ -151,7 +153,7 @@ class NumberAccumulator:
             values = np.maximum.accumulate(np.asarray(points, np.float64))
             # A batch's ends are thinned away too, and are known all the same.
             values[0], values[-1] = np.clip([self._low, self._high], -LARGEST, LARGEST)
-            mean, std = self._mean, math.sqrt(self._squares / self._known)
+            mean, std = self._moments.mean, self._moments.std
         return NumberStats(
             rows=self._rows,
             missing=self._rows - self._known,
@@ -166,9 +168,9 @@ class NumberAccumulator:
     def _count(self, values: Numbers, counts: NDArray[np.int64]) -> None:
         if len(self._values):
             both = np.concatenate([self._values, values])
-            self._values, places = np.unique(both, return_inverse=True)
+            self._values, indices = np.unique(both, return_inverse=True)
             sums = np.zeros(len(self._values), np.int64)
-            np.add.at(sums, places, np.concatenate([self._counts, counts]))
+            np.add.at(sums, indices, np.concatenate([self._counts, counts]))
             self._counts = sums
         else:
             self._values, self._counts = values, counts
@@ -181,9 +183,10 @@ class NumberAccumulator:
         self._sketch = sketches.QuantilesSketch(PRECISION, SKETCHED_AT_MOST, 1)
         values, counts = np.clip(self._values, -LARGEST, LARGEST), self._counts
         if len(values):
-            held = int(counts.sum())
-            self._mean = float((values * counts).sum()) / held
-            self._squares = float((np.square(values - self._mean) * counts).sum())
+            count = int(counts.sum())
+            mean = float((values * counts).sum()) / count
+            squares = float((np.square(values - mean) * counts).sum())
+            self._moments = Moments(count, mean, squares)
             self._sketch.AddValues(*map(pa.array, _thinned(values, counts.astype(np.float64))))
         self._values, self._counts = np.empty(0), np.empty(0, np.int64)
 
@@ -195,7 +198,7 @@ class NumberAccumulator:
     def _sketch_ordered(self, ordered: Numbers) -> None:
         mean = float(ordered.mean())
         squares = float(np.square(ordered - mean).sum())
-        self._add_moments(self._known - len(ordered), len(ordered), mean, squares)
+        self._moments.merge(Moments(len(ordered), mean, squares))
         thin = max(1, len(ordered) // THINNED_TO)
         groups = len(ordered) // thin
         weights = np.full(groups, float(thin))
@@ -203,16 +206,6 @@ class NumberAccumulator:
         weights[-1] += len(ordered) - groups * thin
         middles = ordered[thin // 2 : groups * thin : thin]
         self._sketch.AddValues(pa.array(middles), pa.array(weights))
-
-    def _add_moments(self, mine: int, count: int, mean: float, squares: float) -> None:
-        """Merges moments: Chan, Golub and LeVeque, "Updating formulae", 1979."""
-        if not mine:
-            self._mean, self._squares = mean, squares
-        elif count:
-            apart = mean - self._mean
-            share = count / (mine + count)
-            self._mean += apart * share
-            self._squares += squares + apart * apart * share * mine
 
 
 def _thinned(values: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:

@@ -33,7 +33,7 @@ class FittedNumber(NamedTuple):
 
 def fit_number(
     output: str,
-    seen: NumberStats,
+    stats: NumberStats,
     config: TransformConfig,
     *,
     scale: str = "numeric",
@@ -44,8 +44,8 @@ def fit_number(
 
     Args:
         output: Its name.
-        seen: The finite values in train, of at least two distinct ones.
-        config: The knobs.
+        stats: The finite values in train, of at least two distinct ones.
+        config: The settings.
         scale: ``standard``, ``robust``, ``log``, ``quantile``, or ``numeric`` to choose by the
             tails.
         of: ``value`` or ``elapsed_days``.
@@ -56,58 +56,58 @@ def fit_number(
     """
     why = "as configured"
     if scale == "numeric":
-        scale, why = _chosen(seen, config)
-    center, spread = _center(seen, scale)
+        scale, why = _chosen(stats, config)
+    center, spread = _center(stats, scale)
     if scale in ("standard", "robust") and not spread > 0:
         scale, why = "quantile", "its spread is too small to divide by"
-    fill = _within(seen.median(), treatment)
+    fill = _within(stats.median(), treatment)
     common: dict[str, Any] = {"output": output, "of": of, "fill": fill, "scale": scale}
     if scale == "quantile":
-        knots, scores = quantile_table(seen, treatment.quantiles or config.quantiles, treatment)
+        knots, scores = quantile_table(stats, treatment.quantiles or config.quantiles, treatment)
         low, high = knots[0], knots[-1]
         return FittedNumber(Number(**common, low=low, high=high, knots=knots, scores=scores), why)
     if scale == "log":
-        return FittedNumber(_logarithm(seen, config, treatment, common), why)
-    reach = config.clip * spread
-    low, high = treatment.clip or (center - reach, center + reach)
+        return FittedNumber(_logarithm(stats, config, treatment, common), why)
+    width = config.clip * spread
+    low, high = treatment.clip or (center - width, center + width)
     return FittedNumber(Number(**common, low=low, high=high, center=center, spread=spread), why)
 
 
-def fit_bins(output: str, seen: NumberStats, treatment: Treatment, of: str = "value") -> Bins:
+def fit_bins(output: str, stats: NumberStats, treatment: Treatment, of: str = "value") -> Bins:
     """Fits bins of about as many rows each; equal values may make them fewer.
 
     Args:
         output: What the names of the outputs begin with.
-        seen: The finite values in train, of at least two distinct ones.
+        stats: The finite values in train, of at least two distinct ones.
         treatment: How many bins, and where to clip.
         of: ``value`` or ``elapsed_days``.
 
     Raises:
         ConfigError: if the column is to be clipped to a single value.
     """
-    points = _points(output, seen, np.linspace(0.0, 1.0, treatment.bins + 1), treatment)
+    points = _points(output, stats, np.linspace(0.0, 1.0, treatment.bins + 1), treatment)
     edges = tuple(np.unique(points).tolist())
-    return Bins(output=output, of=of, fill=_within(seen.median(), treatment), edges=edges)
+    return Bins(output=output, of=of, fill=_within(stats.median(), treatment), edges=edges)
 
 
 def quantile_table(
-    seen: NumberStats, intervals: int, treatment: Treatment = AS_FOUND
+    stats: NumberStats, intervals: int, treatment: Treatment = AS_FOUND
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Returns knots and the normal scores of their ranks; a value of many ranks has the middle.
 
     Args:
-        seen: Finite values of at least two distinct ones.
+        stats: Finite values of at least two distinct ones.
         intervals: How fine the table is; no finer than the values are many.
         treatment: Where to clip.
 
     Raises:
         ConfigError: if the column is to be clipped to a single value.
     """
-    intervals = max(2, min(intervals, seen.known))
+    intervals = max(2, min(intervals, stats.known))
     levels = np.linspace(0.0, 1.0, intervals + 1)
-    points = _points("", seen, levels, treatment)
-    knots, where = np.unique(points, return_inverse=True)
-    middle = np.bincount(where, levels) / np.bincount(where)
+    points = _points("", stats, levels, treatment)
+    knots, indices = np.unique(points, return_inverse=True)
+    middle = np.bincount(indices, levels) / np.bincount(indices)
     # The ends' ranks stand for the half interval next to them: their scores are infinite.
     edge = 0.5 / intervals
     normal = NormalDist()
@@ -115,42 +115,42 @@ def quantile_table(
     return tuple(knots.tolist()), scores
 
 
-def _points(name: str, seen: NumberStats, levels: Numbers, treatment: Treatment) -> Numbers:
+def _points(name: str, stats: NumberStats, levels: Numbers, treatment: Treatment) -> Numbers:
     low, high = treatment.clip or (-LARGEST, LARGEST)
     # Interpolation may round a quantile below the one before it.
-    points = np.maximum.accumulate(seen.quantiles(levels)) + 0.0
+    points = np.maximum.accumulate(stats.quantiles(levels)) + 0.0
     points = np.clip(points, max(low, -LARGEST), min(high, LARGEST))
     if not points[0] < points[-1]:
         raise ConfigError(
             f"the column {name!r} has a single value where it is clipped"
             if name
             else "a column has a single value where it is clipped",
-            cause=f"clip is [{low:g}, {high:g}], train has {seen.low:g} to {seen.high:g}",
+            cause=f"clip is [{low:g}, {high:g}], train has {stats.low:g} to {stats.high:g}",
         )
     return np.asarray(points)
 
 
-def _center(seen: NumberStats, scale: str) -> tuple[float, float]:
+def _center(stats: NumberStats, scale: str) -> tuple[float, float]:
     if scale != "robust":
-        return seen.mean, seen.std
-    low, high = np.clip(seen.quantiles(np.array([0.25, 0.75])), -LARGEST, LARGEST).tolist()
-    middle = min(max(seen.median(), -LARGEST), LARGEST)
+        return stats.mean, stats.std
+    low, high = np.clip(stats.quantiles(np.array([0.25, 0.75])), -LARGEST, LARGEST).tolist()
+    middle = min(max(stats.median(), -LARGEST), LARGEST)
     return middle, (high - low) / QUARTILES_OF_NORMAL
 
 
 def _logarithm(
-    seen: NumberStats, config: TransformConfig, treatment: Treatment, common: dict[str, Any]
+    stats: NumberStats, config: TransformConfig, treatment: Treatment, common: dict[str, Any]
 ) -> Number:
-    values = np.clip(seen.values, -LARGEST, LARGEST)
-    weights = seen.counts if seen.exact else np.ones(len(values), np.int64)
+    values = np.clip(stats.values, -LARGEST, LARGEST)
+    weights = stats.counts if stats.exact else np.ones(len(values), np.int64)
     unit = _unit(values, weights)
     logs = signed_log(values, unit)
     total = int(weights.sum())
     center = math.fsum((logs * weights).tolist()) / total
     spread = math.sqrt(math.fsum((np.square(logs - center) * weights).tolist()) / total)
     spread = spread or 1.0
-    reach = config.clip * spread
-    low, high = treatment.clip or (_exp(center - reach, unit), _exp(center + reach, unit))
+    width = config.clip * spread
+    low, high = treatment.clip or (_exp(center - width, unit), _exp(center + width, unit))
     return Number(**common, low=low, high=high, center=center, spread=spread, unit=unit)
 
 
@@ -175,14 +175,14 @@ def _within(value: float, treatment: Treatment) -> float:
     return min(max(value, low), high)
 
 
-def _chosen(seen: NumberStats, config: TransformConfig) -> tuple[str, str]:
+def _chosen(stats: NumberStats, config: TransformConfig) -> tuple[str, str]:
     levels = np.array([0, 0.005, 0.1, 0.5, 0.9, 0.995, 1])
-    points = np.clip(seen.quantiles(levels), -LARGEST, LARGEST).tolist()
+    points = np.clip(stats.quantiles(levels), -LARGEST, LARGEST).tolist()
     least, low, below, median, above, high, most = points
     spread = above - below
     tail = max(high - median, median - low)
     farthest = max(most - median, median - least)
-    if seen.distinct_up_to(FEW_VALUES):
+    if stats.distinct_up_to(FEW_VALUES):
         return "standard", "few distinct values"
     if spread == 0:
         return "quantile", "most values are equal"

@@ -35,7 +35,7 @@ class TargetStats:
     """What is known of the labels by a column's values."""
 
     folds: int
-    held: Mapping[Any, Mapping[Any, Cells]]
+    sums: Mapping[Any, Mapping[Any, Cells]]
     """What is added up -> value -> its sum in each fold; the value None is a missing one."""
 
 
@@ -43,46 +43,46 @@ class TargetAccumulator:
     """Adds up labels by value and fold.
 
     Args:
-        limit: Values that are held at most; beyond, the rarest so far are let go.
+        limit: Values that are kept at most; beyond, the rarest so far are let go.
         folds: Into how many folds the rows are dealt.
     """
 
     def __init__(self, limit: int, folds: int) -> None:
         self._limit = limit
         self.folds = folds
-        self.held: dict[Any, dict[Any, Cells]] = {}
+        self.sums: dict[Any, dict[Any, Cells]] = {}
 
     def add(self, encoded: Encoded, targets: Targets) -> None:
         """Adds rows."""
         sizes = len(encoded.values) + 1, self.folds
-        places = (encoded.codes + 1) * self.folds + targets.fold
+        indices = (encoded.codes + 1) * self.folds + targets.fold
         names = [None, *encoded.values.to_pylist()]
         for name, weights in targets.weights.items():
-            sums = np.bincount(places, weights, sizes[0] * sizes[1]).reshape(sizes)
+            sums = np.bincount(indices, weights, sizes[0] * sizes[1]).reshape(sizes)
             self._add(name, names, sums)
         self._prune()
 
-    def merge(self, other: TargetAccumulator) -> None:
-        """Adds what was measured of later rows; ``other`` is used up."""
-        for name, cells in other.held.items():
+    def merge(self, later: TargetAccumulator) -> None:
+        """Adds what was measured of the rows that follow; ``later`` is used up."""
+        for name, cells in later.sums.items():
             self._add(name, list(cells), np.array(list(cells.values())).reshape(-1, self.folds))
         self._prune()
 
     def finish(self) -> TargetStats:
-        """Returns what is known."""
-        return TargetStats(self.folds, self.held)
+        """Returns what was measured."""
+        return TargetStats(self.folds, self.sums)
 
-    def _add(self, name: Any, values: list[Any], sums: Cells) -> None:
-        held = self.held.setdefault(name, {})
-        for place in np.flatnonzero(sums.any(axis=1)).tolist():
-            value = values[place]
-            held[value] = held[value] + sums[place] if value in held else sums[place]
+    def _add(self, name: Any, values: list[Any], cells: Cells) -> None:
+        by_value = self.sums.setdefault(name, {})
+        for index in np.flatnonzero(cells.any(axis=1)).tolist():
+            value, more = values[index], cells[index]
+            by_value[value] = by_value[value] + more if value in by_value else more
 
     def _prune(self) -> None:
-        if max(map(len, self.held.values()), default=0) <= self._limit:
+        if max(map(len, self.sums.values()), default=0) <= self._limit:
             return
         rows: dict[Any, float] = {}
-        for name, cells in self.held.items():
+        for name, cells in self.sums.items():
             if name != SUM:
                 for value, sums in cells.items():
                     rows[value] = rows.get(value, 0.0) + float(sums.sum())
@@ -90,5 +90,5 @@ class TargetAccumulator:
         # Half of them, so that pruning is rare.
         kept = sorted(rows, key=lambda value: (-rows[value], value))[: self._limit // 2]
         wanted = {None, *kept}
-        for name, cells in self.held.items():
-            self.held[name] = {value: sums for value, sums in cells.items() if value in wanted}
+        for name, cells in self.sums.items():
+            self.sums[name] = {value: sums for value, sums in cells.items() if value in wanted}

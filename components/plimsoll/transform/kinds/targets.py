@@ -31,7 +31,7 @@ class FittedTarget:
     whole: TargetMean
     """Fitted on all of train: for eval, test and serving."""
     folds: Cells
-    """Fitted on all folds but the one at that place, for the train rows of that one: shape
+    """Fitted on all folds but the one of that index, for the train rows of that one: shape
     (folds, 2 + values, outputs), of a missing value, of one that is not known, of each value."""
     distinct: int
 
@@ -48,36 +48,36 @@ class _Sums:
 
 
 def fit_target(
-    output: str, seen: TargetStats, label: Label, treatment: Treatment, most: int
+    output: str, stats: TargetStats, label: Label, treatment: Treatment, most: int
 ) -> FittedTarget:
     """Fits a target encoding.
 
     Args:
         output: Its name.
-        seen: The labels, added up by value and fold.
+        stats: The labels, added up by value and fold.
         label: The fitted label.
         treatment: Smoothing, the least rows and the most values.
         most: Values that are known, where the treatment does not say.
     """
-    sums = _sums(seen, label)
+    sums = _sums(stats, label)
     distinct = len(sums.values)
     sums = _kept(sums, treatment.min_count or 1, treatment.size or most)
     rows, labels = sums.rows.sum(axis=1), sums.labels.sum(axis=1)
     encoded, prior = _encoded(rows, labels, treatment.smoothing)
     spread = _spread(rows, encoded, prior)
-    told = np.zeros_like(prior)
+    squares = np.zeros_like(prior)
     tables = []
-    for fold in range(seen.folds):
-        others = np.arange(seen.folds) != fold
+    for fold in range(stats.folds):
+        others = np.arange(stats.folds) != fold
         table, mean = _encoded(
             sums.rows[:, others].sum(axis=1), sums.labels[:, others].sum(axis=1),
             treatment.smoothing,
         )  # fmt: skip
         tables.append(_table(table, mean, len(sums.values)))
-        told += np.square(_spread(sums.rows[:, fold], table, prior)) * sums.rows[:, fold].sum()
+        squares += np.square(_spread(sums.rows[:, fold], table, prior)) * sums.rows[:, fold].sum()
     # In units in which the rows of train have a spread of at most 1. Where the label hardly goes
     # by the values, what the other folds tell of a row varies more than what all of them do.
-    spread = np.maximum(spread, np.sqrt(told / rows.sum()))
+    spread = np.maximum(spread, np.sqrt(squares / rows.sum()))
     spread[~(spread > NO_SPREAD * (np.abs(prior) + label.std))] = 1.0
     multiclass = label.task == "multiclass"
     missing, unknown, *values = _tuples((_table(encoded, prior, len(sums.values)) - prior) / spread)
@@ -108,11 +108,11 @@ def _tuples(rows: Cells) -> list[tuple[float, ...]]:
     return [tuple(row) for row in rows.tolist()]
 
 
-def _sums(seen: TargetStats, label: Label) -> _Sums:
+def _sums(stats: TargetStats, label: Label) -> _Sums:
     names = [ROWS] if label.task == "regression" else list(label.classes)
-    known = {value for name in names for value in seen.held.get(name, ())} - {None}
+    known = {value for name in names for value in stats.sums.get(name, ())} - {None}
     values = [*sorted(known), None]
-    cells = {name: _cells(seen.held.get(name, {}), values, seen.folds) for name in [*names, SUM]}
+    cells = {name: _cells(stats.sums.get(name, {}), values, stats.folds) for name in [*names, SUM]}
     if label.task == "regression":
         return _Sums(values[:-1], cells[ROWS], cells[SUM][:, :, None])
     outputs = label.classes if label.task == "multiclass" else (label.positive,)
@@ -120,15 +120,15 @@ def _sums(seen: TargetStats, label: Label) -> _Sums:
     return _Sums(values[:-1], rows, np.stack([cells[name] for name in outputs], axis=2))
 
 
-def _cells(held: Mapping[Any, Cells], values: list[Any], folds: int) -> Cells:
+def _cells(sums: Mapping[Any, Cells], values: list[Any], folds: int) -> Cells:
     nothing = np.zeros(folds)
-    return np.array([held.get(value, nothing) for value in values])
+    return np.array([sums.get(value, nothing) for value in values])
 
 
 def _kept(sums: _Sums, least: int, most: int) -> _Sums:
     rows = sums.rows[:-1].sum(axis=1)
-    order = sorted(range(len(rows)), key=lambda place: (-rows[place], sums.values[place]))
-    chosen = [place for place in order if rows[place] >= least][:most]
+    order = sorted(range(len(rows)), key=lambda index: (-rows[index], sums.values[index]))
+    chosen = [index for index in order if rows[index] >= least][:most]
     left = sorted(set(range(len(rows))) - set(chosen))
     # Values that are not known still count for the mean of all, as rows without a value do.
     together = [*chosen, len(rows)]
@@ -136,7 +136,7 @@ def _kept(sums: _Sums, least: int, most: int) -> _Sums:
     rest_rows = sums.rows[left].sum(axis=0, keepdims=True)
     rest_labels = sums.labels[left].sum(axis=0, keepdims=True)
     return _Sums(
-        [sums.values[place] for place in chosen],
+        [sums.values[index] for index in chosen],
         np.concatenate([rows_kept, rest_rows]),
         np.concatenate([labels_kept, rest_labels]),
     )

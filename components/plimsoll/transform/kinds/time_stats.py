@@ -25,7 +25,7 @@ class TimeStats:
     """Microseconds since 1970 of the first time; 0: there is none."""
     high: int
     within_days: bool
-    """Whether a time is other than midnight."""
+    """Whether a time is later than midnight."""
     elapsed: NumberStats | None
     """The days that have passed since 1970; None: they were not measured."""
 
@@ -52,28 +52,28 @@ class TimeAccumulator:
         self.rows += len(ticks)
         self.known += len(known)
         if len(known):
-            self._reach(int(known.min()), int(known.max()))
+            self._widen(int(known.min()), int(known.max()))
             self.within_days = self.within_days or bool((known % DAY != 0).any())
         if self.elapsed:
             self.elapsed.add(known / DAY)
 
-    def merge(self, other: TimeAccumulator) -> None:
-        """Adds what was measured of later rows; ``other`` is used up."""
-        self.rows += other.rows
-        self.known += other.known
-        if other.low is not None and other.high is not None:
-            self._reach(other.low, other.high)
-        self.within_days = self.within_days or other.within_days
-        if self.elapsed and other.elapsed:
-            self.elapsed.merge(other.elapsed)
+    def merge(self, later: TimeAccumulator) -> None:
+        """Adds what was measured of the rows that follow; ``later`` is used up."""
+        self.rows += later.rows
+        self.known += later.known
+        if later.low is not None and later.high is not None:
+            self._widen(later.low, later.high)
+        self.within_days = self.within_days or later.within_days
+        if self.elapsed and later.elapsed:
+            self.elapsed.merge(later.elapsed)
 
     def close(self) -> None:
-        """Makes it smaller, once a part's rows are all added."""
+        """Makes it smaller, once all rows of a part are added."""
         if self.elapsed:
             self.elapsed.close()
 
     def finish(self) -> TimeStats:
-        """Returns what is known."""
+        """Returns what was measured."""
         return TimeStats(
             rows=self.rows,
             known=self.known,
@@ -83,6 +83,6 @@ class TimeAccumulator:
             elapsed=self.elapsed.finish() if self.elapsed else None,
         )
 
-    def _reach(self, low: int, high: int) -> None:
+    def _widen(self, low: int, high: int) -> None:
         self.low = low if self.low is None else min(self.low, low)
         self.high = high if self.high is None else max(self.high, high)

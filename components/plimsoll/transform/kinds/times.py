@@ -21,7 +21,7 @@ ELAPSED = "elapsed_days"
 
 def fit_times(
     name: str,
-    seen: TimeStats,
+    stats: TimeStats,
     config: TransformConfig,
     *,
     by_time: bool,
@@ -36,24 +36,24 @@ def fit_times(
 
     Args:
         name: The column.
-        seen: What was measured of it; at least one time is there.
-        config: The knobs.
+        stats: What was measured of it; at least one time is there.
+        config: The settings.
         by_time: Whether the dataset is split by time.
-        treatment: Which parts are asked for.
+        treatment: Which parts are requested.
 
     Returns:
         The parts, and why these.
     """
-    low, high = seen.low, seen.high
+    low, high = stats.low, stats.high
     days = (high - low) // DAY + 1
     notes = [f"the train split covers {days} day{'s' if days > 1 else ''}"]
     if treatment.parts:
         notes.append("parts as configured")
-    wanted = treatment.parts or _chosen(seen, high - low, notes, by_time=by_time)
+    names = treatment.parts or _chosen(stats, high - low, notes, by_time=by_time)
     parts: list[Part] = []
-    for part in wanted:
+    for part in names:
         if part == ELAPSED:
-            parts += _elapsed(name, seen, config, notes)
+            parts += _elapsed(name, stats, config, notes)
         elif part in _CYCLES:
             parts.append(Cycle(output=f"{name}.{part}", of=part))
         else:
@@ -61,10 +61,10 @@ def fit_times(
     return tuple(parts), "; ".join(notes)
 
 
-def _chosen(seen: TimeStats, span: int, notes: list[str], *, by_time: bool) -> list[str]:
+def _chosen(stats: TimeStats, span: int, notes: list[str], *, by_time: bool) -> list[str]:
     chosen = []
     for part, around in ROUNDS.items():
-        if part == "time_of_day" and not seen.within_days:
+        if part == "time_of_day" and not stats.within_days:
             notes.append("no time of day is given")
         elif span >= around:
             chosen.append(part)
@@ -78,11 +78,11 @@ def _chosen(seen: TimeStats, span: int, notes: list[str], *, by_time: bool) -> l
 
 
 def _elapsed(
-    name: str, seen: TimeStats, config: TransformConfig, notes: list[str]
+    name: str, stats: TimeStats, config: TransformConfig, notes: list[str]
 ) -> tuple[Part, ...]:
-    if seen.elapsed is None or seen.low == seen.high:
+    if stats.elapsed is None or stats.low == stats.high:
         notes.append("no elapsed time, since all times are the same")
         return ()
-    number = fit_number(f"{name}.{ELAPSED}", seen.elapsed, config, of=ELAPSED)
+    number = fit_number(f"{name}.{ELAPSED}", stats.elapsed, config, of=ELAPSED)
     notes.append(f"elapsed time {number.part.scale}: {number.why}")
     return (number.part,)

@@ -14,7 +14,7 @@ from plimsoll.validate.drift.measurement import Measurement
 from plimsoll.validate.statistics.arrays import Encoding
 
 if TYPE_CHECKING:
-    from plimsoll.validate.statistics.measure import Measured
+    from plimsoll.validate.statistics.accumulator import SplitStatistics
 
 PASS, WARNING, ERROR = "pass", "warning", "error"
 LEVELS = (PASS, WARNING, ERROR)
@@ -106,7 +106,7 @@ class Context:
     """If the schema was given, and so is enforced as written."""
     environment: str
     encodings: Mapping[str, Encoding]
-    measured: Mapping[str, Measured]
+    measured: Mapping[str, SplitStatistics]
     """By split."""
     config: ValidateConfig = field(default_factory=ValidateConfig)
     distributions: Mapping[str, Mapping[str, Distribution]] = field(default_factory=dict)

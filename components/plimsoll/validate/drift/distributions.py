@@ -25,14 +25,14 @@ from plimsoll.formats.distributions import (
 from plimsoll.statistics.tally import Tally
 from plimsoll.timestamps import EPOCH, MICROSECOND
 from plimsoll.validate.drift.calibration import chunk_calibration
-from plimsoll.validate.statistics.measure import Measured
+from plimsoll.validate.statistics.accumulator import SplitStatistics
 
 MOST_NAMED = 500
 """Of a column with more different values than are all kept, how many are kept by name."""
 
 
 def distributions_of(
-    measured: Measured, categorical: Collection[str] = (), *, calibrate: bool = True
+    measured: SplitStatistics, categorical: Collection[str] = (), *, calibrate: bool = True
 ) -> dict[str, Distribution]:
     """Returns the distribution of each column of a split.
 

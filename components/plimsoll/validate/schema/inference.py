@@ -12,8 +12,8 @@ from plimsoll.formats.dataset import Dataset
 from plimsoll.formats.statistics import ENVIRONMENTS, SERVING, TRAINING
 from plimsoll.problem import Problem
 from plimsoll.validate.schema.rules import check_rules
+from plimsoll.validate.statistics.accumulator import SplitStatistics
 from plimsoll.validate.statistics.arrays import Encoding, bool_words, feature_type
-from plimsoll.validate.statistics.measure import Measured
 from plimsoll.validate.statistics.summary import LARGE, Summary
 
 PRESENCE_SLACK = 0.1
@@ -78,7 +78,7 @@ def completed(schema: Any, problem: Problem) -> tuple[Any, list[str]]:
 
 
 def inferred(
-    schema: Any, dataset: Dataset, train: Measured, encodings: Mapping[str, Encoding]
+    schema: Any, dataset: Dataset, train: SplitStatistics, encodings: Mapping[str, Encoding]
 ) -> Any:
     """Returns TFDV's inferred schema, made fit for other honest data than the train split.
 
@@ -182,7 +182,7 @@ def domain_values(schema: Any, feature: Any) -> tuple[str, ...] | None:
     return None
 
 
-def _set_presence(feature: Any, role: str, train: Measured) -> None:
+def _set_presence(feature: Any, role: str, train: SplitStatistics) -> None:
     feature.ClearField("presence")
     if role == "dropped":
         return
@@ -217,7 +217,7 @@ def _are_kinds(values: list[str], summary: Summary | None) -> bool:
     return often and max(len(value) for value in values) <= LONGEST_VALUE
 
 
-def _set_classes(feature: Any, train: Measured) -> None:
+def _set_classes(feature: Any, train: SplitStatistics) -> None:
     feature.int_domain.is_categorical = True
     tally = train.tallies[feature.name]
     if tally.low is not None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
-from plimsoll.statistics.sampling import ALL, Sampler, chosen
+from plimsoll.statistics.sampling import ALL, Sampler, chosen, rows_chosen
 from plimsoll.statistics.tally import Tally
 from plimsoll.validate.statistics.arrays import Encoding, lists_of
 from plimsoll.validate.statistics.slicing import Slices, check_weights, sliced
+from plimsoll.validate.statistics.summary import Summary, summaries_of
 from plimsoll.validate.statistics.tfdv import Statistician, statistician
 
 WHOLE = ""
@@ -22,6 +24,7 @@ WHOLE = ""
 class StatisticsPlan:
     """How a split is measured; it travels to other processes."""
 
+    split: str
     encodings: Mapping[str, Encoding]
     """How each column goes into the statistics; their order is that of the columns."""
     categorical: tuple[str, ...] = ()
@@ -40,19 +43,48 @@ class StatisticsPlan:
         """What makes the statistics; it stays in its process."""
         return statistician(len(self.encodings), self.categorical, self.weight)
 
+    def notes(self, rows: int) -> tuple[str, ...]:
+        """Says what is left out of so many rows' statistics."""
+        notes = [slices.note() for slices in self.slices if slices.note()]
+        chosen = rows_chosen(rows, self.sample_rate)
+        if chosen < rows:
+            notes.append(
+                f"statistics of {self.split} from {chosen:,} of {rows:,} rows, chosen by number"
+            )
+        return tuple(notes)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SplitStatistics:
-    """What was measured of a split."""
+    """A split, measured."""
 
+    split: str
     rows: int
-    """Those that were read."""
+    """All its rows, of which ``tallies`` and ``sample`` speak."""
     statistics: Any
-    """Its ``DatasetFeatureStatisticsList``: the whole, then the slices."""
+    """Its ``DatasetFeatureStatisticsList``: the whole, then slices named ``column=value``."""
     tallies: Mapping[str, Tally]
     """By column."""
     sample: pa.Table
-    """Rows, uniformly chosen."""
+    """A uniform sample of the rows in their order, in the data set's own types: all rows, if
+    there are no more than ``sampling.sample_rows``."""
+    notes: tuple[str, ...] = ()
+    """What was left out, in words: rows by the sample rate, values without a slice."""
+
+    @property
+    def covered(self) -> int:
+        """The rows in the statistics: with a sample rate below 1 fewer than ``rows``."""
+        datasets = self.statistics.datasets
+        return int(datasets[0].num_examples) if datasets else 0
+
+    @cached_property
+    def summaries(self) -> dict[str, Summary]:
+        """By column; what the statistics say, in plain numbers."""
+        return summaries_of(self.statistics)
+
+    def missing_share(self, column: str) -> float:
+        """Returns the share of rows in which a column has no usable value, 0 to 1."""
+        return self.tallies[column].missing / self.rows if self.rows else 0.0
 
 
 class StatisticsAccumulator:
@@ -106,10 +138,12 @@ class StatisticsAccumulator:
         names = [name for slices in self._plan.slices for name in slices.names()]
         slices = {name: self._partials[name] for name in names if name in self._partials}
         return SplitStatistics(
+            split=self._plan.split,
             rows=self._rows,
             statistics=self._plan.statistician.finish(self._partials[WHOLE], slices),
             tallies=self._tallies,
             sample=self._sampler.kept()[0],
+            notes=self._plan.notes(self._rows),
         )
 
     def _add_to(self, name: str, rows: pa.RecordBatch) -> None:

@@ -60,17 +60,17 @@ def encoding_of(column_type: str, feature: Any | None = None) -> Encoding:
         column_type: int, float, bool, string or timestamp.
         feature: The column's ``Feature``; None: what is kept when a schema is inferred.
     """
-    asked = feature_type(feature)
+    type_ = feature_type(feature)
     if column_type == "int":
         # Whole numbers are numbers: a day without a fraction in it is no change of type.
-        as_float = asked == "FLOAT"
+        as_float = type_ == "FLOAT"
         return Encoding("FLOAT", _as_float) if as_float else Encoding("INT", _same)
     if column_type == "float":
         return Encoding("FLOAT", without_non_finite)
     if column_type == "bool":
-        return _bool_encoding(feature, asked)
+        return _bool_encoding(feature, type_)
     if column_type == "timestamp":
-        return _time_encoding(feature, asked)
+        return _time_encoding(feature, type_)
     return Encoding("BYTES", _same)
 
 
@@ -142,8 +142,8 @@ def _in_units(array: pa.Array, microseconds: int) -> pa.Array:
     return _floor_divided(_as_int(array), microseconds)
 
 
-def _bool_encoding(feature: Any | None, asked: str) -> Encoding:
-    if asked == "INT":
+def _bool_encoding(feature: Any | None, type_: str) -> Encoding:
+    if type_ == "INT":
         return Encoding("INT", _as_int)
     true, false = bool_words(feature)
     return Encoding("BYTES", partial(_as_words, true=true, false=false))
@@ -157,8 +157,8 @@ def bool_words(feature: Any | None) -> tuple[str, str]:
     return true or "true", false or "false"
 
 
-def _time_encoding(feature: Any | None, asked: str) -> Encoding:
-    if asked == "BYTES":
+def _time_encoding(feature: Any | None, type_: str) -> Encoding:
+    if type_ == "BYTES":
         written = feature.time_domain.string_format if feature is not None else ""
         return Encoding("BYTES", partial(_as_written, form=written or ISO))
     unit = "UNIX_MICROSECONDS"
@@ -179,7 +179,7 @@ def _whole_seconds(array: pa.Array) -> pa.Array:
 def _floor_divided(array: pa.Array, by: int) -> pa.Array:
     if by == 1:
         return array
-    # Arrow divides towards zero, which would put moments before 1970 into the next day.
+    # Arrow divides towards zero, which would put timestamps before 1970 into the next day.
     filled = array.fill_null(0).to_numpy(zero_copy_only=False)
     absent = array.is_null().to_numpy(zero_copy_only=False)
     return pa.array(np.floor_divide(filled, by), mask=absent)

@@ -72,7 +72,7 @@ class Correlations:
         strength = np.fmax(np.abs(self.pearson), np.abs(self.spearman))[left, right]
         known = np.flatnonzero(~np.isnan(strength))
         order = known[np.argsort(-strength[known], kind="stable")]
-        return [self._pair(int(left[place]), int(right[place])) for place in order[:most]]
+        return [self._pair(int(left[index]), int(right[index])) for index in order[:most]]
 
     def _pair(self, left: int, right: int) -> Pair:
         return Pair(
@@ -147,24 +147,24 @@ def associations(
         columns: Which columns to compare with the label.
         problem: Names label, task and positive class.
     """
-    wanted = [name for name in dict.fromkeys(columns) if name != problem.label]
+    candidates = [name for name in dict.fromkeys(columns) if name != problem.label]
     if problem.label not in sample.column_names:
-        return [], wanted
-    sample = _thinned(sample.select([*wanted, problem.label]))
+        return [], candidates
+    sample = _thinned(sample.select([*candidates, problem.label]))
     target: Matrix | None = None
     classes: Matrix | None = None
     if _is_number(sample, problem.label, problem):
         target = _scaled(_numbers(sample, problem.label, problem))
     else:
         classes = _codes(sample, problem.label)
-    found = []
-    for name in wanted:
+    known = []
+    for name in candidates:
         item = _association(sample, name, target, classes)
         if item is not None:
-            found.append(item)
-    known = {item.column for item in found}
-    found.sort(key=lambda item: -abs(item.value))
-    return found, [name for name in wanted if name not in known]
+            known.append(item)
+    names = {item.column for item in known}
+    known.sort(key=lambda item: -abs(item.value))
+    return known, [name for name in candidates if name not in names]
 
 
 def clustered(matrix: Matrix) -> list[int]:
@@ -177,7 +177,7 @@ def clustered(matrix: Matrix) -> list[int]:
         matrix: Correlations, columns by columns; NaN counts as none.
     """
     close = np.abs(np.nan_to_num(matrix)).round(DECIMALS)
-    groups = [[place] for place in range(len(close))]
+    groups = [[index] for index in range(len(close))]
     while len(groups) > 1:
         best, (first, second) = -1.0, (0, 1)
         for one in range(len(groups)):
@@ -246,19 +246,19 @@ def _scaled(values: Matrix) -> Matrix | None:
 def _standard_ranks(values: Matrix) -> Matrix:
     """Returns each row's ranks, ties sharing their mean, with mean 0 and variance 1."""
     ranks = np.full(values.shape, np.nan)
-    for place, row in enumerate(values):
+    for index, row in enumerate(values):
         present = np.flatnonzero(~np.isnan(row))
         order = present[np.argsort(row[present], kind="stable")]
         ordered = row[order]
         starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
         counts = np.diff(np.append(starts, len(ordered)))
-        found = np.repeat(starts + (counts - 1) / 2, counts)
-        ranks[place, order] = (found - found.mean()) / found.std()
+        shared = np.repeat(starts + (counts - 1) / 2, counts)
+        ranks[index, order] = (shared - shared.mean()) / shared.std()
     return ranks
 
 
 def _pairwise(values: Matrix, present: NDArray[np.bool_], common: Matrix) -> Matrix:
-    """Returns Pearson's r of each pair of rows over the places where both have a value.
+    """Returns Pearson's r of each pair of rows over the positions where both have a value.
 
     The sums of all pairs come from products of matrices; with values v (0 where missing) and
     masks m: n = m m', sums = v m', squares = v² m', products = v v'.
@@ -274,9 +274,9 @@ def _pairwise(values: Matrix, present: NDArray[np.bool_], common: Matrix) -> Mat
             spread = filled**2 @ mask - sums**2 / common
             products = products - sums * sums.T / common
         spread = np.where(spread > _VANISHED * common, spread, np.nan)
-        found = products / np.sqrt(spread * spread.T)
-    found = np.where(common >= FEWEST_ROWS, found, np.nan)
-    return np.clip(found, -1.0, 1.0).round(DECIMALS)
+        r = products / np.sqrt(spread * spread.T)
+    r = np.where(common >= FEWEST_ROWS, r, np.nan)
+    return np.clip(r, -1.0, 1.0).round(DECIMALS)
 
 
 def _association(
@@ -317,10 +317,11 @@ def _between_numbers(name: str, values: Matrix, target: Matrix) -> Association |
     )
 
 
-def _of_names(name: str, measure: str, found: tuple[float, int] | None) -> Association | None:
-    if found is None:
+def _of_names(name: str, measure: str, result: tuple[float, int] | None) -> Association | None:
+    if result is None:
         return None
-    return Association(column=name, measure=measure, value=round(found[0], DECIMALS), rows=found[1])
+    value, rows = result
+    return Association(column=name, measure=measure, value=round(value, DECIMALS), rows=rows)
 
 
 def _codes(sample: pa.Table, name: str) -> Matrix | None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
-
-import pyarrow as pa
+from typing import Annotated
 
 from plimsoll.configuration.fields import Count, Number, Texts
 from plimsoll.configuration.validation import validated
@@ -25,7 +23,6 @@ from plimsoll.validate.statistics.accumulator import (
 )
 from plimsoll.validate.statistics.arrays import Encoding
 from plimsoll.validate.statistics.slicing import check_column, slices_of
-from plimsoll.validate.statistics.summary import Summary, summaries_of
 
 WEIGHTS = ("int", "float")
 CELLS_THAT_PAY = 1 << 23
@@ -58,32 +55,6 @@ class MeasureConfig:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """A split, measured."""
-
-    split: str
-    rows: int
-    """All its rows, of which ``tallies`` and ``sample`` speak."""
-    statistics: Any
-    """Its ``DatasetFeatureStatisticsList``: the whole, then slices named ``column=value``."""
-    covered: int
-    """The rows in the statistics: with a ``sample_rate`` below 1 fewer than ``rows``."""
-    tallies: Mapping[str, Tally]
-    """By column."""
-    summaries: Mapping[str, Summary] = field(default_factory=dict)
-    """By column; what the statistics say, in plain numbers."""
-    sample: pa.Table = field(default_factory=lambda: pa.table({}))
-    """A uniform sample of the rows in their order, in the data set's own types: all rows, if
-    there are no more than ``sampling.sample_rows``."""
-    notes: tuple[str, ...] = ()
-    """What was left out, in words: rows by the sample rate, values without a slice."""
-
-    def missing_share(self, column: str) -> float:
-        """Returns the share of rows in which a column has no usable value, 0 to 1."""
-        return self.tallies[column].missing / self.rows if self.rows else 0.0
-
-
 DEFAULT = MeasureConfig()
 
 
@@ -93,7 +64,7 @@ def measure(
     encodings: Mapping[str, Encoding],
     categorical: Sequence[str],
     config: MeasureConfig = DEFAULT,
-) -> Measured:
+) -> SplitStatistics:
     """Measures a split in bounded memory; the result does not depend on who does the work.
 
     Args:
@@ -112,18 +83,21 @@ def measure(
     plan = plan_of(dataset, split, encodings, categorical, config)
     result = measure_split(
         dataset,
-        measurement_of(plan, split),
+        measurement_of(plan),
         processes=config.processes,
         beam_runner=config.beam_runner,
         beam_options=config.beam_options,
     )
-    return checked(split, plan, result, dataset.rows(split))
+    rows = dataset.rows(split)
+    chosen = rows_chosen(rows, plan.sample_rate)
+    check_rows(split, manifest=rows, read=result.rows, covered=result.covered, chosen=chosen)
+    return result
 
 
-def measurement_of(plan: StatisticsPlan, split: str) -> Measurement[SplitStatistics]:
+def measurement_of(plan: StatisticsPlan) -> Measurement[SplitStatistics]:
     """Returns a plan as the engine takes it."""
     return Measurement(
-        split=split,
+        split=plan.split,
         columns=tuple(plan.encodings),
         start=partial(StatisticsAccumulator, plan),
         load=_load,
@@ -131,8 +105,8 @@ def measurement_of(plan: StatisticsPlan, split: str) -> Measurement[SplitStatist
         wide=tfdv.WIDE,
         cells_that_pay=CELLS_THAT_PAY,
         config="validate config",
-        purpose=f"measure {split}",
-        done=f"measured {split}",
+        purpose=f"measure {plan.split}",
+        done=f"measured {plan.split}",
     )
 
 
@@ -152,43 +126,13 @@ def plan_of(
     if config.weight:
         check_column(config.weight, types, WEIGHTS, "weight")
     return StatisticsPlan(
+        split=split,
         encodings={name: encodings[name] for name in types},
         categorical=tuple(categorical),
         weight=config.weight,
         slices=slices_of(dataset, config.slices),
         sample_rate=config.sample_rate,
         highest_hash=highest_hash(dataset.rows(split), sample_rows(len(types))),
-    )
-
-
-def checked(split: str, plan: StatisticsPlan, result: SplitStatistics, rows: int) -> Measured:
-    """Returns a split as measured, once it is sure that no row was lost.
-
-    Args:
-        split: Which part of the data set.
-        plan: How it was measured.
-        result: What the engine made of it.
-        rows: The rows that the manifest counts.
-
-    Raises:
-        ArtifactError: if others were read, or the statistics cover others.
-    """
-    statistics = result.statistics
-    covered = int(statistics.datasets[0].num_examples) if statistics.datasets else 0
-    chosen = rows_chosen(rows, plan.sample_rate)
-    check_rows(split, manifest=rows, read=result.rows, covered=covered, chosen=chosen)
-    notes = [slices.note() for slices in plan.slices if slices.note()]
-    if chosen < rows:
-        notes.append(f"statistics of {split} from {chosen:,} of {rows:,} rows, chosen by number")
-    return Measured(
-        split=split,
-        rows=rows,
-        statistics=statistics,
-        covered=covered,
-        tallies=result.tallies,
-        summaries=summaries_of(statistics),
-        sample=result.sample,
-        notes=tuple(notes),
     )
 
 

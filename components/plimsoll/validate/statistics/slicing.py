@@ -85,8 +85,8 @@ def check_column(name: str, types: Mapping[str, str], allowed: Sequence[str], fi
 def sliced(batch: pa.RecordBatch, slices: Slices) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Yields the name and the rows of each slice that a batch has rows of."""
     column = batch.column(batch.schema.get_field_index(slices.column))
-    places = pc.index_in(column, value_set=pa.array(slices.values, column.type))
-    codes = places.fill_null(len(slices.values)).to_numpy(zero_copy_only=False)
+    indices = pc.index_in(column, value_set=pa.array(slices.values, column.type))
+    codes = indices.fill_null(len(slices.values)).to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(slices.values) + 1))
     ordered = batch.take(pa.array(order[: ends[-2]]))

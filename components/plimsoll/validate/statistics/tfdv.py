@@ -126,7 +126,7 @@ class Statistician:
             if made.datasets:
                 made.datasets[0].name = name
                 statistics.datasets.append(made.datasets[0])
-        return without_chance(statistics)
+        return without_ties(statistics)
 
     def _extracted(self, partial: list[Any]) -> Any:
         from tensorflow_data_validation.statistics import stats_impl
@@ -171,7 +171,7 @@ class _WrittenLengths:
         return self
 
 
-def without_chance(statistics: Any) -> Any:
+def without_ties(statistics: Any) -> Any:
     """Returns statistics without the counts that another run might have kept in place of others.
 
     Past ``EXACT_VALUES`` different values, the sketch drops some of equal counts in an order that
@@ -222,7 +222,7 @@ def validate(statistics: Any, schema: Any, environment: str) -> list[Finding]:
         environment: One that the schema names; empty: none.
     """
     anomalies = load().validate_statistics(whole_of(statistics), schema, environment or None)
-    found = [
+    findings = [
         Finding(
             ".".join(info.path.step) or key,
             info.Type.Name(reason.type),
@@ -233,11 +233,11 @@ def validate(statistics: Any, schema: Any, environment: str) -> list[Finding]:
         for reason in info.reason
     ]
     whole = anomalies.dataset_anomaly_info
-    found += [
+    findings += [
         Finding("", whole.Type.Name(reason.type), reason.short_description, reason.description)
         for reason in whole.reason
     ]
-    return sorted(found, key=lambda item: (item.column, item.kind, item.description))
+    return sorted(findings, key=lambda item: (item.column, item.kind, item.description))
 
 
 def _generators(quantiles: int, categorical: Sequence[str], weight: str) -> list[Any]:
