@@ -12,6 +12,11 @@ def rows_text(count: int) -> str:
     return f"{count:,} row{'' if count == 1 else 's'}"
 
 
+def counted(count: int, one: str, several: str) -> str:
+    """Returns ``no anomalies``, ``1 anomaly``, ``12 anomalies``."""
+    return f"{count or 'no'} {one if count == 1 else several}"
+
+
 def shown(value: str, limit: int = 40) -> str:
     """Returns a value in quotes, cut if it is long."""
     return repr(value if len(value) <= limit else value[: limit - 1] + "…")

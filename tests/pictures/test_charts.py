@@ -6,14 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pictures.drawn import HOSTILE, NAMES, NUMBERS, assert_drawable, of_class, parsed, tags, texts
-from plimsoll.pictures.charts import (
-    bar_chart,
-    buckets,
-    calibration_chart,
-    histogram,
-    line_chart,
-    scatter_chart,
-)
+from plimsoll.pictures.bars import bar_chart, buckets, histogram
+from plimsoll.pictures.charts import calibration_chart, line_chart, scatter_chart
 from plimsoll.pictures.scales import finite_number
 
 NAN = math.nan

@@ -36,7 +36,7 @@ def show(folder: str) -> dict[str, Any]:
     return {
         "id": dataset.id,
         "folder": str(dataset.folder),
-        "rows": _rows(dataset),
+        "rows": {split: dataset.rows(split) for split in SPLITS},
         "bytes": sum(shard.bytes for shards in dataset.splits.values() for shard in shards),
         "problem": dataset.problem.to_dict(),
         "notes": list(dataset.inferred),
@@ -101,10 +101,6 @@ def diff(first: str, second: str) -> dict[str, Any]:
         "moved": both != [name for name in after if name in before],
         "columns": _changes(before, after, [name for name in both if name not in retyped]),
     }
-
-
-def _rows(dataset: Dataset) -> dict[str, int]:
-    return {split: dataset.rows(split) for split in SPLITS}
 
 
 def _role(dataset: Dataset, name: str) -> str:

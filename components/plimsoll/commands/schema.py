@@ -152,7 +152,9 @@ def accept(
         "text": text,
         "differences": [item.to_json() for item in differences(first, current)],
         "left": _sentences(checks, ERROR),
-        "retyped": sorted({check.column for check in checks if _is_retyped(check)}),
+        "retyped": sorted(
+            {check.column for check in checks if check.kind == "type" and check.level != PASS}
+        ),
         "comments_lost": lost,
     }
 
@@ -192,10 +194,6 @@ def _inferred_text(dataset: Dataset, scratch: Path) -> str:
 
 def _sentences(checks: Sequence[Check], level: str) -> list[str]:
     return [check.sentence() for check in grouped([item for item in checks if item.level == level])]
-
-
-def _is_retyped(check: Check) -> bool:
-    return check.kind == "type" and check.level != PASS
 
 
 def _check_columns(columns: Sequence[str], schema: Any, dataset: Dataset) -> None:

@@ -9,19 +9,10 @@ from numpy.typing import NDArray
 
 from plimsoll.evaluate.metrics import Floats, calibration_bins
 from plimsoll.models.predictions import class_text, predicted_classes
-from plimsoll.pictures.charts import (
-    badge,
-    buckets,
-    calibration_chart,
-    cards,
-    grid,
-    heat_table,
-    histogram,
-    line_chart,
-    scatter_chart,
-    table,
-)
+from plimsoll.pictures.bars import buckets, histogram
+from plimsoll.pictures.charts import calibration_chart, line_chart, scatter_chart
 from plimsoll.pictures.page import Page
+from plimsoll.pictures.tables import badge, cards, grid, heat_table, table
 
 if TYPE_CHECKING:
     from plimsoll.evaluate.model import Evaluation

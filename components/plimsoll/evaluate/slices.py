@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +41,10 @@ def measure_slices(
     slices = []
     for column in dataset.problem.slices:
         values = np.array(
-            [_text(row[column]) for row in rows_from_table(dataset.read("test", [column]))]
+            [
+                "(missing)" if row[column] is None else str(row[column])
+                for row in rows_from_table(dataset.read("test", [column]))
+            ]
         )
         names, counts = np.unique(values, return_counts=True)
         commonest = np.lexsort((names, -counts))[:MOST_VALUES]
@@ -53,7 +55,3 @@ def measure_slices(
             for measured in [measure(values == names[index])]
         ]
     return slices
-
-
-def _text(value: Any) -> str:
-    return "(missing)" if value is None else str(value)

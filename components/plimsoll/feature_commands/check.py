@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +211,10 @@ def _materialized(opened: Repository) -> Iterator[Check]:
         last = last_ends(opened.store, opened.folder)
     except DataError:
         return  # told above
-    ends = {name: _time_text(timestamp_of(us)) for name, us in last.items()}
+    ends = {
+        name: timestamp_of(us).isoformat(sep=" ", timespec="seconds").replace("+00:00", " UTC")
+        for name, us in last.items()
+    }
     views: dict[str, list[str]] = {}
     for name, view in sorted(opened.views.items()):
         if view.online:
@@ -223,7 +225,3 @@ def _materialized(opened: Repository) -> Iterator[Check]:
         else:
             hint = _command(MATERIALISE, opened)
             yield Check("materialised", WARNING, f"never: {shortened(names)}", hint)
-
-
-def _time_text(timestamp: datetime) -> str:
-    return timestamp.isoformat(sep=" ", timespec="seconds").replace("+00:00", " UTC")

@@ -9,8 +9,8 @@ from plimsoll.feature_store.repository.plans import Join
 from plimsoll.features.coverage import reasons, total_stats
 from plimsoll.features.match_stats import MatchStats, ViewMatchStats
 from plimsoll.features.point_in_time import point_in_time_error
+from plimsoll.pictures.bars import bar_chart
 from plimsoll.pictures.cells import share_table
-from plimsoll.pictures.charts import bar_chart
 from plimsoll.pictures.markup import Html, element, joined
 from plimsoll.pictures.page import Page
 from plimsoll.pictures.tables import badge, cards, facts, folded, notice, table

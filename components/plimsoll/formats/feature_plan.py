@@ -213,17 +213,16 @@ def _from_manifest(manifest: Mapping[str, Any]) -> FeaturePlan:
         key_version=int(manifest["key_version"]),
         time=str(manifest["time"]),
         views=tuple(_view(item) for item in manifest["views"]),
-        on_demand=tuple(_on_demand(item) for item in manifest["on_demand"]),
+        on_demand=tuple(
+            OnDemand(**{**item, "inputs": tuple(item["inputs"]), "features": _features(item)})
+            for item in manifest["on_demand"]
+        ),
     )
 
 
 def _view(item: Mapping[str, Any]) -> View:
     keys = tuple(Key(**key) for key in item["keys"])
     return View(**{**item, "keys": keys, "features": _features(item)})
-
-
-def _on_demand(item: Mapping[str, Any]) -> OnDemand:
-    return OnDemand(**{**item, "inputs": tuple(item["inputs"]), "features": _features(item)})
 
 
 def _features(item: Mapping[str, Any]) -> tuple[Feature, ...]:

@@ -149,7 +149,10 @@ def write_package(folder: Path, contents: Contents) -> Package:
         write_json(aside / "metrics.json", contents.metrics)
         write_json(aside / "lineage.json", contents.lineage)
         write_text(aside / "model_card.md", contents.model_card)
-        manifest = _manifest(contents, _digests(aside))
+        digests = {
+            path.relative_to(aside).as_posix(): digest_file(path) for path in files_below(aside)
+        }
+        manifest = _manifest(contents, digests)
         write_json(aside / MANIFEST, {**manifest, "version": _version(manifest)})
     return open_package(folder)
 
@@ -202,10 +205,6 @@ def _manifest(contents: Contents, files: Mapping[str, str]) -> dict[str, Any]:
 
 def _version(manifest: Mapping[str, Any]) -> str:
     return digest_json(dict(manifest))[:VERSION_DIGITS]
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    return {path.relative_to(folder).as_posix(): digest_file(path) for path in files_below(folder)}
 
 
 def _check_file(folder: Path, name: str, digest: str) -> None:

@@ -51,9 +51,5 @@ def _json_values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
         return [None if text == "NaT" else text for text in texts]
     values: list[Any] = column.to_pylist()
     if pa.types.is_floating(column.type):
-        return [_finite(value) for value in values]
+        return [value if value is not None and math.isfinite(value) else None for value in values]
     return values
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

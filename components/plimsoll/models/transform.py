@@ -211,7 +211,10 @@ class Transform:
         """Returns the transform as JSON values, tables included."""
         return {
             "format": FORMAT,
-            "columns": [_column_json(column) for column in self.columns],
+            "columns": [
+                {**vars(column), "parts": [_part_json(part) for part in column.parts]}
+                for column in self.columns
+            ],
             "crosses": [_part_json(cross) for cross in self.crosses],
             "numeric": list(self.numeric),
             "categorical": [dict(vars(item)) for item in self.categorical],
@@ -246,7 +249,12 @@ def read_transform(folder: Path) -> Transform:
     try:
         arrays = _read_arrays(folder / ARRAYS, manifest["arrays_sha256"])
         transform = Transform(
-            columns=tuple(_column(item, arrays) for item in manifest["columns"]),
+            columns=tuple(
+                SourceColumn(
+                    **{**item, "parts": tuple(_part(part, arrays) for part in item["parts"])}
+                )
+                for item in manifest["columns"]
+            ),
             crosses=tuple(_cross(item) for item in manifest["crosses"]),
             label=Label(**{**manifest["label"], "classes": tuple(manifest["label"]["classes"])}),
             ignored=tuple(manifest["ignored"]),
@@ -262,10 +270,6 @@ def read_transform(folder: Path) -> Transform:
     if stated != (remade["numeric"], remade["categorical"]):
         raise ArtifactError(f"the transform {folder} names other outputs than it makes")
     return transform
-
-
-def _column_json(column: SourceColumn) -> dict[str, Any]:
-    return {**vars(column), "parts": [_part_json(part) for part in column.parts]}
 
 
 def _part_json(part: Part) -> dict[str, Any]:
@@ -294,10 +298,6 @@ def _move_table(part: dict[str, Any], arrays: dict[str, Any]) -> None:
     if values and values[0]:
         part["table"] = f"table_{len(arrays):04d}"
         arrays[part["table"]] = np.array(values, np.float64)
-
-
-def _column(item: Mapping[str, Any], arrays: Mapping[str, Any]) -> SourceColumn:
-    return SourceColumn(**{**item, "parts": tuple(_part(part, arrays) for part in item["parts"])})
 
 
 def _cross(item: Mapping[str, Any]) -> Cross:

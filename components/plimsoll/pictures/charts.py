@@ -1,4 +1,4 @@
-"""Charts as SVG inside HTML: lines, bars, histograms, scatter and calibration.
+"""Charts as SVG inside HTML: lines, scatter and calibration; bars are in ``bars``.
 
 Every function takes plain numbers, escapes every name, and draws what is finite: NaN leaves a gap,
 an empty series leaves a frame that says so.
@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypedDict, Unpack
 
-from plimsoll.pictures.bars import bar_chart, buckets, histogram
 from plimsoll.pictures.frame import (
     WIDTH,
     across,
@@ -25,26 +24,7 @@ from plimsoll.pictures.frame import (
 )
 from plimsoll.pictures.markup import Html, element, joined
 from plimsoll.pictures.scales import Scale, finite_number, linear_scale, number_text
-from plimsoll.pictures.tables import badge, cards, facts, grid, heat_table, notice, sparkline, table
 from plimsoll.pictures.theme import series_class
-
-__all__ = [
-    "Look",
-    "badge",
-    "bar_chart",
-    "buckets",
-    "calibration_chart",
-    "cards",
-    "facts",
-    "grid",
-    "heat_table",
-    "histogram",
-    "line_chart",
-    "notice",
-    "scatter_chart",
-    "sparkline",
-    "table",
-]
 
 Point = tuple[float, float]
 UNIT = (0.0, 1.0)

@@ -94,7 +94,11 @@ def matching(pattern: str, *, folders: bool = False) -> list[Path]:
 
 
 def _below(folder: Path) -> list[Path]:
-    below = (item for item in folder.rglob("*") if not _hidden(item.relative_to(folder)))
+    below = (
+        item
+        for item in folder.rglob("*")
+        if not any(part.startswith(".") for part in item.relative_to(folder).parts)
+    )
     return sorted((item for item in below if item.is_file()), key=str)
 
 
@@ -107,10 +111,6 @@ def _objects_unchanged(record: Mapping[str, Any]) -> bool:
         )
     except (ImportError, PlimsollError):
         return False
-
-
-def _hidden(relative: Path) -> bool:
-    return any(part.startswith(".") for part in relative.parts)
 
 
 def _observed(path: Path) -> dict[str, Any]:

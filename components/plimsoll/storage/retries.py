@@ -167,13 +167,11 @@ def credentials_for(emulator: str) -> Any:
 def reason(error: BaseException) -> str:
     """Returns what a service said, without the address that was asked."""
     details = getattr(error, "errors", None) or ()
-    messages = [str(item["message"]) for item in details if _has_message(item)]
+    messages = [
+        str(item["message"]) for item in details if isinstance(item, dict) and item.get("message")
+    ]
     if messages:
         return messages[0]
     # A client's message starts with the request's address.
     text = str(getattr(error, "message", "")) or str(error) or type(error).__name__
     return text.partition("prettyPrint=false: ")[2] or text
-
-
-def _has_message(item: Any) -> bool:
-    return isinstance(item, dict) and bool(item.get("message"))

@@ -6,18 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from plimsoll.pictures.bars import bar_chart
 from plimsoll.pictures.cells import signed_bar
-from plimsoll.pictures.charts import (
-    badge,
-    bar_chart,
-    cards,
-    facts,
-    line_chart,
-    notice,
-    table,
-)
+from plimsoll.pictures.charts import line_chart
 from plimsoll.pictures.markup import Html, joined
 from plimsoll.pictures.page import Page
+from plimsoll.pictures.tables import badge, cards, facts, notice, table
 from plimsoll.train.candidates.importance import Importance
 from plimsoll.train.telemetry.history import History
 

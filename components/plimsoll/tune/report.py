@@ -9,18 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from plimsoll.formats.examples import Examples
-from plimsoll.pictures.charts import (
-    badge,
-    bar_chart,
-    cards,
-    facts,
-    grid,
-    line_chart,
-    scatter_chart,
-    table,
-)
+from plimsoll.pictures.bars import bar_chart
+from plimsoll.pictures.charts import line_chart, scatter_chart
 from plimsoll.pictures.markup import Html
 from plimsoll.pictures.page import Page
+from plimsoll.pictures.tables import badge, cards, facts, grid, table
 from plimsoll.tune.config import MARKS
 from plimsoll.tune.search import FinishedTrial
 from plimsoll.tune.space import Hyperparameter, text_of

@@ -202,7 +202,8 @@ class Search:
 
 def _suggest(trial: optuna.Trial, parameter: Hyperparameter) -> Any:
     if parameter.choices:
-        return _choice(parameter, trial.suggest_categorical(parameter.name, parameter.texts()))
+        text = trial.suggest_categorical(parameter.name, parameter.texts())
+        return parameter.choices[parameter.texts().index(str(text))]
     if parameter.whole:
         low, high, step = int(parameter.low), int(parameter.high), int(parameter.step) or 1
         return trial.suggest_int(parameter.name, low, high, step=step, log=parameter.log)
@@ -213,10 +214,6 @@ def _suggest(trial: optuna.Trial, parameter: Hyperparameter) -> Any:
         step=parameter.step or None,
         log=parameter.log,
     )
-
-
-def _choice(parameter: Hyperparameter, text: Any) -> Any:
-    return parameter.choices[parameter.texts().index(str(text))]
 
 
 def _finished_trial(item: FrozenTrial) -> FinishedTrial:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from plimsoll.errors import GateError, shortened
+from plimsoll.quantities import counted
 from plimsoll.validate.checks.check import ERROR, LEVELS, PASS, WARNING, Check, Context
 from plimsoll.validate.config import TESTS
 from plimsoll.validate.drift.measurement import BASELINE, Measurement
@@ -30,8 +31,9 @@ def of_verdict(context: Context, checks: Sequence[Check], mode: str) -> list[str
     """Returns how much was checked and measured, and the gravest of what was found."""
     anomalies = [check for check in checks if check.level == ERROR]
     warnings = [check for check in checks if check.level == WARNING]
-    counted = _counted(anomalies, "anomaly", "anomalies")
-    notes = [f"{len(checks)} checks: {counted}, {_counted(warnings, 'warning', 'warnings')}"]
+    broken = counted(len(anomalies), "anomaly", "anomalies")
+    beside = counted(len(warnings), "warning", "warnings")
+    notes = [f"{len(checks)} checks: {broken}, {beside}"]
     if context.drift:
         columns = {item.column for item in context.drift}
         drifted = dict.fromkeys(item.column for item in context.drift if item.level != PASS)
@@ -39,9 +41,9 @@ def of_verdict(context: Context, checks: Sequence[Check], mode: str) -> list[str
         notes.append(f"drift measured of {len(columns)} columns, {named or 'none past the line'}")
         notes += _of_blind(context.drift)
     if anomalies and mode == "warn":
-        notes.append(f"LET THROUGH in mode warn: {counted}")
+        notes.append(f"LET THROUGH in mode warn: {broken}")
     if anomalies and mode == "branch":
-        notes.append(f"NOT PASSED in mode branch, the pipeline decides: {counted}")
+        notes.append(f"NOT PASSED in mode branch, the pipeline decides: {broken}")
     sentences = _sentences([*anomalies, *warnings])
     notes += sentences[:MOST_NOTED]
     if len(sentences) > MOST_NOTED:
@@ -70,13 +72,9 @@ def reason(anomalies: Sequence[Check]) -> str:
     """Returns what is wrong in a line; empty without anomalies."""
     if not anomalies:
         return ""
-    text = f"{_counted(anomalies, 'anomaly', 'anomalies')}: {_sentences(anomalies)[0]}"
+    text = f"{counted(len(anomalies), 'anomaly', 'anomalies')}: {_sentences(anomalies)[0]}"
     text = " ".join(text.split())
     return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
-
-
-def _counted(items: Sequence[Check], one: str, several: str) -> str:
-    return f"{len(items) or 'no'} {one if len(items) == 1 else several}"
 
 
 def stopped(anomalies: Sequence[Check]) -> GateError:
@@ -88,7 +86,7 @@ def stopped(anomalies: Sequence[Check]) -> GateError:
     if len(sentences) > MOST_LISTED:
         lines.append(f"{len(sentences) - MOST_LISTED} more in the report")
     return GateError(
-        f"the data gate found {_counted(anomalies, 'anomaly', 'anomalies')}{where}",
+        f"the data gate found {counted(len(anomalies), 'anomaly', 'anomalies')}{where}",
         cause="\n".join(lines),
         hint=f"look at this step's report; then {_way_on(anomalies)}; mode warn goes on regardless",
     )

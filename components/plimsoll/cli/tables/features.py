@@ -101,7 +101,8 @@ def print_checks(result: Mapping[str, Any]) -> None:
             console.print(Text(f"      next: {item['hint']}"), soft_wrap=True)
     levels = [item["level"] for item in result["checks"]]
     failed, warnings = levels.count("error"), levels.count("warning")
-    console.print(f"{len(levels):,} checks: {failed} failed, {_warnings(warnings)}")
+    s = "" if warnings == 1 else "s"
+    console.print(f"{len(levels):,} checks: {failed} failed, {warnings} warning{s}")
 
 
 def _ttl(features: Sequence[Mapping[str, Any]]) -> str:
@@ -131,7 +132,3 @@ def _console() -> Console:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDE
     return console
-
-
-def _warnings(count: int) -> str:
-    return "1 warning" if count == 1 else f"{count} warnings"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.text import Text
 
 from plimsoll.local.console import plain_console, plain_table
+from plimsoll.quantities import counted
 
 _TYPES = {
     "INT": "whole numbers",
@@ -59,8 +60,8 @@ def print_check(result: Mapping[str, Any], page: str) -> None:
         name = {"anomalies": "anomaly", "warnings": "warning"}[level]
         for sentence in result[level]:
             console.print(Text(f"{name}: ", style=style).append(sentence, style="not bold"))
-    counts = f"{_counted(result['anomalies'], 'anomaly', 'anomalies')}, "
-    counts += _counted(result["warnings"], "warning", "warnings")
+    counts = f"{counted(len(result['anomalies']), 'anomaly', 'anomalies')}, "
+    counts += counted(len(result["warnings"]), "warning", "warnings")
     console.print(f"{result['checks']:,} checks: {counts}")
     if page:
         console.print(Text(f"  report  {page}"))
@@ -82,7 +83,3 @@ def print_accepted(result: Mapping[str, Any]) -> None:
     if result["retyped"]:
         names = " ".join(f"--column {name}" for name in result["retyped"])
         console.print(Text(f"  next    a changed type is accepted where it is named: {names}"))
-
-
-def _counted(items: Sequence[str], one: str, several: str) -> str:
-    return f"{len(items) or 'no'} {one if len(items) == 1 else several}"

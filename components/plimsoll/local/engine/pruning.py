@@ -52,7 +52,8 @@ def prune(out: Path, days: int | None = None) -> Freed:
     if days is not None and days < 0:
         raise UsageError(f"--days is {days}", hint="give the number of days to keep, from 0")
     entries = [path.parent for path in (out / "cache" / "steps").glob(f"*/{ENTRY}")]
-    used = _files_of_runs(out) if entries else set()
+    records = out.glob(f"*/{RECORD}") if entries else ()
+    used = {_inode(path) for record in records for path in files_below(record.parent)}
     now = time.time()
     leaving = [
         entry
@@ -74,12 +75,6 @@ def _is_used(entry: Path, used: set[tuple[int, int]]) -> bool:
     except (ArtifactError, KeyError, TypeError):
         return False
     return origin.is_dir() or any(_inode(path) in used for path in files_below(entry / OUTPUTS))
-
-
-def _files_of_runs(out: Path) -> set[tuple[int, int]]:
-    return {
-        _inode(path) for record in out.glob(f"*/{RECORD}") for path in files_below(record.parent)
-    }
 
 
 def _leftovers(out: Path) -> Iterator[Path]:

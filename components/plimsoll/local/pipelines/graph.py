@@ -100,7 +100,8 @@ class Compiled:
                 # kfp itself imports, which takes no process: there is no step to show.
                 ends[name] = waits
             elif "dag" in component:
-                inner = f"{prefix}{name}/" if _is_loop(task) else prefix
+                is_loop = "parameterIterator" in task or "artifactIterator" in task
+                inner = f"{prefix}{name}/" if is_loop else prefix
                 ends[name] = self._collect(component["dag"], inner, waits, steps)
             else:
                 step = prefix + reference.removeprefix("comp-")
@@ -147,10 +148,6 @@ def parse(text: str, source: str) -> Compiled:
             hint="compile it again: plimsoll compile PIPELINE.py",
         ) from error
     return pipeline
-
-
-def _is_loop(task: Mapping[str, Any]) -> bool:
-    return "parameterIterator" in task or "artifactIterator" in task
 
 
 def _input(name: str, item: Mapping[str, Any]) -> Input:

@@ -101,7 +101,7 @@ class SqliteReader:
             raise StoreError(
                 UNREACHABLE,
                 "the feature store's SQLite file cannot be read",
-                cause=_os_error_text(error),
+                cause=os.strerror(error.errno) if error.errno else type(error).__name__,
             ) from error
         except (DamagedValueError, TypeError, ValueError) as error:
             raise damaged(error) from error
@@ -237,10 +237,6 @@ def _code(error: sqlite3.Error) -> int | None:
     """Returns SQLite's own code of an error; None for one that Python raised."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
-
-
-def _os_error_text(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else type(error).__name__
 
 
 def _quoted(name: str) -> str:
