@@ -163,7 +163,7 @@ def _save_network(folder: Path, transform: Transform, seed: int) -> None:
         target_mean=12.0 if task == "regression" else 0.0,
         target_std=30.0 if task == "regression" else 1.0,
     )
-    network.save_network(folder, network.build(config))
+    network.save_network(folder, network.Network(config))
 
 
 def _save_boosting(parts: Path, transform: Transform) -> None:
