@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from plimsoll.errors import DataError
 from plimsoll.feature_store.repository.registries import (
@@ -18,43 +18,16 @@ from plimsoll.feature_store.repository.registries import (
 from plimsoll.storage.files import write_bytes
 
 
-class Applicable(Protocol):
-    """What of an opened repository is applied to its registry."""
-
-    @property
-    def where(self) -> str:
-        """What the repository is called."""
-
-    @property
-    def folder(self) -> Path:
-        """Where it lies on this machine."""
-
-    @property
-    def project(self) -> str:
-        """Feast's project."""
-
-    @property
-    def store(self) -> Any:
-        """Feast's ``FeatureStore``."""
-
-    @property
-    def definitions(self) -> Any:
-        """Feast's ``RepoContents``."""
-
-    @property
-    def views(self) -> Mapping[str, Any]:
-        """Its feature views, by name."""
-
-    @property
-    def entities(self) -> Mapping[str, Any]:
-        """Its entities, by name."""
-
-
-def apply(repository: Applicable, differences: Sequence[Difference]) -> None:
+def apply(
+    where: str, store: Any, folder: Path, contents: Any, differences: Sequence[Difference]
+) -> None:
     """Writes definitions to the registry, if they differ, and makes the online store's tables.
 
     Args:
-        repository: What is applied; its registry is locked by the caller.
+        where: What the repository is called.
+        store: Feast's ``FeatureStore``; its registry is locked by the caller.
+        folder: Where the repository lies on this machine.
+        contents: Feast's ``RepoContents``: the definitions.
         differences: Where registry and definitions differ.
 
     Raises:
@@ -65,13 +38,13 @@ def apply(repository: Applicable, differences: Sequence[Difference]) -> None:
 
     try:
         if differences:
-            _write_at_once(repository)
-            _write(repository, differences)
+            _write_at_once(store, folder)
+            _write(store, folder, contents, differences)
         else:
-            _make_tables(repository)
+            _make_tables(store, contents)
     except (FeastError, ValueError, OSError, SQLAlchemyError) as error:
         raise DataError(
-            f"the feature repository {repository.where} could not be applied",
+            f"the feature repository {where} could not be applied",
             cause=f"{type(error).__name__}: {error}".strip().splitlines()[0],
         ) from error
 
@@ -121,18 +94,15 @@ def from_proto(kind: str, item: Any) -> Any:
     return views[kind].from_proto(item, skip_udf=True)
 
 
-def _write(repository: Applicable, differences: Sequence[Difference]) -> None:
-    store, contents = repository.store, repository.definitions
-    proto = read_registry(store, repository.folder, locked=True)
-    applied = {}
-    if proto is not None:
-        applied = objects_of(proto, repository.project, repository.folder)
+def _write(store: Any, folder: Path, contents: Any, differences: Sequence[Difference]) -> None:
+    proto = read_registry(store, folder, locked=True)
+    applied = {} if proto is None else objects_of(proto, store.project, folder)
     gone = [
         from_proto(item.kind, applied[item.kind, item.name])
         for item in differences
         if item.what == "gone"
     ]
-    defined = {item.name: item for item in repository.views.values()}
+    defined = {item.name: item for item in _views(contents)}
     for (kind, name), item in applied.items():
         # Feast would load the function of what is registered, to compare it with ours.
         if _has_function(item) and not any(item.name == name for item in gone):
@@ -157,9 +127,9 @@ def _write(repository: Applicable, differences: Sequence[Difference]) -> None:
     )
 
 
-def _write_at_once(repository: Applicable) -> None:
+def _write_at_once(store: Any, folder: Path) -> None:
     """Lets Feast replace a registry that is a file, which it would cut off and write anew."""
-    store, path = repository.store, local_path(repository.store, repository.folder)
+    path = local_path(store, folder)
     kept = getattr(store.registry, "_registry_store", None)
     if path is None or kept is None:
         return
@@ -173,15 +143,19 @@ def _write_at_once(repository: Applicable) -> None:
     kept._write_registry = write
 
 
-def _make_tables(repository: Applicable) -> None:
-    repository.store._get_provider().update_infra(
-        project=repository.project,
+def _make_tables(store: Any, contents: Any) -> None:
+    store._get_provider().update_infra(
+        project=store.project,
         tables_to_delete=[],
-        tables_to_keep=list(repository.views.values()),
+        tables_to_keep=_views(contents),
         entities_to_delete=[],
-        entities_to_keep=list(repository.entities.values()),
+        entities_to_keep=list(contents.entities),
         partial=False,
     )
+
+
+def _views(contents: Any) -> list[Any]:
+    return [*contents.feature_views, *contents.stream_feature_views]
 
 
 def _has_function(item: Any) -> bool:

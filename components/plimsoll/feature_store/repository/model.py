@@ -131,7 +131,7 @@ class Repository:
         with registry_lock(self.store, self.folder, seconds):
             changes = self._state(locked=True).differences
             with quiet():
-                apply(self, changes)
+                apply(self.where, self.store, self.folder, self.definitions, changes)
         return changes
 
     def registry_state(self, service: str = "") -> RegistryState:
