@@ -43,13 +43,7 @@ class OnlineRows:
 
 
 def read_online(opened: Repository, views: tuple[View, ...], row: Mapping[str, Any]) -> OnlineRows:
-    """Reads what the online store holds for a row.
-
-    Args:
-        opened: The repository.
-        views: What to read.
-        row: Column -> value.
-    """
+    """Reads what the online store holds for a row."""
     nothing = tuple(StoredRow() for _ in views)
     if trouble := missing_store(opened):
         return OnlineRows(rows=nothing, trouble=trouble)

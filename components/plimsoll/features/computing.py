@@ -29,12 +29,7 @@ class OnDemandFunction:
 
 
 class FeatureAppender:
-    """Adds features to the dataset's batches.
-
-    Args:
-        dataset: The rows.
-        planned: The plan.
-    """
+    """Adds features to the dataset's batches."""
 
     def __init__(self, dataset: Dataset, planned: ServicePlan) -> None:
         self._dataset = dataset

@@ -59,11 +59,6 @@ def entity_sql(dataset: Dataset, keys: Sequence[str], time: str) -> str:
     """Returns the rows' keys, times and numbers, in DuckDB's SQL over the dataset's own files.
 
     Rows are numbered from 0 over train, eval and test.
-
-    Args:
-        dataset: The dataset.
-        keys: The columns of the keys.
-        time: The column of the rows' times.
     """
     names = ", ".join(quoted(name) for name in keys)
     parts, before = [], 0

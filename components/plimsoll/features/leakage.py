@@ -20,13 +20,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 
 class LabelSample:
-    """Evenly spaced rows of train: features and label.
-
-    Args:
-        rows: How many rows train has.
-        label: The label's column.
-        features: The features' columns.
-    """
+    """Evenly spaced rows of train: features and label."""
 
     def __init__(self, rows: int, label: str, features: Sequence[str]) -> None:
         self._step = max(-(-rows // SAMPLED_ROWS), 1)

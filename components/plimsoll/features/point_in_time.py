@@ -34,13 +34,7 @@ class WrongRows:
 
 
 class PointInTimeCheck:
-    """Looks at an offline store's answers as they pass.
-
-    Args:
-        dataset: The rows that were asked for.
-        planned: The plan.
-        request: What the store was asked.
-    """
+    """Looks at an offline store's answers as they pass."""
 
     def __init__(self, dataset: Dataset, planned: ServicePlan, request: JoinRequest) -> None:
         self._dataset = dataset

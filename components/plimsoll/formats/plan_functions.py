@@ -29,10 +29,6 @@ def load_function(path: Path, name: str) -> Callable[..., Any]:
 
     What the file itself raises goes through.
 
-    Args:
-        path: The file.
-        name: The function.
-
     Raises:
         AttributeError: if the file has no such function.
     """

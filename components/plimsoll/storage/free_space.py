@@ -18,9 +18,6 @@ NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEX
 def translate_write_errors(target: Path) -> Iterator[None]:
     """Turns the system's error for what cannot be written into one that says what to do.
 
-    Args:
-        target: What is being written.
-
     Raises:
         DataError: if the disk is full, or the folder may not or cannot be written.
     """

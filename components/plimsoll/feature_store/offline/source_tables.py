@@ -36,10 +36,6 @@ class SourceTable:
     def column(self, name: str, use: str) -> str:
         """Returns the column that a name means: as Feast calls it, or as the files do.
 
-        Args:
-            name: The name.
-            use: What it is, for the message.
-
         Raises:
             DataError: if there is none.
         """

@@ -156,10 +156,6 @@ def pull_from_store(
 def as_view_columns(rows: pa.RecordBatch, origin: ViewSource) -> pa.RecordBatch:
     """Returns rows under the view's names, with ``EVENT_US`` and ``CREATED_US``.
 
-    Args:
-        rows: Rows under the source's names.
-        origin: What they are.
-
     Raises:
         DataError: if a column is missing, or is no time.
     """

@@ -32,10 +32,6 @@ _ONE_AT_A_TIME = threading.Lock()
 def definitions_of(folder: Path, project: str) -> Any:
     """Runs a repository's Python files and returns what they define.
 
-    Args:
-        folder: The repository.
-        project: The project that its configuration names.
-
     Returns:
         Feast's ``RepoContents``, with one project; None if the files define no view and no
         service.

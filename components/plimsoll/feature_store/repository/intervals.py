@@ -27,10 +27,6 @@ TRIES = 20
 def last_ends(store: Any, folder: Path) -> dict[str, int]:
     """Returns up to when each view was ever materialised, in microseconds UTC, by its name.
 
-    Args:
-        store: Feast's ``FeatureStore``.
-        folder: The repository.
-
     Raises:
         DataError: if the registry cannot be read.
     """

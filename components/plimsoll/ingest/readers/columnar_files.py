@@ -25,10 +25,6 @@ BUFFER_BYTES = 1 << 20
 class ColumnarFile(ABC):
     """A file of columns with types that can be read several times.
 
-    Args:
-        source: The file.
-        skip: Columns not to read.
-
     Raises:
         DataError: if it is cut off, damaged, or has two columns of one name.
     """

@@ -27,10 +27,6 @@ NOT_ASCII = 0x80
 class CsvFile:
     """A CSV file that can be read several times.
 
-    Args:
-        source: The file.
-        skip: Columns not to read.
-
     Raises:
         DataError: if it is empty, is not text, or has no usable header.
     """

@@ -21,10 +21,6 @@ class JsonLines:
     """A file of JSON lines that can be read several times.
 
     Keys that a line lacks are missing in its row. What is nested is left out.
-
-    Args:
-        source: The file.
-        skip: Columns not to read.
     """
 
     declares_types = False

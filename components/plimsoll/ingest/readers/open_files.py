@@ -11,10 +11,6 @@ from plimsoll.ingest.sources.model import Source
 def open_files(sources: Sequence[Source], skip: Collection[str]) -> list[FileReader]:
     """Opens files so that their rows can be read.
 
-    Args:
-        sources: The files.
-        skip: Columns not to read.
-
     Raises:
         DataError: if one cannot be read.
     """

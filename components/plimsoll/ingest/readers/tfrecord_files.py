@@ -70,10 +70,6 @@ class TfRecords:
 
     Features that an example lacks are missing in its row.
 
-    Args:
-        source: The file.
-        skip: Columns not to read.
-
     Raises:
         DataError: if a record is damaged or cut off, or no tf.Example.
     """

@@ -102,10 +102,6 @@ def open_zip(path: Path, name: str) -> Iterator[tuple[str, IO[bytes]]]:
     Folders, hidden files and what macOS adds do not count. The member's name is only told, never
     a path to write to.
 
-    Args:
-        path: The archive.
-        name: What to call it in errors.
-
     Raises:
         DataError: if it is damaged or encrypted, or holds no file or several.
     """

@@ -44,11 +44,7 @@ class SplitRows:
     """Of each class, whether train has it: no model can be right about the others."""
 
     def batches(self, names: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Yields split and rows, those of each split in their order.
-
-        Args:
-            names: The columns.
-        """
+        """Yields split and rows, those of each split in their order."""
         label = () if self.classes is None else self.classes.columns
         read = list(dict.fromkeys([*names, *label]))
         self.assigned.rewind()

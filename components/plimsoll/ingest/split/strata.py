@@ -58,13 +58,7 @@ class Strata:
 
 
 def classes_of(counts: ValueCounts, label: str, kind: pa.DataType) -> Strata:
-    """Returns the strata that are the label's classes.
-
-    Args:
-        counts: How often each class comes.
-        label: The label's column.
-        kind: Its type.
-    """
+    """Returns the strata that are the label's classes."""
     values = [value for value, _ in counts.pairs(MOST_VALUES)]
     return Strata(values={label: pa.array(values).cast(kind)}, starts={})
 

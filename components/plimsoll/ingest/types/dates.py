@@ -112,22 +112,13 @@ class DateFormatInference:
 
 
 def timestamps(texts: pa.Array, date_format: DateFormat) -> pa.Array:
-    """Returns the timestamps that texts spell, most of which may be equal; null where one does not.
-
-    Args:
-        texts: Strings.
-        date_format: How the dates are written.
-    """
+    """Returns the timestamps that texts spell, null where one does not; many may be equal."""
     encoded = texts.dictionary_encode()
     return _parsed(encoded.dictionary, date_format)[0].take(encoded.indices)
 
 
 def misfits(texts: pa.Array, date_format: DateFormat) -> NDArray[np.bool_]:
     """Returns which texts do not fit a format; missing ones fit.
-
-    Args:
-        texts: Strings.
-        date_format: How the dates should be written.
 
     Returns:
         One boolean a row.
