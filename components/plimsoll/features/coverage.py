@@ -81,7 +81,12 @@ def too_low(coverage: Coverage, config: FeaturesConfig) -> GateError | None:
 
 
 def drift_notes(coverage: Coverage, most: float) -> list[str]:
-    """Returns a note of features that eval or test have clearly more or less often than train."""
+    """Returns a note of features that eval or test have clearly more or less often than train.
+
+    Args:
+        coverage: Of all splits.
+        most: The greatest difference from train that is not noted, as a share of rows, 0 to 1.
+    """
     texts = []
     for name in coverage.features:
         train = coverage.share(name, "train")

@@ -130,6 +130,11 @@ class LeakingFeature:
 
 
 def leaking_features(strengths: Mapping[str, float], least: float) -> tuple[LeakingFeature, ...]:
-    """Returns the features that tell the label at least so well, the best first."""
+    """Returns the features that tell the label at least so well, the best first.
+
+    Args:
+        strengths: Feature -> how well it alone tells the label, 0.5 to 1.
+        least: From which strength on, 0.5 to 1.
+    """
     leaking = [LeakingFeature(name, value) for name, value in strengths.items() if value >= least]
     return tuple(sorted(leaking, key=lambda item: (-item.strength, item.feature)))

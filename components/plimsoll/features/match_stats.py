@@ -95,7 +95,13 @@ def measure(
 
 
 def view_join(join: Join, source: SourceTable, *, created: bool) -> asof.ViewJoin:
-    """Returns a view's join without features, for whose rows were found."""
+    """Returns a view's join without features, for whose rows were found.
+
+    Args:
+        join: The view.
+        source: Its rows.
+        created: Whether values that were written after the row's time are left out.
+    """
     feast = join.feast.batch_source
     stamped = feast.created_timestamp_column
     column = source.column(stamped, "created timestamp") if stamped else ""

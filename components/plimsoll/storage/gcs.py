@@ -92,6 +92,11 @@ class GcsClient:
 
         Objects whose names end in a slash, which consoles make as folders, are left out.
 
+        Args:
+            bucket: The bucket.
+            prefix: What names start with; empty: all.
+            most: How many at most; None: all.
+
         Raises:
             DataError: if there is no such bucket, or it cannot be read.
         """

@@ -34,7 +34,14 @@ class Columns:
 def all_rows(
     source: SourceTable, columns: Columns, since_us: int | None, until_us: int | None
 ) -> str:
-    """Returns the query of the rows of an interval, both ends in it, in the files' order."""
+    """Returns the query of the rows of an interval, both ends in it, in the files' order.
+
+    Args:
+        source: The source.
+        columns: What is read.
+        since_us: Event timestamp of the first row, microseconds UTC; None: no bound.
+        until_us: That of the last one.
+    """
     order = listed(POSITION)
     rows = _rows(source, columns, since_us, until_us)
     return f"SELECT {_named(columns)} FROM ({rows}) ORDER BY {order}"
@@ -60,7 +67,14 @@ def newest_clause(keys: Sequence[str], event: str, created: str) -> str:
 def latest_rows(
     source: SourceTable, columns: Columns, since_us: int | None, until_us: int | None
 ) -> str:
-    """Returns the query of each key's newest row of an interval, both ends in it."""
+    """Returns the query of each key's newest row of an interval, both ends in it.
+
+    Args:
+        source: The source.
+        columns: What is read.
+        since_us: Event timestamp of the first row, microseconds UTC; None: no bound.
+        until_us: That of the last one.
+    """
     rows = _rows(source, columns, since_us, until_us)
     clause = newest_clause(columns.keys, EVENT, CREATED if columns.created else "")
     return f"SELECT {_named(columns)} FROM ({rows}) {clause}"

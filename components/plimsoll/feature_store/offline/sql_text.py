@@ -60,6 +60,12 @@ def within(column: str, kind: str, since_us: int | None, until_us: int | None) -
     """Returns the conditions that a time is in an interval, both ends in it.
 
     Written so that a Parquet file's statistics help, where the type allows.
+
+    Args:
+        column: The expression of the time.
+        kind: DuckDB's type of it.
+        since_us: The first time, microseconds since 1970 UTC; None: no bound.
+        until_us: The last one.
     """
     bounds = [("<=", until_us), (">=", since_us)]
     make = TIMESTAMP_FUNCTIONS.get(kind)

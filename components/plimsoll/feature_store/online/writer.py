@@ -110,7 +110,14 @@ def apply_definitions(repository: Repository, seconds: float) -> tuple[str, ...]
 
 @contextmanager
 def translate_errors(store: Any) -> Iterator[None]:
-    """Turns what goes wrong in an online store into an error that says so."""
+    """Turns what goes wrong in an online store into an error that says so.
+
+    Args:
+        store: Feast's ``FeatureStore``, whose online store the block uses.
+
+    Raises:
+        DataError: if the block fails with anything but an error of ours.
+    """
     try:
         yield
     except PlimsollError:

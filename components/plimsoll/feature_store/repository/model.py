@@ -235,7 +235,15 @@ def function_file(view: Any) -> Path | None:
 
 
 def registered_contents(store: Any, folder: Path) -> Any:
-    """Returns what a registry holds as if it had been defined, without any function."""
+    """Returns what a registry holds as if it had been defined, without any function.
+
+    Args:
+        store: Feast's ``FeatureStore``.
+        folder: The repository.
+
+    Raises:
+        ConfigError: if there is no registry.
+    """
     proto = read_registry(store, folder)
     if proto is None:
         raise ConfigError(

@@ -42,6 +42,11 @@ class Target:
 def with_label(rows: Rows, label: str, notes: list[str]) -> Rows:
     """Returns the rows that have a label.
 
+    Args:
+        rows: All rows that were read.
+        label: The label's column.
+        notes: Takes a sentence where rows are left out.
+
     Raises:
         DataError: if none has.
     """

@@ -73,7 +73,11 @@ class _Connection:
         self._retry = retries.retry(config.retry_seconds)
 
     def table(self, name: str, path: Path) -> ResolvedSources:
-        """Reads a table as it is stored; of a view, what it answers."""
+        """Reads a table as it is stored; of a view, what it answers.
+
+        Raises:
+            DataError: if it cannot be read whole, or changed meanwhile.
+        """
         before = self._table(name)
         if before.table_type not in STORED:
             return self.query(f"SELECT * FROM `{name}`", path, named=name)
@@ -91,7 +95,17 @@ class _Connection:
         return _result(path, name, f"{SCHEME}{name}", version, {"table": name})
 
     def query(self, text: str, path: Path, named: str = "") -> ResolvedSources:
-        """Reads what a query answers, from the table that BigQuery keeps its answer in."""
+        """Reads what a query answers, from the table that BigQuery keeps its answer in.
+
+        Args:
+            text: The query.
+            path: Where the Arrow file comes to be.
+            named: The view whose rows it selects; empty: it is the user's own.
+
+        Raises:
+            ConfigError: if it is empty, or no SELECT.
+            DataError: if it reads more than the config allows, or cannot be answered.
+        """
         if not text:
             raise ConfigError("the query is empty", hint="write it as bigquery:SELECT ...")
         what = f"{SCHEME}{named}" if named else "the query"

@@ -55,7 +55,13 @@ def check_time(rows: Rows, problem: Problem) -> None:
 
 
 def with_times(rows: Rows, problem: Problem, notes: list[str]) -> Rows:
-    """Returns the rows whose time is known; without one a row belongs to no split by time."""
+    """Returns the rows whose time is known; without one a row belongs to no split by time.
+
+    Args:
+        rows: Rows that have a label.
+        problem: Names the time column.
+        notes: Takes a sentence where rows are left out.
+    """
     missing = rows.missing(problem.time)
     if not missing:
         return rows
