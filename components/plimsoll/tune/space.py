@@ -9,23 +9,59 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from plimsoll.configuration.fields import FieldError, Holds, Listed, Number, Reads, Says
+from plimsoll.configuration.validation import read_as, validated
 from plimsoll.errors import ConfigError, nearest
 from plimsoll.train.config import MODELS, NETWORKS, NUMBERS, TrainConfig
 from plimsoll.tune.applicability import FIXED, applies, why_not
 
 NAME = "search space"
-RANGE = ("low", "high", "log", "step")
 CHOICES = "choices"
 ZERO_CHOOSES = ("epochs", "patience", "batch_size", "tree_rate")
 """Knobs of which 0 means that one is chosen for the rows: no end of a range."""
 USUAL_MODEL = "mlp"
 FIRST = ("model", "numbers")
 """Drawn before the others: which of those have an effect depends on them."""
+
+
+def _from_text(value: Any) -> Any:
+    # YAML reads 1e-4 as a text: it wants a point.
+    return float(value) if isinstance(value, str) else value
+
+
+End = Annotated[float, Number(as_float=True), Reads(_from_text), Says("a number")]
+
+
+@validated(NAME)
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """A range, as a space gives it."""
+
+    low: End
+    high: End
+    log: bool = False
+    step: Annotated[float, Number(gt=0, as_float=True), Reads(_from_text)] | None = None
+
+    def __post_init__(self) -> None:
+        for problem, holds in (
+            (f"low {self.low:g} is not below high {self.high:g}", self.low < self.high),
+            (f"log needs a low above 0, and it is {self.low:g}", not self.log or self.low > 0),
+            ("log and step do not go together", not (self.log and self.step)),
+        ):
+            if not holds:
+                raise FieldError("has a range that does not hold", cause=problem)
+
+
+@validated(NAME)
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """Choices, as a space gives them."""
+
+    choices: Annotated[tuple[Any, ...], Listed(), Holds(len), Says("a list of values")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,26 +258,21 @@ def _hyperparameter(name: str, entry: Any, base: TrainConfig) -> Hyperparameter:
             cause=f"it is {entry!r}",
             hint=f"for example: {{{name}: {{choices: [{text_of(shipped)}]}}}}",
         )
-    for key in entry:
-        if key not in (*RANGE, CHOICES):
-            cause = nearest(str(key), (*RANGE, CHOICES))
-            raise ConfigError(
-                f"{NAME}: {name} cannot have {key!r}", cause=cause, choices=(*RANGE, CHOICES)
-            )
     if CHOICES in entry:
-        return _chosen(name, entry, shipped, base)
-    return _ranged(name, entry, shipped, base)
-
-
-def _chosen(name: str, entry: Mapping[str, Any], shipped: Any, base: TrainConfig) -> Hyperparameter:
-    choices = entry[CHOICES]
-    if len(entry) > 1 or not isinstance(choices, list) or not choices:
+        return _chosen(name, read_as(Choices, entry, NAME, (name,)), shipped, base)
+    if isinstance(shipped, str | tuple):
         raise ConfigError(
-            f"{NAME}: the choices of {name} must be a list, with nothing beside them",
-            cause=f"it is {dict(entry)!r}",
+            f"{NAME}: {name} is not a number",
+            cause=f"it is given {entry!r}",
+            hint=f"name choices: {{{name}: {{choices: [...]}}}}",
         )
+    return _ranged(name, read_as(Range, entry, NAME, (name,)), shipped, base)
+
+
+def _chosen(name: str, entry: Choices, shipped: Any, base: TrainConfig) -> Hyperparameter:
+    choices = entry.choices
     if not isinstance(shipped, str | tuple):
-        choices = [_number(name, choice, whole=isinstance(shipped, int)) for choice in choices]
+        choices = tuple(_number(name, choice, shipped) for choice in choices)
     for choice in choices:
         _check_holds(name, choice, base)
     kept = (tuple(choice) if isinstance(choice, list) else choice for choice in choices)
@@ -253,45 +284,25 @@ def _chosen(name: str, entry: Mapping[str, Any], shipped: Any, base: TrainConfig
     return parameter
 
 
-def _ranged(name: str, entry: Mapping[str, Any], shipped: Any, base: TrainConfig) -> Hyperparameter:
-    if isinstance(shipped, str | tuple):
+def _ranged(name: str, entry: Range, shipped: float, base: TrainConfig) -> Hyperparameter:
+    low, high, step = (_number(name, x, shipped) for x in (entry.low, entry.high, entry.step or 0))
+    if not low and name in ZERO_CHOOSES:
         raise ConfigError(
-            f"{NAME}: {name} is not a number",
-            cause=f"it is given {dict(entry)!r}",
-            hint=f"name choices: {{{name}: {{choices: [...]}}}}",
+            f"{NAME}: {name} has a range that does not hold",
+            cause="0 means that it is chosen for the rows; begin above it",
         )
-    whole = isinstance(shipped, int)
-    missing = [end for end in ("low", "high") if end not in entry]
-    if missing:
-        raise ConfigError(f"{NAME}: {name} has no {' and no '.join(missing)}")
-    low, high = (_number(name, entry[end], whole=whole) for end in ("low", "high"))
-    step = _number(name, entry["step"], whole=whole) if "step" in entry else 0
-    log = entry.get("log", False)
-    for problem, holds in (
-        (f"low {low:g} is not below high {high:g}", low < high),
-        (f"log is {log!r}, neither true nor false", isinstance(log, bool)),
-        (f"log needs a low above 0, and it is {low:g}", not log or low > 0),
-        (f"step is {step:g}, not above 0", "step" not in entry or step > 0),
-        ("log and step do not go together", not (log and step)),
-        ("0 means that it is chosen for the rows; begin above it", low or name not in ZERO_CHOOSES),
-    ):
-        if not holds:
-            raise ConfigError(f"{NAME}: the range of {name} does not hold", cause=problem)
     for end in (low, high):
         _check_holds(name, end, base)
-    return Hyperparameter(name=name, low=low, high=high, log=log, step=step, whole=whole)
+    whole = isinstance(shipped, int)
+    return Hyperparameter(name=name, low=low, high=high, log=entry.log, step=step, whole=whole)
 
 
-def _number(name: str, value: Any, *, whole: bool) -> float:
-    # YAML reads 1e-4 as a text: it wants a point.
-    try:
-        number = float(value) if not isinstance(value, bool | None) else float("nan")
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not math.isfinite(number) or (whole and not number.is_integer()):
-        kind = "a whole number" if whole else "a number"
-        raise ConfigError(f"{NAME}: {name} takes {kind}", cause=f"it is given {value!r}")
-    return int(number) if whole else number
+def _number(name: str, value: Any, shipped: float) -> float:
+    """Returns a number, a whole one where the shipped value is one."""
+    number: float = read_as(End, value, NAME, (name,))
+    if isinstance(shipped, int) and not number.is_integer():
+        raise ConfigError(f"{NAME}: {name} takes a whole number", cause=f"it is given {value!r}")
+    return int(number) if isinstance(shipped, int) else number
 
 
 def _check_holds(name: str, value: Any, base: TrainConfig) -> None:
