@@ -8,7 +8,7 @@ import ast
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -68,16 +68,40 @@ def names_of(path: Path) -> set[str]:
     return names
 
 
-def missing_imports(path: Path) -> list[str]:
-    """Returns what a file imports from the library that is not there."""
-    missing = []
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+def _module(name: str) -> Path:
+    """Returns where a module of the library would be, or a package's own."""
+    path = PACKAGE.joinpath(*name.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def uses(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yields a module of the library and a name in it: imported, read, or replaced by a test."""
+    modules = {}
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "plimsoll":
-            module = PACKAGE.joinpath(*node.module.split(".")[1:])
-            module = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
-            names = names_of(module) if module.exists() else set()
-            missing += [f"{node.module}.{a.name}" for a in node.names if a.name not in names]
-    return missing
+            for alias in node.names:
+                yield node.module, alias.name
+                if _module(f"{node.module}.{alias.name}").exists():
+                    modules[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner in modules:
+                yield modules[owner], name
+            case ast.Call(
+                func=ast.Attribute(attr="setattr"),
+                args=[ast.Name(id=owner), ast.Constant(value=name), *_],
+            ) if owner in modules:
+                yield modules[owner], name
+
+
+def missing_names(path: Path) -> list[str]:
+    """Returns what a file uses of the library's modules that is not there."""
+    return sorted(
+        f"{module}.{name}"
+        for module, name in set(uses(ast.parse(path.read_text("utf-8"))))
+        if not name.startswith("__")
+        and not (_module(module).exists() and name in names_of(_module(module)))
+    )
 
 
 def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
@@ -151,12 +175,12 @@ def test_no_folder_is_crowded(folder):
 @pytest.mark.parametrize(
     "folder", ["benchmarks", "components/images", "examples", "tests", "tools"]
 )
-def test_what_stands_outside_imports_what_there_is(folder):
+def test_what_stands_outside_uses_what_there_is(folder):
     """mypy does not read these, and some run only where a GPU or an hour is."""
     missing = {
         path.relative_to(ROOT).as_posix(): names
         for path in sorted((ROOT / folder).rglob("*.py"))
-        if (names := missing_imports(path))
+        if (names := missing_names(path))
     }
     assert missing == {}
 

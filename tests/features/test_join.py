@@ -423,7 +423,7 @@ def test_event_times_after_a_row_are_told(
     join_sql = asof.join_sql
     monkeypatch.setattr(
         asof,
-        "join",
+        "join_sql",
         lambda *args: join_sql(*args).replace(
             "make_timestamptz(v.event_us)", "make_timestamptz(v.event_us + 3600000000 * 10)"
         ),

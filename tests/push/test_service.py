@@ -79,7 +79,7 @@ def test_all_else_is_the_templates(package, tmp_path):
 
 
 def test_the_same_package_gives_the_same_bytes(package):
-    assert service.render(TEMPLATE, package) == service.rendered(TEMPLATE, package)
+    assert service.render(TEMPLATE, package) == service.render(TEMPLATE, package)
 
 
 @pytest.mark.parametrize("text", ["", "a: b", "{", "- 1", "kind: InferenceService\nspec: {}"])
