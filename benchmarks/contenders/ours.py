@@ -15,9 +15,9 @@ from plimsoll.validate.drift import measurement as drift
 from plimsoll.validate.drift.distributions import distributions_of
 from plimsoll.validate.drift.thresholds import FAMILYWISE_ERROR_RATE
 from plimsoll.validate.statistics import tfdv as validator
-from plimsoll.validate.statistics.accumulator import StatisticsPlan
+from plimsoll.validate.statistics.accumulator import SplitStatistics, StatisticsPlan
 from plimsoll.validate.statistics.arrays import encoding_of
-from plimsoll.validate.statistics.measure import Measured, checked, measurement_of
+from plimsoll.validate.statistics.measure import measurement_of
 
 
 def work(reference: Path, current: Path) -> object:
@@ -34,7 +34,7 @@ def work(reference: Path, current: Path) -> object:
     return f"{len(anomalies)} anomalies; drifted: {', '.join(drifted)}"
 
 
-def measured(path: Path, scratch: Path) -> Measured:
+def measured(path: Path, scratch: Path) -> SplitStatistics:
     """Returns what is measured of one file."""
     notes: list[str] = []
     files = open_files(resolve(str(path), scratch, notes).sources, ())
@@ -42,10 +42,8 @@ def measured(path: Path, scratch: Path) -> Measured:
     folder.mkdir()
     rows = read_files(files, skip=(), private=(), notes=notes, folder=folder).rows
     encodings = {name: encoding_of(type_name(kind)) for name, kind in rows.types.items()}
-    plan = StatisticsPlan(encodings=encodings)
-    measurement = measurement_of(plan, path.stem)
-    result = measure_parts(measurement, rows.batches()).finish(measurement)
-    return checked(path.stem, plan, result, rows.read)
+    measurement = measurement_of(StatisticsPlan(split=path.stem, encodings=encodings))
+    return measure_parts(measurement, rows.batches()).finish(measurement)
 
 
 if __name__ == "__main__":
