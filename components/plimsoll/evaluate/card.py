@@ -30,12 +30,7 @@ _FAMILIES = {
 
 
 def model_card(evaluation: Evaluation, plan: FeaturePlan | None) -> str:
-    """Returns a model's card.
-
-    Args:
-        evaluation: The model's evaluation.
-        plan: The plan of the features that were joined; None: none were.
-    """
+    """Returns a model's card."""
     dataset, transform = evaluation.dataset, evaluation.transform
     problem, label = dataset.problem, transform.label
     what = _TASKS[label.task].format(

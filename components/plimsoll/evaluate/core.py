@@ -32,11 +32,6 @@ BASELINE_SPLITS = ("eval", "test")
 def evaluate(inputs: EvaluateInputs, package: str | Path, page: str | Path) -> EvaluateResult:
     """Evaluates a model and writes its package and the report.
 
-    Args:
-        inputs: The artifacts.
-        package: Where the package comes to be.
-        page: Where the report comes to be.
-
     Raises:
         ArtifactError: if an artifact is damaged, or they do not belong together.
     """

@@ -29,14 +29,7 @@ _MAKERS = (
 def lineage(
     dataset: Dataset, transform: Path, model: Path, plan: FeaturePlan | None = None
 ) -> dict[str, Any]:
-    """Returns the lineage of a model: no time of day and no path of this machine in it.
-
-    Args:
-        dataset: The dataset.
-        transform: The transform's folder.
-        model: The model's folder.
-        plan: The plan of the features that were joined; None: none were.
-    """
+    """Returns the lineage of a model: no time of day and no path of this machine in it."""
     training = read_json(model / "training.json")
     return {
         "dataset_id": dataset.id,

@@ -76,12 +76,9 @@ class FinishedTrial:
 
 
 class Search:
-    """A search that is kept in a folder; all its methods may be called from several threads.
+    """A search that is kept in a folder, which this process holds.
 
-    Args:
-        folder: Where it is kept, held by this process.
-        space: What is searched.
-        config: How.
+    All its methods may be called from several threads.
     """
 
     def __init__(self, folder: Path, space: Space, config: TuneConfig) -> None:

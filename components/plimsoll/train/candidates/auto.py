@@ -19,12 +19,7 @@ SMALL = 5_000
 
 
 def auto_candidates(examples: Examples, config: TrainConfig) -> tuple[TrainConfig, ...]:
-    """Returns what to train, what is likeliest to win in little time first.
-
-    Args:
-        examples: The transformed rows.
-        config: The training's config, with ``model`` ``auto``.
-    """
+    """Returns what to train, what is likeliest to win in little time first."""
     rows = examples.rows["train"]
     if rows <= SMALL:
         tried = _of_few_rows()

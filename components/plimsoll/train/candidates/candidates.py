@@ -136,12 +136,7 @@ def train_candidates(
 ) -> Candidates:
     """Trains boosting and the models that a config asks for, and blends them for ``auto``.
 
-    Args:
-        source: The examples.
-        config: As ``resolved_config`` returns it.
-        request: What is given besides.
-        folders: Where it may write.
-        say: Takes lines of progress.
+    The config is one that ``resolved_config`` returned.
 
     Raises:
         DataError: if a split is empty or cannot be learnt from.

@@ -54,13 +54,7 @@ class Importance:
 
 
 def eval_importance(source: Examples, model: Path, seed: int) -> tuple[Importance, ...]:
-    """Measures how much a model leans on each raw column, on the eval split, the most first.
-
-    Args:
-        source: The examples.
-        model: The model's folder, of any family.
-        seed: Of the dealing.
-    """
+    """Measures how much a model leans on each raw column, on the eval split, the most first."""
     columns = indices_by_column(source.numeric_names, source.categorical_outputs)
     return permutation_importance(
         open_model(model).predict, source.batch("eval"), columns, task=source.task, seed=seed

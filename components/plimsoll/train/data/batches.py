@@ -30,13 +30,7 @@ class BatchSource(Protocol):
 
 
 class ResidentBatches:
-    """A split on the device, its batches drawn by a permutation of indices.
-
-    Args:
-        rows: All rows of the split.
-        sampler: The order of its rows.
-        partition: How batches are cut among the processes.
-    """
+    """A split on the device, its batches drawn by a permutation of indices."""
 
     def __init__(
         self, rows: TensorBatch, sampler: BlockShuffleSampler, partition: BatchPartition

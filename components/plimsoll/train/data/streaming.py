@@ -21,12 +21,8 @@ POLL_SECONDS = 0.5
 class StreamedBatches:
     """A split's batches, of which only some windows are in memory.
 
-    Batches are taken one after the other; to begin elsewhere, the reading begins anew.
-
-    Args:
-        split: The split on disk.
-        sampler: The order of its rows.
-        partition: How batches are cut among the processes; a process reads its own rows alone.
+    Batches are taken one after the other; to begin elsewhere, the reading begins
+    anew. A process reads its own rows alone.
     """
 
     def __init__(

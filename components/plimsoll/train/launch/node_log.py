@@ -14,12 +14,7 @@ OVERLAP_SECONDS = 5
 
 
 class NodeLog:
-    """Reads what is new in the first node's log, by the time before each line.
-
-    Args:
-        cluster: The connection.
-        say: Takes a line.
-    """
+    """Reads what is new in the first node's log, by the time before each line."""
 
     def __init__(self, cluster: Cluster, say: Callable[[str], None]) -> None:
         self._cluster = cluster

@@ -41,10 +41,6 @@ def run(job: Job, processes: int) -> None:
     They end with this process, however that ends. SIGTERM and SIGINT are passed on once: the
     training saves a checkpoint and leaves; a second one kills it.
 
-    Args:
-        job: What to train.
-        processes: How many.
-
     Raises:
         PlimsollError: what ended the training, as its process reported it.
         StepError: if a process died without a word.
@@ -87,9 +83,6 @@ def kill_error(tail: str) -> StepError | None:
     """Returns the error for a process that a signal killed, by torchrun's account, or None.
 
     SIGTERM is what torchrun itself sends the others.
-
-    Args:
-        tail: The last of what was printed.
     """
     for rank, code in _EXIT.findall(tail):
         number = -int(code)

@@ -54,10 +54,6 @@ def run(job: Job, config: LauncherConfig) -> None:
     finds its job and follows that one. A job that failed is deleted and made anew, which goes on
     from its checkpoints. On SIGTERM and SIGINT, and past its time, the job is deleted.
 
-    Args:
-        job: What to train.
-        config: What the cluster is asked for.
-
     Raises:
         ConfigError: if the config does not hold, or the cluster refuses the job.
         PlimsollError: what ended the training, with the last lines of its log.

@@ -17,10 +17,9 @@ WARM_UP_STEPS = 3
 
 
 class CudaGraphTrainStep(TrainStep):
-    """Takes steps by replaying a graph; every batch is filled up to the same number of rows.
+    """Takes steps on one GPU, in one process, by replaying a graph.
 
-    Args:
-        parts: What a step is made of, on a GPU and in one process.
+    Every batch is filled up to the same number of rows.
     """
 
     def __init__(self, parts: StepParts) -> None:

@@ -26,10 +26,6 @@ def largest_fitting(batch: TensorBatch, attempt: Callable[[TensorBatch], object]
 
     Call it when no exception is handled any more: its traceback holds what the step had made.
 
-    Args:
-        batch: The rows that did not fit.
-        attempt: Runs forward and backward.
-
     Returns:
         Rows; 0 if not even one fits.
     """

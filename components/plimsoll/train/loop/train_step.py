@@ -39,11 +39,7 @@ class StepParts:
 
 
 class TrainStep:
-    """Takes steps. What random layers draw depends on the seed, the step and the process alone.
-
-    Args:
-        parts: What a step is made of.
-    """
+    """Takes steps. What random layers draw depends on the seed, the step and the process alone."""
 
     def __init__(self, parts: StepParts) -> None:
         self.parts = parts

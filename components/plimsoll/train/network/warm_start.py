@@ -3,7 +3,7 @@
 The network keeps the shape that it was trained in, the edges of its bins and the unit of its
 label included; what only training knows (dropout, the optimiser, the running average) starts
 afresh. The examples must be made with the transform of that model, or its inputs mean something
-else now than what it learnt.
+else now than what it learnt. Every ``folder`` here is one in which ``find_model`` finds a model.
 """
 
 from __future__ import annotations
@@ -114,11 +114,7 @@ def _heaviest_network(blend: Path) -> Path:
 
 
 def user_module_source(folder: Path) -> str:
-    """Returns the text of the network of one's own that a model is made of, or an empty one.
-
-    Args:
-        folder: As of ``find_model``.
-    """
+    """Returns the text of the network of one's own that a model is made of, or an empty one."""
     path = find_model(folder).model / MODULE
     return path.read_text("utf-8") if path.is_file() else ""
 
@@ -129,10 +125,6 @@ def config_from_model(config: TrainConfig, folder: Path) -> TrainConfig:
     What decides the network's shape is as the model has it where ``config`` leaves it at its
     default, and the learning rate is a tenth of the usual one where that is left, too: weights
     that know much are not to be shaken off.
-
-    Args:
-        config: The config that was requested.
-        folder: As of ``find_model``.
 
     Raises:
         ConfigError: if a field asks for another shape than the model's.
@@ -168,10 +160,6 @@ def config_from_model(config: TrainConfig, folder: Path) -> TrainConfig:
 
 def check_columns(examples: Examples, folder: Path) -> None:
     """Checks that a model reads the columns, and answers the classes, that the examples have.
-
-    Args:
-        examples: What it is to learn from now.
-        folder: As of ``find_model``.
 
     Raises:
         DataError: if it does not; the message says in what they differ, and what to do.
@@ -230,10 +218,6 @@ def spec_from_model(folder: Path, fresh: NetworkSpec) -> NetworkSpec:
 
 def load_weights(network: Network, folder: Path) -> None:
     """Puts the weights of a model into a network of the very same shape, in place.
-
-    Args:
-        network: As ``fresh_network`` makes it of ``spec_from_model``.
-        folder: As of ``find_model``.
 
     Raises:
         ConfigError: if the shapes differ; the message says in what.

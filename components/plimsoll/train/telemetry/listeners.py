@@ -25,10 +25,6 @@ class BestEffort:
     """Passes events on until a file cannot be written; the training goes on without it.
 
     A full disk of logs must not cost the hours that were trained; what matters is kept elsewhere.
-
-    Args:
-        listener: Takes the events.
-        name: What it writes, in words.
     """
 
     def __init__(self, listener: Listener, name: str) -> None:
@@ -75,9 +71,6 @@ def listeners_for(job: Job) -> tuple[Listener, ...]:
     """Returns the listeners that a job and the environment ask for.
 
     Nothing is written before the first event, so that all processes of a training may ask.
-
-    Args:
-        job: The training.
 
     Raises:
         EnvironmentBuildError: if a tracker is asked for whose package is not installed.

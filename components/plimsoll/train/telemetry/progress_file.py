@@ -77,11 +77,7 @@ class TrainingProgress:
 
 
 class ProgressFile:
-    """Writes the file, line by line; the file comes to be with the first event.
-
-    Args:
-        folder: The folder of logs.
-    """
+    """Writes the file, line by line; the file comes to be with the first event."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / PROGRESS

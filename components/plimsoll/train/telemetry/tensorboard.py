@@ -23,11 +23,7 @@ _OF_EPOCH = ("loss", "learning_rate")
 
 
 class TensorBoard:
-    """Writes event files that TensorBoard shows while they grow.
-
-    Args:
-        folder: The folder of logs.
-    """
+    """Writes event files that TensorBoard shows while they grow."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -45,9 +45,6 @@ IDS_FILE = "tracking.json"
 def trackers_for(job: Job) -> tuple[Listener, ...]:
     """Returns a listener for each tracker that the environment asks for.
 
-    Args:
-        job: The training.
-
     Raises:
         EnvironmentBuildError: if one is asked for whose package is not installed.
     """

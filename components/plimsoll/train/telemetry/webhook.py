@@ -75,10 +75,6 @@ def webhook_from_environment(title: str, logs: Path | None = None) -> WebhookLis
     """Returns the listener that the environment asks for, or None.
 
     An address that cannot be used is reported on standard error, and is no reason not to train.
-
-    Args:
-        title: What is trained, as a person knows it.
-        logs: Folder in which the alert is recorded; None: nobody asks.
     """
     url = _address()
     if not url:
