@@ -6,23 +6,25 @@ import pytest
 
 from plimsoll.errors import ArtifactError
 from plimsoll.models.transform import (
+    CategoricalOutput,
+    Label,
+    SourceColumn,
+    Transform,
+    read_transform,
+    write_transform,
+)
+from plimsoll.models.transform_parts import (
     Bins,
     Calendar,
-    CategoricalOutput,
     Cross,
     Cycle,
     Hashed,
-    Label,
     Missing,
     Ngrams,
     Number,
-    SourceColumn,
     TargetMean,
     Tokens,
-    Transform,
     Vocabulary,
-    read_transform,
-    write_transform,
 )
 from plimsoll.transform.apply.apply import apply
 

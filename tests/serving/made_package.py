@@ -8,16 +8,13 @@ from plimsoll.formats.examples import Batch, Header, open_examples, write_exampl
 from plimsoll.formats.package import Contents, Package, open_package, write_package
 from plimsoll.models.boosting import save_boosting
 from plimsoll.models.transform import (
-    Calendar,
     Label,
-    Missing,
-    Number,
     SourceColumn,
     Transform,
-    Vocabulary,
     read_transform,
     write_transform,
 )
+from plimsoll.models.transform_parts import Calendar, Missing, Number, Vocabulary
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.storage.files import write_json, write_text
 from plimsoll.train.candidates.boosting import fit_boosting

@@ -8,20 +8,18 @@ import numpy as np
 from hypothesis import strategies as st
 
 from plimsoll.formats.columns import DictionaryColumn
-from plimsoll.models.transform import (
+from plimsoll.models.transform import Label, SourceColumn, Transform
+from plimsoll.models.transform_parts import (
     Bins,
     Calendar,
     Cross,
     Cycle,
     Hashed,
-    Label,
     Missing,
     Ngrams,
     Number,
-    SourceColumn,
     TargetMean,
     Tokens,
-    Transform,
     Vocabulary,
 )
 from plimsoll.transform.apply.apply import apply, columns_from_rows

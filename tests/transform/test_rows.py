@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from plimsoll.formats.dataset import ARROW_TYPES
 from plimsoll.formats.rows import column_from_arrow, rows_from_table
-from plimsoll.models.transform import Label, Missing, SourceColumn, Transform
+from plimsoll.models.transform import Label, SourceColumn, Transform
+from plimsoll.models.transform_parts import Missing
 from plimsoll.transform.apply.apply import columns_from_rows
 
 VALUES = {

@@ -16,27 +16,14 @@ import numpy as np
 
 from plimsoll.errors import ArtifactError, nearest
 from plimsoll.models.transform_parts import (
-    CALENDARS,
-    FIRST_KNOWN,
-    MISSING,
     PARTS,
     TYPES_OF_PART,
-    UNKNOWN,
-    WEEKDAYS,
     Bins,
-    Calendar,
     CategoricalPart,
     Cross,
-    Cycle,
-    Hashed,
-    Missing,
-    Ngrams,
     Number,
     NumericPart,
     Part,
-    TargetMean,
-    Tokens,
-    Vocabulary,
     indices,
     output_names,
     width,
@@ -47,33 +34,6 @@ from plimsoll.storage.files import (
     folder_written_whole,
     write_json,
 )
-
-__all__ = [
-    "CALENDARS",
-    "FIRST_KNOWN",
-    "MISSING",
-    "UNKNOWN",
-    "WEEKDAYS",
-    "Bins",
-    "Calendar",
-    "CategoricalOutput",
-    "Cross",
-    "Cycle",
-    "Hashed",
-    "Label",
-    "Missing",
-    "Ngrams",
-    "Number",
-    "Part",
-    "SourceColumn",
-    "TargetMean",
-    "Tokens",
-    "Transform",
-    "Vocabulary",
-    "output_names",
-    "read_transform",
-    "write_transform",
-]
 
 FORMAT = "plimsoll.transform/2"
 MANIFEST = "transform.json"

@@ -11,7 +11,8 @@ import numpy as np
 
 from plimsoll.errors import DataError, shortened
 from plimsoll.formats.dataset import Dataset, open_dataset
-from plimsoll.models.transform import Ngrams, Transform, write_transform
+from plimsoll.models.transform import Transform, write_transform
+from plimsoll.models.transform_parts import Ngrams
 from plimsoll.storage.files import write_text
 from plimsoll.storage.provenance import METADATA_KEY
 from plimsoll.transform.apply.apply import Features

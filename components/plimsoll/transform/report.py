@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plimsoll.models.transform import Part, SourceColumn, Transform
-from plimsoll.models.transform_parts import CategoricalPart, indices, output_names, width
+from plimsoll.models.transform import SourceColumn, Transform
+from plimsoll.models.transform_parts import CategoricalPart, Part, indices, output_names, width
 from plimsoll.pictures.bars import bar_chart
 from plimsoll.pictures.page import Page
 from plimsoll.pictures.tables import cards, table

@@ -9,8 +9,9 @@ from plimsoll.errors import ArtifactError, ConfigError, DataError
 from plimsoll.formats.package import Contents, write_package
 from plimsoll.models.blend import Member, save_blend
 from plimsoll.models.network import load_network, predict, save_network
-from plimsoll.models.transform import Label, Number, SourceColumn, Transform, write_transform
-from plimsoll.models.transform import Vocabulary as Words
+from plimsoll.models.transform import Label, SourceColumn, Transform, write_transform
+from plimsoll.models.transform_parts import Number
+from plimsoll.models.transform_parts import Vocabulary as Words
 from plimsoll.storage.files import read_json, write_json, write_text
 from plimsoll.train import config as configs
 from plimsoll.train import core

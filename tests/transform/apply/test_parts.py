@@ -7,13 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plimsoll.errors import RequestError
-from plimsoll.models.transform import (
-    Cross,
-    Hashed,
-    Ngrams,
-    Tokens,
-    Vocabulary,
-)
+from plimsoll.models.transform_parts import Cross, Hashed, Ngrams, Tokens, Vocabulary
 from plimsoll.transform.apply.apply import DictionaryColumn, apply, columns_from_rows
 from plimsoll.transform.apply.numbers import signed_log
 from plimsoll.transform.apply.texts import LONGEST_TEXT, split_texts

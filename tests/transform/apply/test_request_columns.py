@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from plimsoll.errors import RequestError
-from plimsoll.models.transform import Label, Missing, SourceColumn, Tokens, Transform
+from plimsoll.models.transform import Label, SourceColumn, Transform
+from plimsoll.models.transform_parts import Missing, Tokens
 from plimsoll.transform.apply.apply import columns_from_lists, columns_from_rows
 
 TYPES = {"fare": "float", "stops": "int", "paid": "bool", "city": "string", "at": "timestamp"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plimsoll.errors import ConfigError, DataError
-from plimsoll.models.transform import Calendar, Cycle, Missing, Number, Vocabulary
+from plimsoll.models.transform_parts import Calendar, Cycle, Missing, Number, Vocabulary
 from plimsoll.problem import Problem, Split
 from plimsoll.transform.apply.apply import apply
 from plimsoll.transform.config import TransformConfig

@@ -80,7 +80,11 @@ class _Prefetcher:
         self._thread.start()
 
     def window(self) -> TensorBatch:
-        """Returns the next window's rows, which may be none."""
+        """Returns the next window's rows, which may be none.
+
+        Raises:
+            DataError: if they cannot be learnt from, or the thread ended early.
+        """
         while True:
             try:
                 item = self._queue.get(timeout=POLL_SECONDS)

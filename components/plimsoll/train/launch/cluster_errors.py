@@ -19,7 +19,15 @@ class UnreachableError(StepError):
 
 @contextmanager
 def translated_errors(what: str) -> Iterator[None]:
-    """Turns what the SDK and its clients raise into our errors."""
+    """Turns what the SDK and its clients raise into our errors.
+
+    Args:
+        what: What is asked of the cluster, for the headline.
+
+    Raises:
+        UnreachableError: if the API does not answer this time.
+        StepError: if it refuses, or the SDK fails.
+    """
     import urllib3
 
     answers = exceptions()

@@ -44,7 +44,11 @@ class Storage(Protocol):
         """Says if a folder is there."""
 
     def fetch(self, name: str, target: Path) -> None:
-        """Brings a folder here, whole."""
+        """Brings a folder here, whole.
+
+        Raises:
+            StepError: if it is not there.
+        """
 
     def mirror(self, name: str, target: Path, *, ended: bool) -> None:
         """Brings what is new in a folder of growing files here, where that is known."""

@@ -16,25 +16,24 @@ from numpy.typing import NDArray
 
 from plimsoll.errors import DataError, RequestError, nearest
 from plimsoll.formats.columns import Column, Columns, DictionaryColumn
-from plimsoll.models.transform import (
+from plimsoll.models.transform import Label, SourceColumn, Transform
+from plimsoll.models.transform_parts import (
     Bins,
     Calendar,
+    CategoricalPart,
     Cross,
     Cycle,
     Hashed,
-    Label,
     Missing,
     Ngrams,
     Number,
     Part,
-    SourceColumn,
     TargetMean,
     Tokens,
-    Transform,
     Vocabulary,
     output_names,
+    width,
 )
-from plimsoll.models.transform_parts import CategoricalPart, width
 from plimsoll.transform.apply.lookups import bucket_of, cross_step, index_of, target_mean
 from plimsoll.transform.apply.numbers import PlacedPart, numbers_step, rows_at_once
 from plimsoll.transform.apply.request_columns import (

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.errors import RequestError, nearest
-from plimsoll.models.transform import Tokens, Transform
+from plimsoll.models.transform import Transform
+from plimsoll.models.transform_parts import Tokens
 from plimsoll.timestamps import EPOCH, MICROSECOND
 
 LISTED = "texts"

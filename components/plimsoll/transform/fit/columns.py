@@ -10,14 +10,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from plimsoll.models.transform import (
+from plimsoll.models.transform import Label, SourceColumn
+from plimsoll.models.transform_parts import (
     Hashed,
-    Label,
     Missing,
     Ngrams,
     Number,
     Part,
-    SourceColumn,
     Tokens,
     Vocabulary,
 )

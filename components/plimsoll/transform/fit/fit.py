@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from plimsoll.errors import DataError
 from plimsoll.formats.dataset import Dataset
-from plimsoll.models.transform import Cross, Label, Part, SourceColumn, Transform, output_names
+from plimsoll.models.transform import Label, SourceColumn, Transform
+from plimsoll.models.transform_parts import Cross, Part, output_names
 from plimsoll.statistics.runners import measure_split
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.fit.accumulator import ColumnPlan, FitPlan

@@ -15,8 +15,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.models.transform import Transform, output_names
-from plimsoll.models.transform_parts import CategoricalPart, width
+from plimsoll.models.transform import Transform
+from plimsoll.models.transform_parts import CategoricalPart, output_names, width
 from plimsoll.transform.apply.apply import Features
 from plimsoll.transform.config import NOISE
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from plimsoll.errors import ConfigError
-from plimsoll.models.transform import Bins, Number
+from plimsoll.models.transform_parts import Bins, Number
 from plimsoll.transform.apply.numbers import signed_log
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.kinds.number_stats import LARGEST, Numbers, NumberStats

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.models.predictions import class_text
-from plimsoll.models.transform import Label, TargetMean
+from plimsoll.models.transform import Label
+from plimsoll.models.transform_parts import TargetMean
 from plimsoll.transform.kinds.target_stats import ROWS, SUM, TargetStats
 from plimsoll.transform.treatments import Treatment
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plimsoll.models.transform import Calendar, Cycle, Part
+from plimsoll.models.transform_parts import Calendar, Cycle, Part
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.kinds.numbers import fit_number
 from plimsoll.transform.kinds.time_stats import DAY, TimeStats
