@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from plimsoll.errors import ConfigError, DataError
-from plimsoll.models.transform import (
+from plimsoll.models.transform_parts import (
     Bins,
     Calendar,
     Cross,
