@@ -34,6 +34,11 @@ def column_from_arrow(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
     return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
 
 
+def decoded(column: pa.Array) -> pa.Array:
+    """Returns a column whose values stand in it themselves."""
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
 def rows_from_table(table: pa.Table | pa.RecordBatch) -> list[dict[str, Any]]:
     """Returns rows as JSON objects, the form of a request's instances.
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from plimsoll.formats.columns import Column, DictionaryColumn
 from plimsoll.formats.dataset import Dataset
 from plimsoll.formats.examples import Batch, Header, write_range, write_ranges
-from plimsoll.formats.rows import column_from_arrow
+from plimsoll.formats.rows import column_from_arrow, decoded
 from plimsoll.problem import SPLITS
 from plimsoll.statistics.reading import rows_between
 from plimsoll.statistics.workers import processes_that_pay, shared
@@ -100,7 +100,7 @@ def transformed(
     columns = {name: column_of(named[name]) for name in reads_of(fit, ()) if name in named}
     label = columns.pop(fit.transform.label.name)
     if split == "train" and fit.tables:
-        rows = folds_of(numbers, fit.folds, [_plain(named[name]) for name in keys])
+        rows = folds_of(numbers, fit.folds, [decoded(named[name]) for name in keys])
         features = apply_out_of_fold(fit.transform, columns, rows, fit.tables)
     else:
         features = apply(fit.transform, columns)
@@ -141,7 +141,3 @@ def _write_range(dataset: Dataset, fit: Fit, header: Header, folder: Path, block
         write_range(folder, header, block.split, first, rows)
         first += batch.num_rows
     return block
-
-
-def _plain(column: pa.Array) -> pa.Array:
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column

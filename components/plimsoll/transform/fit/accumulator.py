@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plimsoll.formats.rows import column_from_arrow
+from plimsoll.formats.rows import column_from_arrow, decoded
 from plimsoll.statistics.accumulator import Measurement, power_of_two
 from plimsoll.statistics.hashing import mixed
 from plimsoll.transform.apply.texts import split_texts
@@ -208,7 +208,7 @@ class FitAccumulator:
         """
         self._rows += batch.num_rows
         named = dict(zip(batch.schema.names, batch.columns, strict=True))
-        self._label.add(_plain(named[self._plan.label]))
+        self._label.add(decoded(named[self._plan.label]))
         codes: dict[str, Encoded] = {}
         for column in self._plan.measured:
             self._add_column(column, named[column.name], codes)
@@ -268,9 +268,9 @@ class FitAccumulator:
         targets = [(column, self._columns[column.name].target) for column in plan.columns]
         if not any(target for _, target in targets):
             return
-        weights = _weights(_plain(named[plan.label]), regression=plan.regression)
+        weights = _weights(decoded(named[plan.label]), regression=plan.regression)
         numbers = np.arange(first, first + len(named[plan.label]))
-        keys = [_plain(named[name]) for name in plan.keys]
+        keys = [decoded(named[name]) for name in plan.keys]
         for column, target in targets:
             if target is not None:
                 fold = folds_of(numbers, column.folds, keys)
@@ -307,7 +307,7 @@ class FitAccumulator:
         hashes = mixed(np.arange(first, first + batch.num_rows, dtype=np.uint64)) >> np.uint64(11)
         chosen = np.flatnonzero(hashes.astype(np.float64) < share * 2.0**53)
         if len(chosen):
-            columns = [_plain(column.take(pa.array(chosen))) for column in batch.columns]
+            columns = [decoded(column.take(pa.array(chosen))) for column in batch.columns]
             self._sample.append(pa.RecordBatch.from_arrays(columns, names=batch.schema.names))
             self._sampled.append(chosen + first)
 
@@ -318,10 +318,6 @@ def _load() -> tuple[type, ...]:
 
     columns = CategoryStats, NumberStats, TargetStats, TimeStats
     return TrainStats, ColumnStats, LabelStats, *columns
-
-
-def _plain(column: pa.Array) -> pa.Array:
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 def _encoded(name: str, column: pa.Array, codes: dict[str, Encoded]) -> Encoded:

@@ -47,7 +47,7 @@ def fit_all(dataset: Dataset, config: TransformConfig, declared: frozenset[str])
 
     Args:
         dataset: The dataset.
-        config: What is asked of the transform.
+        config: How columns are treated.
         declared: Int columns that the schema declares categorical.
 
     Raises:

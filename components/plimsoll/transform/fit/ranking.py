@@ -1,8 +1,8 @@
-"""Ranks columns by what each tells of the label alone, and leaves out those that tell little.
+"""Ranks columns by how informative each is of the label alone; leaves out those that are not.
 
 Mutual information in nats, of outputs laid into few cells, less what chance alone makes of so
 many cells (Miller, "Note on the bias of information estimates", 1955). What two columns only
-tell together, such as an interaction, is not seen: so pruning is off unless it is asked for.
+say together, such as an interaction, is not measured: so pruning is off by default.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class Relevance:
 
     @property
     def informative(self) -> bool:
-        """Whether it tells more than chance does."""
+        """Whether the information is more than that of chance."""
         return self.information > self.noise
 
 
 def ranked(
     transform: Transform, features: Features, labels: NDArray[np.float64]
 ) -> tuple[Relevance, ...]:
-    """Ranks columns and crosses, the most telling first.
+    """Ranks columns and crosses, the most informative first.
 
     Args:
         transform: The transform.
@@ -86,9 +86,9 @@ def kept(ranking: Sequence[Relevance], prune: int | str, named: Collection[str])
     """Returns the columns that stay.
 
     Args:
-        ranking: The columns, the most telling first.
-        prune: How many stay; ``noise``: those that tell more than chance.
-        named: Columns that stay whatever they tell.
+        ranking: The columns, the most informative first.
+        prune: How many stay; ``noise``: those that are informative.
+        named: Columns that stay in any case.
     """
     if prune == NOISE:
         best: Iterable[Relevance] = (item for item in ranking if item.informative)

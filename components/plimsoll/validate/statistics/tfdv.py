@@ -83,15 +83,15 @@ class Statistician:
         if self._categorical and not partial[0]:
             self._count_lengths(partial[0], batch)
         return [
-            generator.add_input(held, batch)
-            for generator, held in zip(self._generators, partial, strict=True)
+            generator.add_input(state, batch)
+            for generator, state in zip(self._generators, partial, strict=True)
         ]
 
     def compacted(self, partial: list[Any]) -> list[Any]:
         """Returns a partial in fewer bytes; more rows may be added."""
         return [
-            generator.compact(held)
-            for generator, held in zip(self._generators, partial, strict=True)
+            generator.compact(state)
+            for generator, state in zip(self._generators, partial, strict=True)
         ]
 
     def merged(self, first: list[Any], second: list[Any]) -> list[Any]:
