@@ -4,7 +4,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent.parent
-_PLACES = {
+_FOLDERS = {
     "images": CHECKOUT / "components" / "images",
     "pipelines": CHECKOUT / "pipelines" / "compiled",
     "schemas": CHECKOUT / "schemas",
@@ -18,4 +18,4 @@ def folder(name: str) -> Path:
     A wheel carries copies under ``plimsoll/_shipped/``; a checkout has the originals.
     """
     installed = PACKAGE / "_shipped" / name
-    return installed if installed.is_dir() else _PLACES[name]
+    return installed if installed.is_dir() else _FOLDERS[name]

@@ -82,7 +82,7 @@ def test_shares_fill_their_cells_and_are_written_in_them():
         ["train", "serving"],
         [[0.25, None], [0.0, 1.5]],
         [["25%", ""], ["none", "all"]],
-        told=[["train: 5 null", ""], ["", ""]],
+        titles=[["train: 5 null", ""], ["", ""]],
     )
     assert texts(markup, "td") == ["25%", "–", "none", "all"]  # noqa: RUF001
     cells = list(parsed(markup).iter("td"))
@@ -94,6 +94,6 @@ def test_shares_fill_their_cells_and_are_written_in_them():
 def test_names_in_cells_are_text():
     markup = bullet(1, label=HOSTILE) + signed_bar(1, label=HOSTILE)
     markup += silhouette([1], label=HOSTILE)
-    markup += share_table([HOSTILE], [HOSTILE], [[0.5]], [[HOSTILE]], told=[[HOSTILE]])
+    markup += share_table([HOSTILE], [HOSTILE], [[0.5]], [[HOSTILE]], titles=[[HOSTILE]])
     assert not tags(markup) & {"script", "img", "style"}
     assert HOSTILE in texts(markup, "td")

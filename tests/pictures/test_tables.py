@@ -8,8 +8,8 @@ from plimsoll.pictures.markup import Html
 from plimsoll.pictures.tables import (
     badge,
     cards,
+    collapsed,
     facts,
-    folded,
     heat_table,
     notice,
     sparkline,
@@ -71,7 +71,7 @@ def test_any_numbers_make_a_heat_table(values, by_row):
 
 @given(st.lists(NUMBERS | st.none(), max_size=40))
 def test_any_numbers_make_a_sparkline(counts):
-    markup = sparkline(counts, label=HOSTILE, told=[HOSTILE])
+    markup = sparkline(counts, label=HOSTILE, titles=[HOSTILE])
     assert_drawable(markup)
     assert len(of_class(markup, "bar")) == len(counts)
     assert all(float(bar.get("height")) <= 26 for bar in of_class(markup, "bar"))
@@ -85,7 +85,7 @@ def test_a_sparkline_shows_the_smallest_count_and_hides_zero():
 
 
 def test_what_is_folded_needs_no_script_to_unfold():
-    markup = folded(HOSTILE, table(["a"], [["inside"]]))
+    markup = collapsed(HOSTILE, table(["a"], [["inside"]]))
     assert texts(markup, "summary") == [HOSTILE]
     assert texts(markup, "td") == ["inside"]
     assert of_class(markup, "fold")[0].tag == "details"

@@ -13,7 +13,7 @@ from plimsoll.pictures.bars import bar_chart
 from plimsoll.pictures.cells import share_table
 from plimsoll.pictures.markup import Html, element, joined
 from plimsoll.pictures.page import Page
-from plimsoll.pictures.tables import badge, cards, facts, folded, notice, table
+from plimsoll.pictures.tables import badge, cards, collapsed, facts, notice, table
 from plimsoll.problem import SPLITS
 from plimsoll.quantities import time_span
 
@@ -118,7 +118,7 @@ def _coverage(findings: JoinFindings) -> Html:
     parts = [_share_table(findings, names[:OPEN])]
     if names[OPEN:]:
         parts.append(
-            folded(f"{len(names) - OPEN:,} more features", _share_table(findings, names[OPEN:]))
+            collapsed(f"{len(names) - OPEN:,} more features", _share_table(findings, names[OPEN:]))
         )
     return joined(parts)
 

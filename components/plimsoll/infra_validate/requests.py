@@ -47,7 +47,7 @@ def warmup_requests(package: Package) -> list[WarmupRequest]:
 
 
 def parse_answers(protocol: str, body: bytes, package: Package) -> list[dict[str, Any]]:
-    """Returns the answers in a response, those of v2 in the form of v1's.
+    """Returns the answers in a response, those of v2 in the form of v1's, one a row.
 
     Raises:
         ValueError: if the response is not what its protocol promises.

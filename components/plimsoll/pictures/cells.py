@@ -104,7 +104,7 @@ def share_table(
     shares: Sequence[Sequence[float | None]],
     texts: Sequence[Sequence[str]],
     *,
-    told: Sequence[Sequence[str]] = (),
+    titles: Sequence[Sequence[str]] = (),
 ) -> Html:
     """Returns a table of shares, each cell filled from the left as far as its share goes.
 
@@ -113,7 +113,7 @@ def share_table(
         column_labels: Along the top.
         shares: A row of shares, 0 to 1, for each row label; None leaves a dash.
         texts: The same as they are written.
-        told: What each cell says on hover; nothing if left out.
+        titles: What each cell says on hover; nothing if left out.
     """
     heading = [element("th", "", class_="axis")]
     heading += [element("th", label, scope="col") for label in column_labels]
@@ -125,7 +125,7 @@ def share_table(
             if number is None:
                 cells.append(element("td", "–", class_="absent"))  # noqa: RUF001 - a dash
                 continue
-            hover = told[down][across] if told else None
+            hover = titles[down][across] if titles else None
             filled = f"--share:{min(max(number, 0.0), 1.0):.4f}" if number > 0 else None
             cells.append(element("td", texts[down][across], style=filled, title=hover))
         body.append(element("tr", joined(cells)))

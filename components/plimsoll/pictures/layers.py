@@ -159,18 +159,18 @@ def _spread(rows: list[list[Item]], pull: float) -> None:
         pull: How far towards the neighbours: 1 is to their middle, 0 leaves layers centred.
     """
     for row in rows:
-        _place(row, [0.0] * len(row))
+        _set_positions(row, [0.0] * len(row))
     for sweep in range(SWEEPS):
         downward = sweep % 2 == 0
         for row in rows if downward else rows[::-1]:
-            _place(row, [_neighbours_middle(item, downward=downward) * pull for item in row])
+            _set_positions(row, [_target(item, downward=downward) * pull for item in row])
     every = [item for row in rows for item in row]
     left = min((item.x - item.width / 2 for item in every), default=0.0)
     for item in every:
         item.x = round(item.x - left, 1)
 
 
-def _neighbours_middle(item: Item, *, downward: bool) -> float:
+def _target(item: Item, *, downward: bool) -> float:
     near = item.above if downward else item.below
     near = near or item.above or item.below
     straight = [other for other in near if not other.lane] or near
@@ -178,7 +178,7 @@ def _neighbours_middle(item: Item, *, downward: bool) -> float:
     return sum(other.x for other in chosen) / len(chosen) if chosen else item.x
 
 
-def _place(row: Sequence[Item], wanted: Sequence[float]) -> None:
+def _set_positions(row: Sequence[Item], targets: Sequence[float]) -> None:
     """Sets the positions nearest to those wanted, in least squares, that keep the gaps.
 
     With the gaps taken off it is a regression that must not decrease: neighbours out of order
@@ -191,7 +191,7 @@ def _place(row: Sequence[Item], wanted: Sequence[float]) -> None:
             total += GAP / 2 if item.lane or row[index - 1].lane else GAP
         offsets.append(total)
     pools: list[tuple[float, float, int]] = []
-    for item, want, offset in zip(row, wanted, offsets, strict=True):
+    for item, want, offset in zip(row, targets, offsets, strict=True):
         weight = 1.0 if item.lane else 1e6
         pool = (want - offset, weight, 1)
         while pools and pools[-1][0] > pool[0]:

@@ -51,7 +51,7 @@ def column_texts(values: Sequence[object]) -> list[str]:
         for number in numbers
         if number is not None and not number.is_integer() and 1e-4 <= abs(number) < 1e9
     ]
-    decimals = max((_places_shown(number) for number in fractions), default=0)
+    decimals = max((_decimals_shown(number) for number in fractions), default=0)
     written = []
     for value, number in zip(values, numbers, strict=True):
         plain = number is not None and not isinstance(value, bool) and abs(number) < 1e9
@@ -62,7 +62,7 @@ def column_texts(values: Sequence[object]) -> list[str]:
     return written
 
 
-def _places_shown(number: float) -> int:
+def _decimals_shown(number: float) -> int:
     """Returns how many decimals hold four significant digits, less the zeros at the end."""
     decimals = min(max(3 - math.floor(math.log10(abs(number))), 1), 4)
     return len(f"{number:.{decimals}f}".rstrip("0").partition(".")[2])
@@ -169,4 +169,4 @@ def _labels(ticks: tuple[float, ...], step: float) -> list[str]:
 
 
 def _decimals(step: float) -> int:
-    return next((places for places in range(7) if abs(round(step, places) / step - 1) < 1e-6), 6)
+    return next((digits for digits in range(7) if abs(round(step, digits) / step - 1) < 1e-6), 6)

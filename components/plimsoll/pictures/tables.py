@@ -58,7 +58,7 @@ def grid(*parts: Html) -> Html:
     return element("div", joined(element("div", part) for part in parts), class_="grid")
 
 
-def folded(summary: object, body: Html) -> Html:
+def collapsed(summary: object, body: Html) -> Html:
     """Returns markup that a click on its summary shows, without scripts; a search finds it."""
     return element("details", joined([element("summary", summary), body]), class_="fold")
 
@@ -137,7 +137,7 @@ def sparkline(
     counts: Sequence[float | None],
     *,
     label: str = "",
-    told: Sequence[str] = (),
+    titles: Sequence[str] = (),
     series: int = 0,
     width: int = 120,
     height: int = 26,
@@ -147,7 +147,7 @@ def sparkline(
     Args:
         counts: One bar each.
         label: What a screen reader says.
-        told: What each bar says on hover; its count if left out.
+        titles: What each bar says on hover; its count if left out.
         series: Which of the colours, from 0.
         width: In pixels.
         height: In pixels.
@@ -158,7 +158,7 @@ def sparkline(
     bars = []
     for index, number in enumerate(numbers):
         tall = max(number / largest * height, 1.0) if largest > 0 and number > 0 else 0.0
-        title = told[index] if index < len(told) else number_text(number)
+        title = titles[index] if index < len(titles) else number_text(number)
         bars.append(
             element(
                 "rect",

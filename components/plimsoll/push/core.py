@@ -15,7 +15,7 @@ from plimsoll import shipped
 from plimsoll.errors import ArtifactError, DataError, UsageError
 from plimsoll.formats.package import MANIFEST, Package, open_package
 from plimsoll.push import service
-from plimsoll.storage import provenance as witness
+from plimsoll.storage import provenance
 from plimsoll.storage.files import folder_written_whole, read_json, write_json, write_text
 from plimsoll.storage.locks import lock
 
@@ -62,7 +62,7 @@ class Pushed:
     notes: tuple[str, ...] = ()
     """Short sentences for the reader of the run."""
     provenance: tuple[dict[str, Any], ...] = ()
-    """What was left outside the run, as ``artifacts.witness`` observes it."""
+    """What was left outside the run, as ``artifacts.provenance`` observes it."""
 
 
 def push(
@@ -113,7 +113,10 @@ def push(
         version=package.version,
         path=str(folder),
         notes=notes,
-        provenance=(witness.observe(str(folder)), witness.observe(str(folder.parent / CHAMPION))),
+        provenance=(
+            provenance.observe(str(folder)),
+            provenance.observe(str(folder.parent / CHAMPION)),
+        ),
     )
 
 
@@ -130,7 +133,7 @@ def write_record(folder: Path, result: Pushed) -> dict[str, Any]:
     notes = result.notes or (result.reason,)
     metadata: dict[str, Any] = {**record, "path": result.path, "notes": list(notes)}
     if result.provenance:
-        metadata[witness.METADATA_KEY] = list(result.provenance)
+        metadata[provenance.METADATA_KEY] = list(result.provenance)
     return metadata
 
 

@@ -165,10 +165,10 @@ def _pruned(
 
 
 def _check_features(dataset: Dataset) -> None:
-    wanted = dataset.problem.features
-    if wanted and dataset.feature_plan is None:
+    features = dataset.problem.features
+    if features and dataset.feature_plan is None:
         raise DataError(
-            f"the problem names the feature service {wanted.service!r}, and it was not joined",
+            f"the problem names the feature service {features.service!r}, and it was not joined",
             cause="a model would be trained without its features",
             hint="run the pipeline that joins them, training-with-features, or put the component "
             "features before this step",

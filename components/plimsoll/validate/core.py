@@ -134,6 +134,13 @@ def validate(dataset_folder: Path, outputs: Outputs, request: Request = DEFAULT)
 def request_of(given_schema: str, mode: str, config: str, baseline: str, serving: str) -> Request:
     """Returns the request that the component's inputs make.
 
+    Args:
+        given_schema: Text of a ``.pbtxt``; empty: none.
+        mode: ``fail``, ``warn`` or ``branch``.
+        config: The fields of ``ValidateConfig`` as JSON text.
+        baseline: A path; empty: none.
+        serving: A path; empty: none.
+
     Raises:
         ConfigError: if the config is not JSON, or does not hold.
     """

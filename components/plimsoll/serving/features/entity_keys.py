@@ -46,6 +46,11 @@ def entity_keys(
 def row_times(request: Request, column: str, now: Callable[[], float]) -> list[int]:
     """Returns the time of each row, microseconds since 1970: its own, or else now.
 
+    Args:
+        request: The request.
+        column: The column of times.
+        now: Returns seconds since 1970.
+
     Raises:
         RequestError: if a time is not ISO 8601 text.
     """

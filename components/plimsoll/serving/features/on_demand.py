@@ -64,7 +64,7 @@ class OnDemandView:
     def _prepared(self, name: str, values: Sequence[Any]) -> list[Any]:
         if name not in self._times:
             return list(values)
-        return [_moment(value) if isinstance(value, str) else value for value in values]
+        return [_datetime(value) if isinstance(value, str) else value for value in values]
 
     def _settled(
         self, made: Mapping[str, Sequence[Any]], name: str, value_type: str, rows: int
@@ -98,7 +98,7 @@ def _loaded(path: Path, view: OnDemand) -> Function:
     return function
 
 
-def _moment(text: str) -> datetime.datetime | None:
+def _datetime(text: str) -> datetime.datetime | None:
     try:
         return timestamp_of(microseconds(text))
     except (ValueError, OverflowError):

@@ -68,7 +68,7 @@ def input_metadata(inputs: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def output_metadata(task: str, classes: int) -> list[dict[str, Any]]:
-    """Returns the v2 metadata of the outputs of a task."""
+    """Returns the v2 metadata of a task's outputs, with that many classes."""
     if task == "regression":
         return [{"name": "value", "datatype": "FP64", "shape": [-1]}]
     return [

@@ -91,8 +91,8 @@ class PackageModel(kserve.Model):  # type: ignore[misc,unused-ignore]
         return self._lookup.rows(rows)
 
     def _lists(self, request: InferRequest) -> Mapping[str, Sequence[Any]]:
-        wanted = request.request_outputs or []
-        tensors.check_output_names([item.name for item in wanted], self._predictor.package.task)
+        outputs = request.request_outputs or []
+        tensors.check_output_names([item.name for item in outputs], self._predictor.package.task)
         lists = tensors.lists_of(request.inputs, self._types)
         self._check_size(max(map(len, lists.values())))
         if self._lookup is None:

@@ -55,6 +55,9 @@ class Predictor:
     def predict_lists(self, lists: Mapping[str, Sequence[Any]]) -> NDArray[np.float64]:
         """Returns what ``predict_columns`` does, from raw column values.
 
+        Args:
+            lists: Column name -> its values, all of one length.
+
         Raises:
             RequestError: as ``predict_rows``, and if the columns' lengths differ.
         """
@@ -70,7 +73,7 @@ class Predictor:
         return self._model.predict(features)
 
     def answers(self, array: NDArray[np.float64]) -> list[dict[str, Any]]:
-        """Returns the v1 answers of what ``predict_columns`` returned."""
+        """Returns the v1 answers of what ``predict_columns`` returned, one a row."""
         package = self.package
         return predictions.as_answers(package.task, package.classes, package.positive, array)
 

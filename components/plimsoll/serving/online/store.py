@@ -110,7 +110,7 @@ class OnlineReader(Protocol):
     """Reads features from an online store; safe to use from several threads."""
 
     def prepare(self, plan: LookupPlan) -> None:
-        """Takes what will be asked, once, before the first read; touches no store."""
+        """Takes what will be read, once, before the first read; touches no store."""
 
     def read(
         self, keys: Mapping[int, EntityKeys], views: Collection[int], deadline: float

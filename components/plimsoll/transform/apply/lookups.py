@@ -59,7 +59,13 @@ def bucket_of(buckets: int) -> Encode:
 
 
 def cross_step(part: Cross, kinds: Sequence[str], index: int) -> Step:
-    """Returns the step that looks up what values several columns have together."""
+    """Returns the step that looks up what values several columns have together.
+
+    Args:
+        part: The cross.
+        kinds: Type of each of its columns: string, int or bool.
+        index: Which of the categorical outputs it writes.
+    """
     encoders, join = (
         ([hashes for _ in kinds], _joined_hashes(part.buckets))
         if part.buckets

@@ -32,10 +32,10 @@ class QuantileTable:
         self._score, self._rise = scored[:-1], np.diff(scored)
         columns = (self._start, self._width, self._score, self._rise)
         self._listed = tuple(column.tolist() for column in columns)
-        self._cells = _cells(self._start)
+        self._grid = _grid(self._start)
 
     def scores_of(self, values: NDArray[np.float64]) -> NDArray[np.float64] | list[float]:
-        """Returns the scores of values that lie within the knots."""
+        """Returns the scores of values, shape (rows,), that lie within the knots."""
         if len(values) <= FEW:
             return self._scores_of_few(values)
         intervals = self._intervals(values)
@@ -52,7 +52,7 @@ class QuantileTable:
         return scores
 
     def _intervals(self, values: NDArray[np.float64]) -> NDArray[np.intp]:
-        cells = self._cells
+        cells = self._grid
         if cells is None:
             return self._start.searchsorted(values, side="right") - 1
         where = cells.of(values)
@@ -66,7 +66,7 @@ class QuantileTable:
         return intervals
 
 
-class _Cells(NamedTuple):
+class _Grid(NamedTuple):
     """Cells of equal width over the range where most knots are, the outer ones without end.
 
     A value's cell never falls as the value rises, whatever the rounding: a knot of a lower cell
@@ -91,7 +91,7 @@ class _Cells(NamedTuple):
         return cells.astype(np.intp)
 
 
-def _cells(knots: NDArray[np.float64]) -> _Cells | None:
+def _grid(knots: NDArray[np.float64]) -> _Grid | None:
     """Returns the cells that leave the fewest knots in crowded ones."""
     best, fewest = None, len(knots)
     for share in _INNER:
@@ -102,7 +102,7 @@ def _cells(knots: NDArray[np.float64]) -> _Cells | None:
         if not np.isfinite(scale):
             continue
         empty = np.empty(0, np.intp)
-        cells = _Cells(low, high, scale, empty, empty.astype(np.bool_), np.append(knots, np.inf))
+        cells = _Grid(low, high, scale, empty, empty.astype(np.bool_), np.append(knots, np.inf))
         counts = np.bincount(cells.of(knots), minlength=CELLS + 2)
         crowd = int(counts[counts > 1].sum())
         if crowd < fewest:

@@ -18,7 +18,7 @@ from plimsoll.timestamps import EPOCH, MICROSECOND
 
 LISTED = "texts"
 """The type of a string column whose text is a list of texts, within a request."""
-_WANTED: Mapping[str, str] = {
+_TYPE_TEXTS: Mapping[str, str] = {
     "int": "a whole number or null",
     "float": "a number or null",
     "bool": "true, false or null",
@@ -184,7 +184,7 @@ def wrong_value(row: int, name: str, kind: str, value: Any, because: str = "") -
         value: What was given.
         because: What more there is to say.
     """
-    cause = f"it must be {_WANTED[kind]}; it is {_shown(value)}"
+    cause = f"it must be {_TYPE_TEXTS[kind]}; it is {_shown(value)}"
     because = because if len(because) <= _LONGEST_REASON else f"{because[:_LONGEST_REASON]}..."
     return RequestError(
         f"instances[{row}]: the column {name!r} has a wrong value",

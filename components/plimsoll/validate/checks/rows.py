@@ -75,7 +75,14 @@ def missing_reference(name: str, given: str, requester: str, *, first_run: bool)
 
 
 def comparison_requester(schema: Any, comparison: Comparison, name: str, given: str) -> str:
-    """Returns what asks for a comparison with a baseline or with serving; empty: nothing does."""
+    """Returns what asks for a comparison; empty: nothing does.
+
+    Args:
+        schema: The schema.
+        comparison: What the config says of it.
+        name: With what: ``baseline`` or ``serving``.
+        given: The path that was given; may be empty.
+    """
     if given:
         return f"the {name} that was given"
     if comparison.level == "off":

@@ -50,7 +50,14 @@ def check_split(context: Context, split: str) -> list[Check]:
 def tfdv_checks(
     context: Context, split: str, own: Sequence[Check], findings: Sequence[Finding]
 ) -> list[Check]:
-    """Returns a check for each finding of TFDV that our own checks do not report already."""
+    """Returns a check for each finding of TFDV that our own checks do not report already.
+
+    Args:
+        context: What was measured.
+        split: What the findings are of: a split, or ``serving``.
+        own: Our checks of it, those that passed too.
+        findings: What TFDV objects to.
+    """
     # Of ranges ours is the exact one: TFDV rounds bounds to single precision.
     reported = {
         (item.column, item.kind) for item in own if item.level != PASS or item.kind == "range"

@@ -50,7 +50,14 @@ class ContingencyTable:
     def of_counts(
         cls, counts: Floats, other_counts: Floats, total: float, other_total: float
     ) -> ContingencyTable:
-        """Returns a table in which each count stands for itself."""
+        """Returns a table in which each count stands for itself.
+
+        Args:
+            counts: Of the first sample, one entry a cell.
+            other_counts: Of the second, for the same cells.
+            total: Values of the first sample, in all cells.
+            other_total: Values of the second.
+        """
         one = np.ones(len(counts))
         return cls(
             counts=counts,

@@ -30,7 +30,7 @@ BINS = 20
 MOST_SINGLE_CELLS = 64
 """Up to so many different numbers in the two together, each is a cell of its own."""
 FEWEST_EXPECTED = 5
-"""Of a cell of the chi-squared test, by the usual rule."""
+"""Of a cell of the chi-squared test, by the usual rule (Cochran, 1954)."""
 PSI_EPSILON = 1e-4
 """What the population stability index takes an empty cell's share for."""
 
@@ -176,7 +176,12 @@ def anova(*groups: Distribution) -> float:
 def effect(test: str, reference: Distribution, current: Distribution) -> float:
     """Returns how large a difference is, whatever the number of rows.
 
-    Cohen's d of the means, or Cramér's V of a chi-squared test.
+    Cohen's d of the means (0.2 is small, 0.8 large), or Cramér's V of a chi-squared test, 0 to 1.
+
+    Args:
+        test: A name in ``TESTS``.
+        reference: The one column.
+        current: The other.
     """
     if test == "chi_squared":
         statistic, _, total = _pearson(reference, current)
@@ -253,7 +258,7 @@ def cumulative_shares(one: Distribution, at: Floats) -> tuple[Floats, Floats]:
 
 
 def psi_terms(first: Floats, second: Floats) -> Floats:
-    """Returns each cell's part of the population stability index."""
+    """Returns each cell's part of the population stability index; shares of one shape."""
     first = np.where(first > 0, first, PSI_EPSILON)
     second = np.where(second > 0, second, PSI_EPSILON)
     return (second - first) * np.log(second / first)

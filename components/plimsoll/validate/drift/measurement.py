@@ -22,7 +22,7 @@ from plimsoll.validate.drift.thresholds import LEAST_THRESHOLDS, threshold
 BASELINE, SERVING, TRAIN = "baseline", "serving", "train"
 PASS = "pass"  # noqa: S105 - a level
 LEAST_EFFECT = {"t_test": 0.1, "anova": 0.1, "chi_squared": 0.05}
-"""The same of tests: Cohen's d of means, Cramér's V of categories."""
+"""Of tests, the least that is drift: half of what Cohen (1988) calls small of d and of V."""
 
 
 @dataclass(frozen=True, kw_only=True)

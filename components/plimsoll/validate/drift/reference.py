@@ -14,7 +14,7 @@ from plimsoll.formats.distributions import Distribution
 from plimsoll.formats.statistics import FORMAT as STATISTICS
 from plimsoll.formats.statistics import Statistics, open_statistics
 from plimsoll.problem import SPLITS
-from plimsoll.storage import provenance as witness
+from plimsoll.storage import provenance
 from plimsoll.storage.files import read_json
 
 REMOTE = "gs://"
@@ -56,8 +56,8 @@ def open_reference(
         scratch: A folder for what is fetched; the reference is read from there later, too.
 
     Returns:
-        The reference, or None if there is no such folder or nothing in it; and a witness, by
-        which a later run can tell if that still is so.
+        The reference, or None if there is no such folder or nothing in it; and the record of
+        it, by which a later run knows if that still is so.
 
     Raises:
         ArtifactError: if it is something else, damaged, or has no rows.
@@ -65,16 +65,16 @@ def open_reference(
     """
     if path.startswith(REMOTE):
         return _remote(name, path, categorical, scratch / name)
-    folder, provenance = Path(path), witness.observe(path)
+    folder, record = Path(path), provenance.observe(path)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return None, provenance
+        return None, record
     if not folder.is_dir():
         raise ArtifactError(
             f"the {name} {folder} is a file, neither statistics nor a data set",
             hint="give the folder of an earlier run's output: statistics of validate, or dataset "
             "of ingest",
         )
-    return _opened(name, folder, categorical), provenance
+    return _opened(name, folder, categorical), record
 
 
 def _remote(
@@ -85,8 +85,8 @@ def _remote(
     bucket, prefix = gcs.split_uri(uri)
     below = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
     objects = gcs.fetch_folder(uri, folder) if gcs.GcsClient().listed(bucket, below, 1) else ()
-    provenance = {"uri": uri, "folders": False, "objects": gcs_listing.by_generation(objects)}
-    return (_opened(name, folder, categorical) if objects else None), provenance
+    record = {"uri": uri, "folders": False, "objects": gcs_listing.by_generation(objects)}
+    return (_opened(name, folder, categorical) if objects else None), record
 
 
 def _opened(name: str, folder: Path, categorical: Collection[str]) -> Reference:

@@ -19,7 +19,7 @@ LEAST_THRESHOLDS = {
     "wasserstein": 0.1,
 }
 """A calibrated threshold is never below this: smaller changes are real in large data, and do not
-matter. A threshold that is given may be."""
+matter (below 0.1 credit scoring takes PSI for no change). A threshold that is given may be."""
 UNBOUNDED = ("psi", "wasserstein")
 """Distances that may be above 1."""
 SATURATED = 0.98

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plimsoll.pictures.markup import Html, element, escaped, joined
-from plimsoll.pictures.tables import badge, folded, table
+from plimsoll.pictures.tables import badge, collapsed, table
 from plimsoll.quantities import rows_text, shown
 from plimsoll.validate.checks.check import ERROR, PASS, Check, grouped
 from plimsoll.validate.report.columns import plain
@@ -53,7 +53,7 @@ def _group(name: str, group: Sequence[Check], most: int) -> Html:
         text = f"{len(rest):,} more"
         if len(group) > MOST:
             text += f" of {len(group) - most:,}; anomalies.json has them all"
-        parts.append(folded(text, _rows(rest)))
+        parts.append(collapsed(text, _rows(rest)))
     return joined(parts)
 
 

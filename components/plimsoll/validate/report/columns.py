@@ -9,7 +9,7 @@ from plimsoll.formats.distributions import CATEGORICAL, Distribution
 from plimsoll.pictures.cells import silhouette
 from plimsoll.pictures.markup import Html, element, escaped, joined
 from plimsoll.pictures.scales import number_text
-from plimsoll.pictures.tables import badge, folded, sparkline, table
+from plimsoll.pictures.tables import badge, collapsed, sparkline, table
 from plimsoll.problem import SPLITS
 from plimsoll.quantities import share_text, shown
 from plimsoll.validate.checks.check import ERROR, PASS, WARNING, Check, Context
@@ -45,7 +45,7 @@ def columns_table(context: Context, failed: Sequence[Check]) -> Html:
     parts = [_table(context, names[:OPEN], levels, sources, labelled)]
     if names[OPEN:]:
         rest = _table(context, names[OPEN:], levels, sources, labelled)
-        parts.append(folded(f"{len(names) - OPEN:,} more columns", rest))
+        parts.append(collapsed(f"{len(names) - OPEN:,} more columns", rest))
     return joined(parts)
 
 
@@ -196,7 +196,7 @@ def _pictures(
                 sparkline(
                     shares[source],
                     label=f"{name} in {source}",
-                    told=titles,
+                    titles=titles,
                     series=series,
                     width=104,
                 )

@@ -10,7 +10,7 @@ from plimsoll.pictures.bars import bar_chart, histogram
 from plimsoll.pictures.cells import MOST_TIMES, bullet
 from plimsoll.pictures.markup import Html, element, escaped, joined
 from plimsoll.pictures.scales import number_text
-from plimsoll.pictures.tables import folded, table
+from plimsoll.pictures.tables import collapsed, table
 from plimsoll.problem import SPLITS
 from plimsoll.quantities import share_text, shown
 from plimsoll.validate.checks.check import ERROR, PASS, Context
@@ -126,7 +126,7 @@ def _comparison(context: Context, against: str, split: str, ranked: Ranked) -> H
         return joined([heading, _rows(context, ranked)])
     name, items = ranked[0]
     closest = f"the closest is {name}, at {_times(used(items[0]))} of its threshold"
-    return folded(
+    return collapsed(
         f"{title}: none of {counted} past the threshold; {closest}", _rows(context, ranked)
     )
 
@@ -154,7 +154,7 @@ def _rows(context: Context, ranked: Ranked) -> Html:
     ]
     if rest:
         headers = ["Column", "Of what is allowed", "Distance", "Measured", "Allowed"]
-        parts.append(folded(f"{len(rest):,} more columns", table(headers, rest)))
+        parts.append(collapsed(f"{len(rest):,} more columns", table(headers, rest)))
     return joined(parts)
 
 
@@ -228,7 +228,7 @@ def _overlays(context: Context, against: str) -> Html:
         text = f"{len(charts) - MOST_LAID_OPEN} more pictures"
         if len(drifted_columns) > MOST_OVERLAID:
             text += f", of {len(drifted_columns) - MOST_LAID_OPEN:,} that drifted"
-        parts.append(folded(text, _panel(charts[MOST_LAID_OPEN:])))
+        parts.append(collapsed(text, _panel(charts[MOST_LAID_OPEN:])))
     return joined(parts)
 
 

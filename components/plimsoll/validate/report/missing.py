@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from plimsoll.pictures.cells import share_table
 from plimsoll.pictures.markup import Html, element, joined
-from plimsoll.pictures.tables import folded
+from plimsoll.pictures.tables import collapsed
 from plimsoll.problem import SPLITS
 from plimsoll.quantities import share_text
 from plimsoll.validate.checks.check import Context
@@ -31,7 +31,7 @@ def missingness(context: Context) -> Html:
     parts = [_table(context, holed[:OPEN], shares)]
     if holed[OPEN:]:
         text = f"{len(holed) - OPEN:,} more columns with missing values"
-        parts.append(folded(text, _table(context, holed[OPEN:], shares)))
+        parts.append(collapsed(text, _table(context, holed[OPEN:], shares)))
     lines = [_together(context, holed)]
     if whole:
         lines.append(f"{whole:,} other column{'' if whole == 1 else 's'} lack no value.")
@@ -65,7 +65,7 @@ def _table(
             [share_text(share) if (share := shares[name][source]) else "none" for source in sources]
             for name in names
         ],
-        told=[[_counts_text(context, name, source) for source in sources] for name in names],
+        titles=[[_counts_text(context, name, source) for source in sources] for name in names],
     )
 
 

@@ -16,7 +16,7 @@ from plimsoll.validate.report.missing import missingness
 from plimsoll.validate.report.relations import relations, relations_note
 
 MOST_NAMED = 60
-FOUND = "Anomalies stop a run in mode fail; warnings never do."
+FAILED = "Anomalies stop a run in mode fail; warnings never do."
 MISSING = "Shares of rows without a usable value: null, NaN or infinite."
 
 
@@ -32,7 +32,7 @@ def report_html(context: Context, checks: Sequence[Check], mode: str) -> str:
     page = Page("Data validation", _lede(context))
     page.add_bare("", joined([_verdict(checks, mode), _cards(context, checks)]))
     if failed:
-        page.add_bare("What was found", anomalies_html(failed), FOUND)
+        page.add_bare("What was found", anomalies_html(failed), FAILED)
     if context.drift:
         page.add_bare("Drift", drift(context), drift_note(context))
     page.add_bare("Missing values", missingness(context), MISSING)

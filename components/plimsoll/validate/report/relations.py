@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from plimsoll.pictures.cells import signed_bar
 from plimsoll.pictures.heat import correlation_map, signed_text
 from plimsoll.pictures.markup import Html, element, joined
-from plimsoll.pictures.tables import badge, folded, table
+from plimsoll.pictures.tables import badge, collapsed, table
 from plimsoll.validate.checks.check import Context
 from plimsoll.validate.report.columns import plain
 from plimsoll.validate.statistics.correlations import (
@@ -81,7 +81,7 @@ def _with_label(strengths: Sequence[Association], left: Sequence[str]) -> Html:
     ]
     if rest:
         headers = ["Column", "Strength", "Spearman", "Measured by"]
-        parts.append(folded(f"{len(rest):,} more columns", table(headers, rest)))
+        parts.append(collapsed(f"{len(rest):,} more columns", table(headers, rest)))
     if left:
         listed = ", ".join(left[:MOST_NAMED])
         more = f" and {len(left) - MOST_NAMED:,} more" if left[MOST_NAMED:] else ""
@@ -104,7 +104,7 @@ def _among(pairs: Correlations) -> Html:
         parts += [element("p", text, class_="note"), _pairs(strongest[:OPEN], bars=True)]
         if strongest[OPEN:]:
             rest = _pairs(strongest[OPEN:], bars=False)
-            parts.append(folded(f"{len(strongest) - OPEN} more pairs", rest))
+            parts.append(collapsed(f"{len(strongest) - OPEN} more pairs", rest))
     return joined(parts)
 
 

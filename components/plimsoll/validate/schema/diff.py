@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from plimsoll.errors import shortened
@@ -48,15 +48,15 @@ class Difference:
     """Empty: the schema as a whole."""
     kind: str
     """``added``, ``removed`` or ``changed``."""
-    said: str
+    text: str
 
     def sentence(self) -> str:
         """Returns the difference as one line for people."""
-        return f"column {self.column!r}: {self.said}" if self.column else self.said
+        return f"column {self.column!r}: {self.text}" if self.column else self.text
 
     def to_json(self) -> dict[str, str]:
         """Returns it as JSON values."""
-        return asdict(self)
+        return {"column": self.column, "kind": self.kind, "said": self.text}
 
 
 def differences(old: Any, new: Any) -> list[Difference]:
@@ -67,24 +67,24 @@ def differences(old: Any, new: Any) -> list[Difference]:
     before = {feature.name: feature for feature in old.feature}
     after = {feature.name: feature for feature in new.feature}
     result = [
-        Difference(column="", kind="changed", said=_field_change(path, *values))
+        Difference(column="", kind="changed", text=_field_change(path, *values))
         for path, values in _changed(old, new, skip=_BY_NAME)
     ]
     for name, feature in before.items():
         if name not in after:
-            result.append(Difference(column=name, kind="removed", said="removed"))
+            result.append(Difference(column=name, kind="removed", text="removed"))
             continue
         result += [
-            Difference(column=name, kind="changed", said=said)
-            for said in _of_column(old, feature, new, after[name])
+            Difference(column=name, kind="changed", text=text)
+            for text in _of_column(old, feature, new, after[name])
         ]
     for name, feature in after.items():
         if name not in before:
-            said = f"added, {_type_text(feature)}"
+            text = f"added, {_type_text(feature)}"
             values = domain_values(new, feature)
             if values is not None:
-                said += f", one of {_listed(values)}"
-            result.append(Difference(column=name, kind="added", said=said))
+                text += f", one of {_listed(values)}"
+            result.append(Difference(column=name, kind="added", text=text))
     return result
 
 

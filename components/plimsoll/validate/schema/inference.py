@@ -13,7 +13,7 @@ from plimsoll.formats.statistics import ENVIRONMENTS, SERVING, TRAINING
 from plimsoll.problem import Problem
 from plimsoll.validate.schema.rules import check_rules
 from plimsoll.validate.statistics.accumulator import SplitStatistics
-from plimsoll.validate.statistics.arrays import Encoding, bool_words, feature_type
+from plimsoll.validate.statistics.arrays import Encoding, bool_texts, feature_type
 from plimsoll.validate.statistics.summary import LARGE, Summary
 
 PRESENCE_SLACK = 0.1
@@ -65,7 +65,7 @@ def completed(schema: Any, problem: Problem) -> tuple[Any, list[str]]:
     for feature in result.feature:
         if feature.WhichOneof("domain_info") == "bool_domain" and feature_type(feature) == "BYTES":
             # TFDV would take words that are not named for words that are not allowed.
-            true, false = bool_words(feature)
+            true, false = bool_texts(feature)
             feature.bool_domain.true_value, feature.bool_domain.false_value = true, false
     used = [name for feature in result.feature for name in feature.in_environment]
     if not result.default_environment and not used:
@@ -109,7 +109,7 @@ def inferred(
             feature.not_in_environment.append(SERVING)
         _set_presence(feature, role, train)
         if column.type == "bool":
-            feature.bool_domain.true_value, feature.bool_domain.false_value = bool_words(None)
+            feature.bool_domain.true_value, feature.bool_domain.false_value = bool_texts(None)
         elif column.type == "timestamp":
             feature.time_domain.integer_format = feature.time_domain.UNIX_MICROSECONDS
         elif column.type == "string":
@@ -174,7 +174,7 @@ def domain_values(schema: Any, feature: Any) -> tuple[str, ...] | None:
     if which == "string_domain":
         return tuple(feature.string_domain.value)
     if which == "bool_domain":
-        return bool_words(feature)
+        return bool_texts(feature)
     if which == "domain":
         for domain in schema.string_domain:
             if domain.name == feature.domain:

@@ -149,8 +149,8 @@ def _check_comparator(feature: Any, name: str, where: str) -> None:
         )
     for field, distance in distances:
         if not distance.HasField("threshold") or not distance.threshold >= 0:
-            said = distance.threshold if distance.HasField("threshold") else "not given"
-            _refuse(f"the threshold of {field.name} of {where}", "must be from 0 upwards", said)
+            given = distance.threshold if distance.HasField("threshold") else "not given"
+            _refuse(f"the threshold of {field.name} of {where}", "must be from 0 upwards", given)
 
 
 def _has(message: Any, name: str) -> bool:
@@ -158,5 +158,5 @@ def _has(message: Any, name: str) -> bool:
     return field is not None and field.has_presence and bool(message.HasField(name))
 
 
-def _refuse(what: str, rule: str, said: object) -> None:
-    raise ConfigError(f"the given schema: {what} {rule}", cause=f"it is {said}")
+def _refuse(what: str, rule: str, value: object) -> None:
+    raise ConfigError(f"the given schema: {what} {rule}", cause=f"it is {value}")

@@ -126,7 +126,7 @@ def _as_float(array: pa.Array) -> pa.Array:
     return array.cast(pa.float64())
 
 
-def _as_words(array: pa.Array, true: str, false: str) -> pa.Array:
+def _as_texts(array: pa.Array, true: str, false: str) -> pa.Array:
     return pc.if_else(array, pa.scalar(true), pa.scalar(false))
 
 
@@ -145,11 +145,11 @@ def _in_units(array: pa.Array, microseconds: int) -> pa.Array:
 def _bool_encoding(feature: Any | None, type_: str) -> Encoding:
     if type_ == "INT":
         return Encoding("INT", _as_int)
-    true, false = bool_words(feature)
-    return Encoding("BYTES", partial(_as_words, true=true, false=false))
+    true, false = bool_texts(feature)
+    return Encoding("BYTES", partial(_as_texts, true=true, false=false))
 
 
-def bool_words(feature: Any | None) -> tuple[str, str]:
+def bool_texts(feature: Any | None) -> tuple[str, str]:
     """Returns the words for true and false that a feature's bool domain names, or the usual."""
     domain = feature.bool_domain if feature is not None else None
     true = domain.true_value if domain is not None else ""
