@@ -19,6 +19,7 @@ from plimsoll.serving.config import ServerConfig
 from plimsoll.serving.features.lookup import FeatureLookup
 from plimsoll.serving.http import v2_tensors as tensors
 from plimsoll.serving.model.predictor import Predictor
+from plimsoll.transform.apply import apply
 
 _V1_HINT = 'send {"instances": [{"<column>": <value>, ...}, ...]}'
 
@@ -87,7 +88,7 @@ class PackageModel(kserve.Model):  # type: ignore[misc,unused-ignore]
         self._check_size(len(rows))
         if self._lookup is None:
             return rows
-        self._predictor.check_rows(rows)
+        apply.check_rows(self._predictor.transform, rows)
         return self._lookup.rows(rows)
 
     def _lists(self, request: InferRequest) -> Mapping[str, Sequence[Any]]:
@@ -97,7 +98,7 @@ class PackageModel(kserve.Model):  # type: ignore[misc,unused-ignore]
         self._check_size(max(map(len, lists.values())))
         if self._lookup is None:
             return lists
-        self._predictor.check_lists(lists)
+        apply.check_lists(self._predictor.transform, lists)
         return self._lookup.lists(lists)
 
     def _v1(self, _payload: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

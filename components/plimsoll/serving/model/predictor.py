@@ -24,25 +24,9 @@ class Predictor:
 
     def __init__(self, package: Package) -> None:
         self.package = package
-        self._transform = read_transform(package.transform)
+        self.transform = read_transform(package.transform)
         # One request uses one core: more threads cost more in handing over than they compute.
         self._model = open_model(package.model, threads=1)
-
-    def check_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Checks that rows are mappings of columns that are known, whatever they leave out.
-
-        Raises:
-            RequestError: if one is not.
-        """
-        apply.check_rows(self._transform, rows)
-
-    def check_lists(self, lists: Mapping[str, Sequence[Any]]) -> None:
-        """Checks that columns are known, and of one length, whatever is left out.
-
-        Raises:
-            RequestError: if one is not.
-        """
-        apply.check_lists(self._transform, lists)
 
     def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Answers rows of raw column values, one answer a row.
@@ -50,7 +34,7 @@ class Predictor:
         Raises:
             RequestError: if a row lacks a column, has an unknown one or one of a wrong type.
         """
-        return self.answers(self.predict_columns(apply.columns_from_rows(self._transform, rows)))
+        return self.answers(self.predict_columns(apply.columns_from_rows(self.transform, rows)))
 
     def predict_lists(self, lists: Mapping[str, Sequence[Any]]) -> NDArray[np.float64]:
         """Returns what ``predict_columns`` does, from raw column values.
@@ -61,7 +45,7 @@ class Predictor:
         Raises:
             RequestError: as ``predict_rows``, and if the columns' lengths differ.
         """
-        return self.predict_columns(apply.columns_from_lists(self._transform, lists))
+        return self.predict_columns(apply.columns_from_lists(self.transform, lists))
 
     def predict_columns(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
         """Returns probabilities (rows, classes), or values (rows,) for regression.
@@ -69,7 +53,7 @@ class Predictor:
         Args:
             columns: Columns in the transform's own form.
         """
-        features = apply.apply(self._transform, columns)
+        features = apply.apply(self.transform, columns)
         return self._model.predict(features)
 
     def answers(self, array: NDArray[np.float64]) -> list[dict[str, Any]]:

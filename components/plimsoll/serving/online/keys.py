@@ -46,14 +46,13 @@ def part_type(value_type: str) -> Callable[[Any], bytes]:
     Raises:
         ArtifactError: if Feast does not serialize keys of this type.
     """
-    try:
-        return _PARTS[value_type]
-    except KeyError:
+    if value_type not in _PARTS:
         raise ArtifactError(
             f"an entity key of the type {value_type} cannot be looked up",
             cause="Feast does not serialize it",
             choices=tuple(_PARTS),
-        ) from None
+        )
+    return _PARTS[value_type]
 
 
 class KeyWriter:
@@ -133,23 +132,11 @@ def _text_part(value: Any) -> bytes:
     return _HEAD.pack(_STRING, len(data)) + data
 
 
-def _int32_part(value: Any) -> bytes:
-    return _INT32_PART.pack(_INT32, 4, value)
-
-
-def _int64_part(value: Any) -> bytes:
-    return _INT64_PART.pack(_INT64, 8, value)
-
-
-def _time_part(value: Any) -> bytes:
-    return _INT64_PART.pack(_UNIX_TIMESTAMP, 8, value)
-
-
 _PARTS: Mapping[str, Callable[[Any], bytes]] = {
     "STRING": _text_part,
-    "INT32": _int32_part,
-    "INT64": _int64_part,
-    "UNIX_TIMESTAMP": _time_part,
+    "INT32": lambda value: _INT32_PART.pack(_INT32, 4, value),
+    "INT64": lambda value: _INT64_PART.pack(_INT64, 8, value),
+    "UNIX_TIMESTAMP": lambda value: _INT64_PART.pack(_UNIX_TIMESTAMP, 8, value),
 }
 
 

@@ -156,29 +156,25 @@ class RedisReader:
         )
 
     def _answers(self, packed: Sequence[bytes], deadline: float) -> list[Any]:
-        errors = self._errors
         try:
             return self._exchanged(packed, deadline)
-        except errors.TimeoutError as error:
-            raise timed_out() from error
-        except errors.ResponseError as error:
-            if str(error).startswith(_WRONG_TYPE):
-                raise StoreError(
-                    DAMAGED, "the feature store holds a damaged value", cause="a key is no hash"
-                ) from error
-            # Its text may hold what was sent.
-            raise StoreError(
-                REFUSED, "the feature store answered with an error", cause=type(error).__name__
-            ) from error
-        except (errors.AuthenticationError, errors.AuthorizationError) as error:
-            raise StoreError(
-                REFUSED, "the feature store does not take the password", cause=type(error).__name__
-            ) from error
-        except (errors.RedisError, OSError) as error:
-            kind = REFUSED if isinstance(error, errors.InvalidResponse) else UNREACHABLE
-            raise StoreError(
-                kind, "the feature store cannot be reached", cause=type(error).__name__
-            ) from error
+        except (self._errors.RedisError, OSError) as error:
+            raise self._store_error(error) from error
+
+    def _store_error(self, error: Exception) -> StoreError:
+        # Not its text, which may hold what was sent.
+        errors, cause = self._errors, type(error).__name__
+        if isinstance(error, errors.TimeoutError):
+            return timed_out()
+        if isinstance(error, errors.ResponseError) and str(error).startswith(_WRONG_TYPE):
+            headline = "the feature store holds a damaged value"
+            return StoreError(DAMAGED, headline, cause="a key is no hash")
+        if isinstance(error, errors.ResponseError):
+            return StoreError(REFUSED, "the feature store answered with an error", cause=cause)
+        if isinstance(error, (errors.AuthenticationError, errors.AuthorizationError)):
+            return StoreError(REFUSED, "the feature store does not take the password", cause=cause)
+        reason = REFUSED if isinstance(error, errors.InvalidResponse) else UNREACHABLE
+        return StoreError(reason, "the feature store cannot be reached", cause=cause)
 
     def _exchanged(self, packed: Sequence[bytes], deadline: float) -> list[Any]:
         connection = self._pool.get_connection()

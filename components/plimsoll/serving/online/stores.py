@@ -188,7 +188,11 @@ def connection_options(text: str, source: str) -> dict[str, Any]:
                 cause=nearest(name, known),
                 choices=known,
             )
-    return {**options, **_tls()} if tls else options
+    if tls:
+        import redis
+
+        options["connection_class"] = redis.SSLConnection
+    return options
 
 
 def _plain(value: str) -> Any:
@@ -196,12 +200,6 @@ def _plain(value: str) -> Any:
         return json.loads(value)
     except ValueError:
         return value
-
-
-def _tls() -> dict[str, Any]:
-    import redis
-
-    return {"connection_class": redis.SSLConnection}
 
 
 def _url_options(url: str) -> dict[str, Any]:

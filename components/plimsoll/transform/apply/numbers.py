@@ -71,7 +71,7 @@ def numbers_step(numbers: Sequence[PlacedPart], missing: Sequence[tuple[str, int
             column is one of those of the parts.
     """
     scaled = [item for item in numbers if isinstance(item.part, Number)]
-    scaled.sort(key=lambda item: _ORDER.get(_scale(item), 0))
+    scaled.sort(key=lambda item: _ORDER.get(getattr(item.part, "scale", ""), 0))
     binned = [item for item in numbers if isinstance(item.part, Bins)]
     sources = [*scaled, *binned]
     names = [item.column for item in sources]
@@ -140,10 +140,6 @@ class _Bins:
 _ORDER = {"log": 1, "quantile": 2}
 
 
-def _scale(item: PlacedPart) -> str:
-    return item.part.scale if isinstance(item.part, Number) else ""
-
-
 def _raw(column: Column, timed: bool) -> NDArray[np.float64]:
     values = np.asarray(column)
     return elapsed_days(values) if timed else values.astype(np.float64, copy=False)
@@ -174,7 +170,10 @@ def _bins(items: Sequence[PlacedPart]) -> _Bins:
         np.arange(item.first_output, item.first_output + n)
         for item, n in zip(items, counts, strict=True)
     ]
-    left, right = (_joined([some[part] for some in edges]) for part in (_ALL_BUT_LAST, _REST))
+    left, right = (
+        np.concatenate([np.empty(0), *ends])[:, None]
+        for ends in ([some[:-1] for some in edges], [some[1:] for some in edges])
+    )
     return _Bins(
         outputs=np.concatenate([np.empty(0, np.intp), *outputs]),
         source=np.repeat(np.arange(len(items)), counts),
@@ -182,9 +181,6 @@ def _bins(items: Sequence[PlacedPart]) -> _Bins:
         right=right,
         width=right - left,
     )
-
-
-_ALL_BUT_LAST, _REST = slice(None, -1), slice(1, None)
 
 
 def _scaled(scales: _Scales, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -223,7 +219,3 @@ def _store(out: NDArray[np.float32], outputs: NDArray[np.intp], values: NDArray[
 
 def _upright(values: Iterable[float]) -> NDArray[np.float64]:
     return np.array(list(values), np.float64)[:, None]
-
-
-def _joined(arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    return np.concatenate([np.empty(0), *arrays])[:, None]

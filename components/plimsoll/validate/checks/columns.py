@@ -11,7 +11,7 @@ from plimsoll.errors import nearest, shortened
 from plimsoll.quantities import rows_text, share_text, shown
 from plimsoll.validate.checks import offending
 from plimsoll.validate.checks.check import ERROR, LEVELS, MOST_VALUES, PASS, WARNING, Check, Context
-from plimsoll.validate.schema.inference import domain_values, is_enforced, role_of
+from plimsoll.validate.schema.inference import domain_values, is_enforced, number_domain, role_of
 from plimsoll.validate.statistics.arrays import feature_type, text_of
 
 NEGLIGIBLE = 1e-6
@@ -291,11 +291,7 @@ def _range(context: Context, split: str, name: str, rule: Any) -> Check:
 
 
 def _bounds(schema: Any, rule: Any) -> tuple[float | None, float | None]:
-    which = rule.WhichOneof("domain_info")
-    domain = getattr(rule, which) if which in ("int_domain", "float_domain") else None
-    if which == "domain":
-        named = [*schema.int_domain, *schema.float_domain]
-        domain = next((item for item in named if item.name == rule.domain), None)
+    domain = number_domain(schema, rule)
     if domain is None:
         return None, None
     low = _as_written(domain.min) if domain.HasField("min") else None

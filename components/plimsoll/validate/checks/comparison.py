@@ -27,7 +27,7 @@ from plimsoll.validate.drift.measurement import (
 )
 from plimsoll.validate.drift.reference import Reference
 from plimsoll.validate.drift.thresholds import FAMILYWISE_ERROR_RATE
-from plimsoll.validate.schema.inference import is_known_environment, role_of
+from plimsoll.validate.schema.inference import role_of
 from plimsoll.validate.statistics import measure as statistics
 from plimsoll.validate.statistics import tfdv as validator
 from plimsoll.validate.statistics.arrays import Encoding, encoding_of
@@ -121,7 +121,7 @@ def serving_schema_checks(
     Raises:
         ConfigError: if the schema does not know the environment.
     """
-    if not is_known_environment(context.schema, SERVING_ENVIRONMENT):
+    if SERVING_ENVIRONMENT not in context.schema.default_environment:
         raise ConfigError(
             f"the given schema has no environment {SERVING_ENVIRONMENT}, so that what the model "
             "is asked cannot be checked",

@@ -137,7 +137,7 @@ def _rows(context: Context, ranked: Ranked) -> Html:
     scale = min(max(max(used(items[0]) for _, items in ranked) * 1.05, 1.5), MOST_TIMES)
     rows = [
         [
-            _named(context, name, items[0]),
+            named(context, name, items[0].level) if name in context.types else plain(name),
             _bar(items[0], scale),
             _measured(items),
             _change(items[0]),
@@ -158,18 +158,11 @@ def _rows(context: Context, ranked: Ranked) -> Html:
     return joined(parts)
 
 
-def _named(context: Context, name: str, worst: Measurement) -> Html:
-    if name in context.types:
-        return named(context, name, worst.level)
-    return plain(name)
-
-
 def _bar(item: Measurement, scale: float) -> Html:
-    tone = "dull" if item.level == PASS else "bad" if item.level == ERROR else "warn"
-    times = used(item)
-    state = "within what is allowed" if item.level == PASS else "past what is allowed"
-    label = f"{_times(times)} of the threshold, {state}"
     past = item.level != PASS
+    tone = "dull" if not past else "bad" if item.level == ERROR else "warn"
+    times = used(item)
+    label = f"{_times(times)} of the threshold, {'past' if past else 'within'} what is allowed"
     shown_bar = bullet(min(times, scale * 2), label=label, tone=tone, filled=past, scale=scale)
     return joined([shown_bar, element("span", _times(times), class_="beside")], " ")
 

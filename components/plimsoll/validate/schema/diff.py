@@ -8,7 +8,7 @@ from typing import Any
 
 from plimsoll.errors import shortened
 from plimsoll.quantities import share_text, shown
-from plimsoll.validate.schema.inference import domain_values
+from plimsoll.validate.schema.inference import domain_values, number_domain
 
 MOST_VALUES = 8
 TYPES = {"INT": "whole numbers", "FLOAT": "numbers", "BYTES": "text", "STRUCT": "structures"}
@@ -138,11 +138,7 @@ def _changed(
 
 
 def _range(schema: Any, feature: Any) -> tuple[Any, Any]:
-    which = feature.WhichOneof("domain_info")
-    domain = getattr(feature, which) if which in ("int_domain", "float_domain") else None
-    if which == "domain":
-        named = [*schema.int_domain, *schema.float_domain]
-        domain = next((item for item in named if item.name == feature.domain), None)
+    domain = number_domain(schema, feature)
     if domain is None:
         return None, None
     return (

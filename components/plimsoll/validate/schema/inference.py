@@ -146,12 +146,7 @@ def is_class_label(dataset: Dataset, column: str) -> bool:
 
 def environment_of(schema: Any) -> str:
     """Returns TRAINING if the schema knows it, else an empty string: no environment."""
-    return TRAINING if is_known_environment(schema, TRAINING) else ""
-
-
-def is_known_environment(schema: Any, environment: str) -> bool:
-    """Says if data can be held to a schema in an environment: TFDV knows the default ones."""
-    return environment in schema.default_environment
+    return TRAINING if TRAINING in schema.default_environment else ""
 
 
 def is_enforced(schema: Any, feature: Any, environment: str) -> bool:
@@ -180,6 +175,15 @@ def domain_values(schema: Any, feature: Any) -> tuple[str, ...] | None:
             if domain.name == feature.domain:
                 return tuple(domain.value)
     return None
+
+
+def number_domain(schema: Any, feature: Any) -> Any | None:
+    """Returns the ``IntDomain`` or ``FloatDomain`` of a feature, own or named; None: neither."""
+    which = feature.WhichOneof("domain_info")
+    if which == "domain":
+        named = (*schema.int_domain, *schema.float_domain)
+        return next((item for item in named if item.name == feature.domain), None)
+    return getattr(feature, which) if which in ("int_domain", "float_domain") else None
 
 
 def _set_presence(feature: Any, role: str, train: SplitStatistics) -> None:
