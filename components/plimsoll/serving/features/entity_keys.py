@@ -12,8 +12,7 @@ from plimsoll.serving.online.store import Entity, EntityKeys
 from plimsoll.transform.apply.apply import wrong_value
 
 NO_KEY = -1
-_AS_THEY_ARE = {"STRING": {str, type(None)}}
-"""Value type -> Python types of values that need no look each."""
+_TEXTS = frozenset({str, type(None)})
 
 
 def entity_keys(
@@ -81,13 +80,10 @@ def _part(key: Key, request: Request, rows: Sequence[int]) -> Sequence[Any]:
 
 
 def _as_they_are(value_type: str, values: Sequence[Any]) -> bool:
-    known = _AS_THEY_ARE.get(value_type)
-    return known is not None and known.issuperset(map(type, values)) and _plain(values)
-
-
-def _plain(texts: Sequence[str | None]) -> bool:
-    """Says if all texts can be written as UTF-8."""
-    return all(text is None or text.isascii() for text in texts)
+    """Says if no value needs a look of its own: all are null, or text that surely is UTF-8."""
+    if value_type != "STRING" or not _TEXTS.issuperset(map(type, values)):
+        return False
+    return all(text is None or text.isascii() for text in values)
 
 
 def _time(column: str, row: int, value: Any, known: dict[str, int]) -> int:

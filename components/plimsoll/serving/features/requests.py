@@ -3,32 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from plimsoll.errors import RequestError, nearest
 
 _HINT = "give null for a value that is not known"
-
-
-class Request(Protocol):
-    """The rows of a request."""
-
-    @property
-    def size(self) -> int:
-        """How many rows there are."""
-
-    def given(self, names: frozenset[str]) -> list[frozenset[str]]:
-        """Returns, row by row, which of some columns are given; one for all if it holds for all."""
-
-    def optional(self, name: str) -> list[Any] | None:
-        """Returns a column, None where a row lacks it; None if no row has it."""
-
-    def values(self, name: str, rows: Sequence[int]) -> list[Any]:
-        """Returns a column of some rows, given by their indices.
-
-        Raises:
-            RequestError: if one of the rows lacks it.
-        """
 
 
 class RowsRequest:
@@ -123,6 +102,9 @@ class ListsRequest:
         except KeyError:
             raise _lacking("", name, self.lists) from None
         return [values[row] for row in rows]
+
+
+Request: TypeAlias = RowsRequest | ListsRequest
 
 
 def _lacking(where: str, name: str, given: Mapping[str, Any]) -> RequestError:

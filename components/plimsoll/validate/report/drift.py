@@ -60,11 +60,10 @@ def used(measurement: Measurement) -> float:
     Of a test, whose p-value must not fall below the threshold, the logarithms are compared.
     """
     value, bound = measurement.value, measurement.threshold
-    if math.isnan(value):
+    is_test = measurement.distance in TESTS
+    if math.isnan(value) or (is_test and not 0 < bound < 1):
         return 0.0 if measurement.level == PASS else math.inf
-    if measurement.distance in TESTS:
-        if not 0 < bound < 1:
-            return 0.0 if measurement.level == PASS else math.inf
+    if is_test:
         return math.log(value) / math.log(bound) if value > 0 else math.inf
     if bound > 0:
         return value / bound
