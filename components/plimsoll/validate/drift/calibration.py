@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from plimsoll.formats.distributions import Calibration
 from plimsoll.statistics.divergence import jensen_shannon_terms
 from plimsoll.validate.drift.distances import (
-    BINS,
     MOST_SINGLE_CELLS,
+    equal_mass_starts,
     psi_terms,
 )
 
@@ -214,9 +214,7 @@ def _widths(points: Floats, shares: Floats) -> Floats:
 def _groups(shares: Floats) -> NDArray[np.int64]:
     if len(shares) <= MOST_SINGLE_CELLS:
         return np.arange(len(shares))
-    ends = np.searchsorted(np.cumsum(shares), np.arange(1, BINS) / BINS - 1e-12)
-    starts = np.unique(np.concatenate([[0], ends + 1]))
-    return np.asarray(starts[starts < len(shares)], dtype=np.int64)
+    return equal_mass_starts(shares)
 
 
 def _grouped(parts: _Chunks) -> tuple[Floats, Floats]:

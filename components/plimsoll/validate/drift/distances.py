@@ -39,11 +39,7 @@ def ks(reference: Distribution, current: Distribution) -> float:
     """Returns Kolmogorov and Smirnov's statistic: the greatest gap of the cumulatives, 0 to 1."""
     if (empty := _if_empty(reference, current)) is not None:
         return empty
-    grid = _grid(reference, current)
-    (below, at_most), (other_below, other_at_most) = (
-        cumulative_shares(reference, grid),
-        cumulative_shares(current, grid),
-    )
+    _, (below, at_most), (other_below, other_at_most) = _cumulatives(reference, current)
     gaps = np.maximum(np.abs(below - other_below), np.abs(at_most - other_at_most))
     return float(gaps.max())
 
@@ -56,8 +52,7 @@ def rank_shift(reference: Distribution, current: Distribution) -> float:
     """
     if (empty := _if_empty(reference, current)) is not None:
         return empty
-    grid = _grid(reference, current)
-    first, second = _masses(reference, grid), _masses(current, grid)
+    first, second = _masses(reference, current)
     return float(abs(np.sum(second * (2 * np.cumsum(first) - first - 1))))
 
 
@@ -69,11 +64,7 @@ def wasserstein(reference: Distribution, current: Distribution) -> float:
     """
     if (empty := _if_empty(reference, current)) is not None:
         return empty
-    grid = _grid(reference, current)
-    (below, at_most), (other_below, other_at_most) = (
-        cumulative_shares(reference, grid),
-        cumulative_shares(current, grid),
-    )
+    grid, (below, at_most), (other_below, other_at_most) = _cumulatives(reference, current)
     scale = reference.std or current.std
     # Halves, because the width between two finite numbers may be infinite.
     widths = np.diff(grid / 2)
@@ -225,19 +216,22 @@ def contingency_table(reference: Distribution, current: Distribution) -> Conting
         raise ValueError(f"a {reference.kind} column cannot be compared with a {current.kind} one")
     if reference.kind == CATEGORICAL:
         return categorical_table(reference, current)
-    grid = _grid(reference, current)
-    first, second = _masses(reference, grid), _masses(current, grid)
+    first, second = _masses(reference, current)
     exact = all(len(one.points) == one.distinct for one in (reference, current))
-    if not exact or len(grid) > MOST_SINGLE_CELLS:
-        pooled = np.cumsum(first + second) / 2
-        edges = np.searchsorted(pooled, np.arange(1, BINS) / BINS - 1e-12)
+    if not exact or len(first) > 2 * MOST_SINGLE_CELLS:
         # A point's cell ends with it: spread masses lie before the point that they lead to.
-        starts = np.unique(np.concatenate([[0], edges + 1]))
-        starts = starts[starts < len(first)]
+        starts = equal_mass_starts((first + second) / 2)
         first, second = np.add.reduceat(first, starts), np.add.reduceat(second, starts)
     return ContingencyTable.of_counts(
         first * reference.values, second * current.values, reference.values, current.values
     )
+
+
+def equal_mass_starts(shares: Floats) -> NDArray[np.int64]:
+    """Returns the first of each of at most ``BINS`` runs of about equal mass; shares sum to 1."""
+    ends = np.searchsorted(np.cumsum(shares), np.arange(1, BINS) / BINS - 1e-12)
+    starts = np.unique(np.concatenate([[0], ends + 1]))
+    return np.asarray(starts[starts < len(shares)], dtype=np.int64)
 
 
 def cumulative_shares(one: Distribution, at: Floats) -> tuple[Floats, Floats]:
@@ -264,17 +258,21 @@ def psi_terms(first: Floats, second: Floats) -> Floats:
     return (second - first) * np.log(second / first)
 
 
-def _grid(reference: Distribution, current: Distribution) -> Floats:
+def _cumulatives(
+    reference: Distribution, current: Distribution
+) -> tuple[Floats, tuple[Floats, Floats], tuple[Floats, Floats]]:
+    """Returns the points of both columns, and each one's ``cumulative_shares`` at them."""
     if reference.kind != NUMERIC or current.kind != NUMERIC:
         raise ValueError("this distance is one of numbers")
-    return np.union1d(np.asarray(reference.points, float), np.asarray(current.points, float))
+    grid = np.union1d(np.asarray(reference.points, float), np.asarray(current.points, float))
+    return grid, cumulative_shares(reference, grid), cumulative_shares(current, grid)
 
 
-def _masses(one: Distribution, grid: Floats) -> Floats:
-    """Returns the shares between and at the points of a grid, in turn: gap, point, gap, point."""
-    below, at_most = cumulative_shares(one, grid)
-    ends = np.ravel(np.column_stack([below, at_most]))
-    return np.diff(ends, prepend=0.0)
+def _masses(reference: Distribution, current: Distribution) -> tuple[Floats, Floats]:
+    """Returns each column's shares between and at the points of both: gap, point, gap, point."""
+    _, *sides = _cumulatives(reference, current)
+    first, second = (np.diff(np.ravel(np.column_stack(side)), prepend=0.0) for side in sides)
+    return first, second
 
 
 def _area(start: Floats, end: Floats) -> Floats:
