@@ -8,7 +8,7 @@ import clock
 from plimsoll.formats.dataset import type_name
 from plimsoll.ingest.readers.open_files import open_files
 from plimsoll.ingest.readers.read_files import read_files
-from plimsoll.ingest.sources.sources import resolve
+from plimsoll.ingest.sources.resolve import resolve
 from plimsoll.statistics.parts import measure_parts
 from plimsoll.validate.config import Comparison
 from plimsoll.validate.drift import measurement as drift

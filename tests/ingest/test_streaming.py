@@ -20,7 +20,8 @@ from ingest.data import everything, forty, table, told
 from plimsoll.errors import DataError
 from plimsoll.ingest.core import ingest
 from plimsoll.ingest.readers import csv_blocks, csv_files, text_streams
-from plimsoll.ingest.rows import sidecar, store
+from plimsoll.ingest.rows import batch_store as store
+from plimsoll.ingest.rows import sidecar
 from plimsoll.ingest.split import by_content as content_split
 from plimsoll.ingest.split import cut_points as moments
 from plimsoll.ingest.split.key_overlap import KeySpread
@@ -313,7 +314,7 @@ class TestDisk:
         program = """
             import resource, sys
             from pathlib import Path
-            from plimsoll.ingest.rows import store
+            from plimsoll.ingest.rows import batch_store as store
             from plimsoll.ingest.core import ingest
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
             store.IN_MEMORY = int(sys.argv[3])
@@ -374,7 +375,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
             from pathlib import Path
             from plimsoll.ingest.split import by_content as content_split
             from plimsoll.ingest.rows import sidecar
-            from plimsoll.ingest.rows import store
+            from plimsoll.ingest.rows import batch_store as store
             from plimsoll.ingest.readers import text_streams
             from plimsoll.ingest.core import ingest
             # Small beside the smaller file too, which else is not yet as much as is read ahead.

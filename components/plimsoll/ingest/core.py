@@ -31,15 +31,15 @@ from plimsoll.ingest.readers.prefetch import prefetch
 from plimsoll.ingest.readers.read_files import read_files
 from plimsoll.ingest.rows.rows import Rows
 from plimsoll.ingest.sources.model import ResolvedSources, Source
-from plimsoll.ingest.sources.sources import check_unchanged, resolve
+from plimsoll.ingest.sources.resolve import check_unchanged, resolve
 from plimsoll.ingest.split.by_time import check_time, with_times
-from plimsoll.ingest.split.split import Splitter, split_method
+from plimsoll.ingest.split.splitter import Splitter, split_method
 from plimsoll.problem import SPLITS, Problem
 from plimsoll.storage import provenance
 from plimsoll.storage.code_digest import code_digest
 from plimsoll.storage.files import digest_json, move_folder
-from plimsoll.storage.free_space import translate_write_errors
 from plimsoll.storage.scratch import scratch_beside
+from plimsoll.storage.write_errors import translate_write_errors
 
 FEWEST_ROWS = 10
 LARGEST = 1e150

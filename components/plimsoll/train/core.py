@@ -17,7 +17,6 @@ import numpy as np
 from plimsoll.formats.examples import Examples, open_examples
 from plimsoll.models.user_module import source_of
 from plimsoll.storage.code_digest import code_digest
-from plimsoll.storage.fetched import local_copy
 from plimsoll.storage.files import (
     digest_file,
     digest_json,
@@ -27,6 +26,7 @@ from plimsoll.storage.files import (
     write_json,
     write_text,
 )
+from plimsoll.storage.local_copy import local_copy
 from plimsoll.storage.provenance import METADATA_KEY
 from plimsoll.train import page as pictures
 from plimsoll.train import report

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from plimsoll.errors import DataError
 from plimsoll.ingest.readers import tfrecord_files
 from plimsoll.ingest.sources.file_kinds import masked
-from plimsoll.ingest.sources.sources import resolve
+from plimsoll.ingest.sources.resolve import resolve
 
 
 def varint(number):

@@ -11,7 +11,7 @@ from ingest.sources.bigquery_double import Table, running
 from plimsoll.errors import ConfigError, DataError
 from plimsoll.ingest.config import IngestConfig
 from plimsoll.ingest.sources import bigquery, bigquery_rows
-from plimsoll.ingest.sources.sources import check_unchanged, resolve
+from plimsoll.ingest.sources.resolve import check_unchanged, resolve
 from plimsoll.storage import gcs, retries
 from plimsoll.storage.provenance import is_unchanged
 

@@ -11,7 +11,7 @@ import pytest
 from ingest.sources.gcs_double import BUCKET, Fault, running
 from plimsoll.errors import ConfigError, DataError, GateError
 from plimsoll.ingest.config import IngestConfig
-from plimsoll.ingest.sources.sources import check_unchanged, resolve
+from plimsoll.ingest.sources.resolve import check_unchanged, resolve
 from plimsoll.storage import gcs, retries
 from plimsoll.storage.provenance import is_unchanged
 
@@ -222,7 +222,7 @@ def test_what_is_no_address(data, tmp_path):
 
 def test_without_credentials_it_is_told_how_to_get_some(tmp_path):
     code = (
-        "from pathlib import Path; from plimsoll.ingest.sources.sources import resolve\n"
+        "from pathlib import Path; from plimsoll.ingest.sources.resolve import resolve\n"
         f"resolve('gs://line/a.csv', Path({str(tmp_path)!r}), [])"
     )
     environment = {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from plimsoll.errors import ConfigError, DataError, GateError
 from plimsoll.ingest.config import IngestConfig, parse
 from plimsoll.ingest.sources import spans
-from plimsoll.ingest.sources.sources import resolve
+from plimsoll.ingest.sources.resolve import resolve
 from plimsoll.storage.globs import regex_of
 from plimsoll.storage.provenance import is_unchanged
 

@@ -12,8 +12,8 @@ from typing import Protocol
 import pyarrow as pa
 
 from plimsoll.errors import DataError, shortened
+from plimsoll.ingest.rows.batch_store import BatchStore
 from plimsoll.ingest.rows.rows import Rows
-from plimsoll.ingest.rows.store import BatchStore
 from plimsoll.ingest.sources.model import Source
 from plimsoll.ingest.types.column_types import NULL, ColumnType
 from plimsoll.ingest.types.columns import TEXT, to_dataset_types, without_infinities

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plimsoll.ingest.rows.store import BatchStore
+from plimsoll.ingest.rows.batch_store import BatchStore
 from plimsoll.ingest.types.inference import Conversion
 
 SHOWN = 5

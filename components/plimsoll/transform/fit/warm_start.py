@@ -9,7 +9,7 @@ from plimsoll.errors import ArtifactError, DataError, nearest
 from plimsoll.formats.champion import CHAMPION, champion_in
 from plimsoll.formats.dataset import Dataset
 from plimsoll.models.transform import MANIFEST, Label, Transform, read_transform
-from plimsoll.storage.fetched import REMOTE, local_copy
+from plimsoll.storage.local_copy import REMOTE, local_copy
 
 BELOW = "transform"
 """Where a package has its transform."""

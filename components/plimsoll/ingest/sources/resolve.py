@@ -31,7 +31,7 @@ def resolve(
     """
     if data.startswith(("gs:", "bigquery:")):
         if data.startswith("gs:"):
-            from plimsoll.ingest.sources.buckets import resolve_objects
+            from plimsoll.ingest.sources.gcs import resolve_objects
 
             return resolve_objects(data, scratch, notes, config)
         from plimsoll.ingest.sources.bigquery import resolve_rows

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from ingest.data import everything, forty, table, told
 from plimsoll.errors import ConfigError, DataError
+from plimsoll.ingest.rows.batch_store import BatchStore
 from plimsoll.ingest.rows.row_hashes import hashes_of_keys, hashes_of_rows
 from plimsoll.ingest.rows.rows import Rows
-from plimsoll.ingest.rows.store import BatchStore
 from plimsoll.ingest.split.by_hash import EVAL, REPEATED_SHARE, TEST, TRAIN, dealt, rehash_repeated
 from plimsoll.ingest.split.by_time import boundaries, by_time
 from plimsoll.problem import Problem, Split

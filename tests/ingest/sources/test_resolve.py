@@ -14,7 +14,7 @@ import yaml
 from pyarrow import ipc
 
 from plimsoll.errors import DataError
-from plimsoll.ingest.sources.sources import check_unchanged, resolve
+from plimsoll.ingest.sources.resolve import check_unchanged, resolve
 from plimsoll.storage.provenance import is_unchanged
 
 TABLE = pa.table({"a": [1, 2], "y": [0, 1]})
