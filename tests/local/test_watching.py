@@ -55,7 +55,7 @@ def epochs(*losses):
 def write(folder, *events):
     file = ProgressFile(folder)
     for event in events:
-        file.updated(event)
+        file.on_event(event)
 
 
 def run_in(out, *, status=RUNNING):
