@@ -7,40 +7,40 @@ import json
 from pathlib import Path
 from typing import Any
 
+from plimsoll.cli.options import add_actions, add_usual, answer
 from plimsoll.errors import UsageError, nearest
 from plimsoll.shipped import folder
 
 
 def add(commands: Any) -> None:
     """Adds ``config``."""
-    config = commands.add_parser("config", help="list configurations, and show their JSON Schemas")
-    actions = config.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listed = actions.add_parser(
+    actions = add_actions(commands, "config", "list configurations, and show their JSON Schemas")
+    listing = actions.add_parser(
         "list",
         help="each configuration, and where the schemas are",
         description="List the configurations, and where their JSON Schemas are.",
     )
-    listed.add_argument("--json", action="store_true", help="print JSON")
-    listed.set_defaults(call=_list)
-    shown = actions.add_parser(
+    add_usual(listing, _list, out=False)
+    show = actions.add_parser(
         "show", help="print a JSON Schema", description="Print the JSON Schema of a configuration."
     )
-    shown.add_argument("name", metavar="NAME", help="problem, train, ...; see plimsoll config list")
-    shown.set_defaults(call=_show)
+    show.add_argument("name", metavar="NAME", help="problem, train, ...; see plimsoll config list")
+    add_usual(show, _show, out=False, json_help="")
 
 
 def _list(options: argparse.Namespace) -> int:
     rows = [
-        {"name": name, "about": json.loads(path.read_text("utf-8"))["description"], "path": path}
+        {
+            "name": name,
+            "about": json.loads(path.read_text("utf-8"))["description"],
+            "path": str(path),
+        }
         for name, path in _schemas().items()
     ]
-    if options.json:
-        print(json.dumps(rows, default=str))
-        return 0
-    width = max(len(str(row["name"])) for row in rows)
-    for row in rows:
-        print(f"{row['name']:<{width}}  {row['about']}")
-    print(f"schemas in {folder('schemas')}")
+    width = max(len(row["name"]) for row in rows)
+    lines = [f"{row['name']:<{width}}  {row['about']}" for row in rows]
+    lines.append(f"schemas in {folder('schemas')}")
+    answer(options, rows, lambda _: print("\n".join(lines)))
     return 0
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +13,7 @@ from plimsoll import problem
 from plimsoll.errors import PlimsollError, StepError, UsageError
 from plimsoll.local.engine import code
 from plimsoll.local.engine.cache import StepCache
-from plimsoll.local.engine.process import Processes
+from plimsoll.local.engine.process import interrupts_raised
 from plimsoll.local.pipelines import arguments as pipeline_arguments
 from plimsoll.local.pipelines import kept_pipelines, library, variants
 from plimsoll.local.pipelines.graph import Compiled
@@ -137,7 +134,7 @@ def _orchestrate(pipeline: Compiled, runner: StepRunner) -> str:
     record, text = runner.run, pipeline.runnable_text()
     log = Path(record.folder) / "kfp.log"
     try:
-        with _interrupts_raised(runner.processes):
+        with interrupts_raised(runner.processes):
             return run_pipeline(text, record.arguments, runner.out, record.id, runner, log)
     except PlimsollError as error:
         record.reason = str(error)
@@ -235,29 +232,6 @@ def _of_the_disk(error: OSError, out: Path) -> PlimsollError:
         cause=f"{error.filename or out}",
         hint="free space or mend its permissions, then type the same command: it goes on",
     )
-
-
-@contextmanager
-def _interrupts_raised(processes: Processes) -> Iterator[None]:
-    """Makes Ctrl-C and SIGTERM end a run alike: steps stopped, record and report written."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: object) -> None:
-        processes.stop()
-        raise KeyboardInterrupt
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number, handler in before.items():
-        # A shell has its background jobs ignore Ctrl-C; that is its choice to make.
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def require_local_extra() -> None:

@@ -66,6 +66,13 @@ class Component:
     arguments: tuple[str, ...]
     """What kfp's executor is given: the executor input and the function's name."""
 
+    def command(self, python: Path, source_file: Path) -> list[str]:
+        """Writes the source into a file; returns the command that runs the function there."""
+        source_file.parent.mkdir(parents=True, exist_ok=True)
+        source_file.write_text(self.source, "utf-8")
+        module = ["-m", "kfp.dsl.executor_main", "--component_module_path", str(source_file)]
+        return [str(python), *module, *self.arguments]
+
     @property
     def executor_input(self) -> str:
         """The executor input, JSON."""
@@ -125,29 +132,12 @@ class Processes:
         self._groups: set[int] = set()
         self._stopping = False
 
-    def run(
-        self,
-        component: Component,
-        python: Path,
-        environment: Mapping[str, str],
-        source_file: Path,
-        log: Path,
-    ) -> Ended:
-        """Runs a component in its own process and session, with all it prints in ``log``.
+    def run(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> Ended:
+        """Runs a command in its own process and session, with all it prints in ``log``.
 
         The process dies with this one, however that ends; on an interrupt it is asked to stop
         first. What it started itself and left behind ends with it, as it would in a container.
         """
-        source_file.parent.mkdir(parents=True, exist_ok=True)
-        source_file.write_text(component.source, "utf-8")
-        command = [
-            str(python),
-            "-m",
-            "kfp.dsl.executor_main",
-            "--component_module_path",
-            str(source_file),
-            *component.arguments,
-        ]
         begun = time.monotonic()
         with log.open("wb") as stream, self._started(command, environment, stream) as process:
             _, status, usage = os.wait4(process.pid, 0)
@@ -200,6 +190,29 @@ class Processes:
     def _signal_all(self, number: int) -> None:
         for group in tuple(self._groups):
             _signal_group(group, number)
+
+
+@contextlib.contextmanager
+def interrupts_raised(processes: Processes) -> Iterator[None]:
+    """Makes Ctrl-C and SIGTERM alike stop processes and raise KeyboardInterrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        processes.stop()
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        # A shell has its background jobs ignore Ctrl-C; that is its choice to make.
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def step_environment(

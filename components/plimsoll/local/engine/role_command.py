@@ -6,14 +6,9 @@ command's process writes its answer to a file: what the packages print cannot ga
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
-import signal
-import subprocess
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +18,7 @@ from rich.console import Console
 from plimsoll.errors import PlimsollError, StepError
 from plimsoll.local.engine import code, environments, failure, process
 from plimsoll.local.engine.progress import building
-from plimsoll.processes import die_with_parent, how_it_ended
+from plimsoll.processes import how_it_ended
 from plimsoll.storage.files import read_json, write_json
 
 DATA = "data"
@@ -91,8 +86,10 @@ def call(
     write_json(folder / REQUEST, {"command": command, "parameters": dict(parameters)})
     with building(role) as announce:
         environment = environments.ensure(role, announce)
-    with Console(stderr=True, highlight=False, markup=False).status(doing):
-        ended = _run(
+    processes = process.Processes()
+    status = Console(stderr=True, highlight=False, markup=False).status(doing)
+    with status, process.interrupts_raised(processes):
+        ended = processes.run(
             [str(environment.python), "-m", MODULE, str(folder)],
             process.step_environment(
                 import_root(), environment.folder, environment.digest, variables or {}
@@ -101,7 +98,7 @@ def call(
         )
     if not (folder / ANSWER).is_file():
         raise StepError(
-            f"plimsoll {command} {how_it_ended(ended)}",
+            f"plimsoll {command} {how_it_ended(ended.code)}",
             cause="\n".join(failure.tail(failure.last_lines(folder / LOG))),
         )
     answer = read_json(folder / ANSWER)
@@ -116,46 +113,3 @@ def import_root() -> Path:
         return code.staged(environments.cache_folder() / "code")
     except OSError:
         return code.staged(Path(tempfile.gettempdir()) / "plimsoll-code")
-
-
-def _run(command: Sequence[str], variables: Mapping[str, str], log: Path) -> int:
-    """Runs a process that ends with this one, however that ends; returns its exit status."""
-    with log.open("wb") as stream, _terminated_as_interrupted():
-        running = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            env=dict(variables),
-            # A terminal's Ctrl-C reaches this process alone, which then stops the other.
-            start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509
-        )
-        try:
-            return running.wait()
-        except BaseException:
-            running.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                running.wait(process.GRACE_SECONDS)
-            raise
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(running.pid, signal.SIGKILL)
-            running.wait()
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Makes SIGTERM end a command as Ctrl-C does, so that nothing is left behind."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -113,15 +113,13 @@ class StepRunner:
         """Runs the step's process; returns why it failed, or None."""
         log = Path(step.log)
         ended = self.processes.run(
-            component,
-            environment.python,
+            component.command(environment.python, log.with_suffix(".py")),
             process.step_environment(
                 code.staged(self.out / "cache" / "code"),
                 environment.folder,
                 environment.digest,
                 {CHECKPOINTS: self._checkpoints(), **declared},
             ),
-            log.with_suffix(".py"),
             log,
         )
         step.process_seconds, step.peak_memory = ended.seconds, ended.peak_memory
