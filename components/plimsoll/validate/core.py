@@ -210,7 +210,7 @@ def _references(
 
 
 def _absent(context: Context, request: Request, references: dict[str, Reference]) -> list[Check]:
-    """Returns a check for each comparison that is asked for and has nothing to compare with."""
+    """Returns a check for each comparison that is requested and has nothing to compare with."""
     config = context.config
     checks = []
     for name, comparison, path in (

@@ -12,7 +12,7 @@ class Breaker:
 
     Args:
         pause_seconds: How long nothing is tried after a failure.
-        clock: Tells seconds that never go back.
+        clock: Returns seconds that never go back.
     """
 
     def __init__(self, pause_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,4 +1,4 @@
-"""Checks of a data set against another: what no distance tells, or what has no distance."""
+"""Checks of a data set against another: what no distance shows, or what has no distance."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def reference_checks(context: Context, pair: DatasetPair, level: str, alpha: flo
         level: What a shift is: ``warning`` or ``error``.
         alpha: How often chance may take one check past its line.
     """
-    # A split without rows has no columns here; that it is empty is told already.
+    # A split without rows has no columns here; that it is empty is reported already.
     checks = _columns(context, pair) if pair.against != TRAIN and pair.current else []
     for name, current in pair.current.items():
         reference = pair.reference.get(name)
@@ -56,7 +56,7 @@ def drift_checks(measurements: Sequence[Measurement]) -> list[Check]:
 
 
 def _drifted(items: Sequence[Measurement]) -> Check:
-    # The gravest, and of equally grave ones the first that was asked for.
+    # The gravest, and of equally grave ones the first that was requested.
     worst = max(items, key=lambda item: LEVELS.index(item.level))
     measured = f"{worst.distance} {worst.value:.2g}"
     allowed = f"line {worst.threshold:.2g}, {worst.how}"
@@ -87,7 +87,7 @@ def _phrase(item: Measurement) -> str:
 
 
 def _columns(context: Context, pair: DatasetPair) -> list[Check]:
-    """Checks that no column went, and tells of those that came."""
+    """Checks that no column went, and reports those that came."""
     problem = context.dataset.problem
     gone = [name for name in pair.reference if name not in pair.current]
     come = [name for name in pair.current if name not in pair.reference]

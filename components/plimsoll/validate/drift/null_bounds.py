@@ -40,7 +40,7 @@ def null_bound(
         alpha: Above 0, below 1.
 
     Returns:
-        The bound; infinite where nothing can be told, such as of an empty column.
+        The bound; infinite where nothing is known, such as of an empty column.
     """
     if distance == "missing":
         return _missing(reference, current, alpha)
