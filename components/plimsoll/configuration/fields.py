@@ -57,6 +57,8 @@ class Number:
         if self.gt is not None:
             most = f" and at most {self.le:g}" if self.le is not None else ""
             return f"{kind} above {self.gt:g}{most}"
+        if self.ge is None:
+            return kind
         return f"{kind} from {self.ge:g} " + ("upwards" if self.le is None else f"to {self.le:g}")
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:

@@ -8,11 +8,13 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plimsoll.configuration.fields import Count, Listed, OneOf, Positive
+from plimsoll.configuration.validation import validated
 from plimsoll.errors import ArtifactError, ConfigError, EnvironmentBuildError
 from plimsoll.models.trees import MOST_BYTES, ExpectedTrees, check
 from plimsoll.problem import TASKS
@@ -28,6 +30,11 @@ FAMILY = "boosting"
 ROWS_AT_ONCE = 1 << 16
 
 
+Sizes = Annotated[tuple[Positive, ...], Listed()]
+Indices = Annotated[tuple[Count, ...], Listed()]
+
+
+@validated("boosting")
 @dataclass(frozen=True, kw_only=True)
 class BoostingConfig:
     """What the trees read: the numeric columns, then each categorical output's.
@@ -36,32 +43,28 @@ class BoostingConfig:
     each of its frequent indices.
     """
 
-    task: str
+    task: Annotated[str, OneOf(TASKS)]
     """``binary``, ``multiclass`` or ``regression``."""
-    outputs: int
+    outputs: Positive
     """The classes, or 1 for regression."""
-    numeric: int
+    numeric: Count
     """Numeric columns that go in."""
-    categories: tuple[int, ...]
+    categories: Sizes
     """Indices each categorical output takes, missing and unknown included."""
-    widths: tuple[int, ...]
+    widths: Sizes
     """Columns each categorical output takes."""
-    frequent: tuple[tuple[int, ...], ...]
+    frequent: Annotated[tuple[Indices, ...], Listed()]
     """Indices of each output that have a column; none of an output of one index."""
-    trees: int
+    trees: Positive
     """Trees a class."""
 
     def __post_init__(self) -> None:
-        for name in ("categories", "widths"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        object.__setattr__(self, "frequent", tuple(map(tuple, self.frequent)))
-        outputs = self.outputs == 1 if self.task == "regression" else self.outputs > 1
-        if self.task not in TASKS or not outputs or self.trees < 1:
-            raise ConfigError("boosting: the task, its outputs or its trees do not hold")
+        if (self.outputs == 1) != (self.task == "regression"):
+            raise ConfigError(f"boosting: {self.outputs} outputs do not go with {self.task}")
         if len({len(self.categories), len(self.widths), len(self.frequent)}) > 1:
             raise ConfigError("boosting: widths and frequent must be one a categorical output")
-        if min((*self.categories, *self.widths, 1)) < 1 or self.numeric < 0 or self.columns < 1:
-            raise ConfigError("boosting: a count is negative, or there is no column")
+        if not self.columns:
+            raise ConfigError("boosting: there is no column")
 
     @property
     def columns(self) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import torch
@@ -16,6 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from plimsoll.configuration.fields import AboveZero, Count, Listed, Number, OneOf, Positive, Says
+from plimsoll.configuration.validation import validated
 from plimsoll.errors import ArtifactError, ConfigError
 from plimsoll.models import network_layers as layers
 from plimsoll.models.embedded_bins import EmbeddedBins
@@ -34,7 +35,8 @@ UNKNOWN = 1
 ROWS_AT_ONCE = 16384
 NUMBERS_AT_ONCE = 1 << 23
 """Most numbers that come out at once: many classes and members take fewer rows."""
-_TUPLES = ("categories", "widths", "embeddings", "bins", "hidden")
+Widths = Annotated[tuple[Positive, ...], Listed(), Says("a list of whole numbers from 1")]
+Rate = Annotated[float, Number(ge=0, lt=1)]
 
 
 class ModelInputs(Protocol):
@@ -49,76 +51,61 @@ class ModelInputs(Protocol):
         """Indices, shape (rows, sum of widths); 0 is missing, 1 is unknown."""
 
 
+@validated("network")
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
     """The shape of a network; with the weights beside it, all that is needed to rebuild it."""
 
-    family: str = "mlp"
+    family: Annotated[str, OneOf(FAMILIES)] = "mlp"
     """``linear``, ``mlp``, ``tabm``, ``dcn``, or ``module``: the user's own."""
-    task: str
+    task: Annotated[str, OneOf(TASKS)]
     """``binary``, ``multiclass`` or ``regression``."""
-    outputs: int
+    outputs: Positive
     """Numbers that come out a row: the classes, or 1 for regression."""
-    numeric: int
+    numeric: Count
     """Numeric columns that go in."""
-    categories: tuple[int, ...] = ()
+    categories: Widths = ()
     """Indices a categorical output takes, missing and unknown included."""
-    widths: tuple[int, ...] = ()
+    widths: Widths = ()
     """Columns a categorical output takes; none: one each."""
-    embeddings: tuple[int, ...] = ()
+    embeddings: Widths = ()
     """Width of each categorical output's embedding; none for the user's own network."""
-    numbers: str = "plain"
+    numbers: Annotated[str, OneOf(NUMBERS)] = "plain"
     """How numbers go in: ``bins``, ``embedded``, ``periodic`` or ``plain``."""
-    bins: tuple[int, ...] = ()
+    bins: Annotated[tuple[Count, ...], Listed()] = ()
     """Bins and embedded: piecewise-linear bins of each numeric column."""
-    frequencies: int = 0
+    frequencies: Count = 0
     """Periodic: frequencies a numeric column."""
-    number_width: int = 0
+    number_width: Count = 0
     """Embedded and periodic: numbers that are made of each numeric column."""
-    hidden: tuple[int, ...] = (512, 256)
+    hidden: Widths = (512, 256)
     """Width of each hidden layer; linear has none."""
-    dropout: float = 0.0
+    dropout: Rate = 0.0
     """Share of the hidden units left out while training, at least 0 and below 1."""
-    unknown_rate: float = 0.0
+    unknown_rate: Rate = 0.0
     """Share of the categories shown as unknown while training, at least 0 and below 1."""
-    members: int = 1
+    members: Positive = 1
     """TabM: models in the ensemble."""
-    crosses: int = 0
+    crosses: Count = 0
     """DCN: cross layers."""
-    rank: int = 0
+    rank: Count = 0
     """DCN: rank of the cross layers' matrices; 0: full."""
-    target_mean: float = 0.0
+    target_mean: Annotated[float, Number()] = 0.0
     """Regression: mean of the label in the training split, in the label's unit."""
-    target_std: float = 1.0
+    target_std: AboveZero = 1.0
     """Regression: standard deviation of the label in the training split, above 0."""
 
     def __post_init__(self) -> None:
-        for name in _TUPLES:
-            object.__setattr__(self, name, tuple(getattr(self, name)))
         if not self.widths:
             object.__setattr__(self, "widths", (1,) * len(self.categories))
-        self._check_task()
-        self._check_counts()
-        for name in ("dropout", "unknown_rate"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"network: {name} must be at least 0 and below 1")
-        if not math.isfinite(self.target_mean) or not 0 < self.target_std < math.inf:
-            raise ConfigError("network: the target's mean and deviation must be finite numbers")
-
-    def _check_task(self) -> None:
-        for name, known in (("family", FAMILIES), ("task", TASKS), ("numbers", NUMBERS)):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"network: {name} is {getattr(self, name)!r}", choices=known)
         if self.task == "regression" and self.outputs != 1:
             raise ConfigError(f"network: regression has one output, not {self.outputs}")
         if self.task != "regression" and self.outputs < 2:
             raise ConfigError(f"network: {self.task} needs 2 classes or more, not {self.outputs}")
 
-    def _check_counts(self) -> None:
-        counts = (self.numeric, self.frequencies, self.number_width, self.crosses, self.rank)
-        layers = (*self.hidden, *self.categories, *self.widths, *self.embeddings, self.members)
-        if min(counts) < 0 or min((0, *self.bins)) < 0 or min(layers) < 1:
-            raise ConfigError("network: widths and counts cannot be negative, nor a layer empty")
+        self._check_inputs()
+
+    def _check_inputs(self) -> None:
         if self.numeric == 0 and not self.categories:
             raise ConfigError("network: there is no input column")
         columns = len(self.categories)
