@@ -7,7 +7,7 @@ import pytest
 from plimsoll.errors import ArtifactError, StepError
 from plimsoll.train.config import TrainConfig
 from plimsoll.tune import space as spaces
-from plimsoll.tune.config import MARKS, TuneConfig
+from plimsoll.tune.config import REPORTS, TuneConfig
 from plimsoll.tune.journal import JOURNAL, held
 from plimsoll.tune.search import Search
 from plimsoll.tune.workers import Outcome, machine_shares
@@ -40,7 +40,7 @@ def go(folder, trials=12, *, kill_at=None, **config):
 
 def run(search, drawn, *, killed):
     loss = loss_of(drawn.values)
-    for mark in range(4, MARKS + 1, 4):
+    for mark in range(4, REPORTS + 1, 4):
         if killed and mark > 4:
             return None
         if not search.report(drawn, mark, loss + 1 / mark):
@@ -131,7 +131,7 @@ def test_the_median_prunes_the_worse_and_not_while_the_learning_rate_rises(tmp_p
     search = go(tmp_path, trials=16)
 
     pruned = [item for item in search.finished() if item.state == "pruned"]
-    rising = MARKS * SPACE.base.warm_up
+    rising = REPORTS * SPACE.base.warm_up
     assert pruned
     assert all(max(item.losses) > rising for item in pruned)
     assert all(item.eval_loss > search.best().eval_loss for item in pruned)

@@ -89,9 +89,9 @@ def test_marks_are_comparable_whatever_the_epochs(epochs):
     for event in events(epochs, epochs):
         marks.on_event(event)
 
-    assert list(told) == list(range(1, configs.MARKS + 1))
+    assert list(told) == list(range(1, configs.REPORTS + 1))
     # The root of the loss, in the label's own unit, at the epoch that reached the mark.
-    assert told[configs.MARKS] == pytest.approx(10 / epochs**0.5)
+    assert told[configs.REPORTS] == pytest.approx(10 / epochs**0.5)
     assert list(told.values()) == sorted(told.values(), reverse=True)
 
 

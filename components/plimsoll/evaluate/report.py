@@ -40,13 +40,13 @@ _FAMILIES = {
 def page(evaluation: Evaluation) -> Page:
     """Returns the page of an evaluation."""
     problem, task = evaluation.dataset.problem, evaluation.examples.task
-    made = Page(
+    result = Page(
         f"Evaluation: {problem.label}",
         f"{task} by {_FAMILIES[evaluation.family]} on {evaluation.examples.rows['test']:,} "
         "test rows, never seen in training.",
     )
     test, baseline = evaluation.metrics["test"], evaluation.baseline["test"]
-    made.add_bare(
+    result.add_bare(
         "",
         cards(
             [
@@ -55,17 +55,17 @@ def page(evaluation: Evaluation) -> Page:
             ]
         ),
     )
-    made.add_bare("Thresholds", _verdicts(evaluation), _about_thresholds(evaluation))
+    result.add_bare("Thresholds", _verdicts(evaluation), _about_thresholds(evaluation))
     if task == "binary":
-        _add_two_classes(made, evaluation)
+        _add_two_classes(result, evaluation)
     if task == "regression":
-        _add_values(made, evaluation)
+        _add_values(result, evaluation)
     else:
-        _add_confusion(made, evaluation)
-    made.add_bare("Metrics", _metrics(evaluation))
+        _add_confusion(result, evaluation)
+    result.add_bare("Metrics", _metrics(evaluation))
     if evaluation.slices:
-        made.add_bare("Slices of the test split", _slices(evaluation))
-    return made
+        result.add_bare("Slices of the test split", _slices(evaluation))
+    return result
 
 
 def _number(value: float) -> str:

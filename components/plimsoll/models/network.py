@@ -228,7 +228,7 @@ def save_network(folder: Path, module: Network) -> None:
     # Copies, as safetensors refuses the one memory of weights that are tied.
     weights = {
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, value in _state(module).items()
+        for name, value in module.state_dict().items()
     }
     save_file(weights, folder / WEIGHTS_FILE)
     # safetensors makes the file private to its owner, unlike every other file of an artifact.
@@ -272,7 +272,7 @@ def check_weights(weights: Mapping[str, torch.Tensor], module: Network, where: s
     Raises:
         ArtifactError: if one is missing, does not belong, or is not finite.
     """
-    expected = _state(module)
+    expected = module.state_dict()
     if set(weights) != set(expected):
         names = ", ".join(sorted(set(weights) ^ set(expected)))
         raise ArtifactError(f"{where} does not fit {CONFIG_FILE}", cause=f"tensors: {names}")
@@ -348,7 +348,3 @@ def _source(folder: Path, config: NetworkConfig) -> str:
         return (folder / MODULE_FILE).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ArtifactError(f"{folder / MODULE_FILE} cannot be read", cause=str(error)) from error
-
-
-def _state(module: nn.Module) -> dict[str, torch.Tensor]:
-    return dict(module.state_dict())

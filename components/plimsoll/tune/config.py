@@ -15,8 +15,8 @@ SAMPLERS = ("tpe", "random")
 PRUNERS = ("median", "hyperband", "none")
 METRIC = "eval_loss"
 """What a search makes small, as it is printed and kept."""
-MARKS = 20
-"""A training's way is marked so often, whatever its epochs: trials are compared at a mark."""
+REPORTS = 20
+"""A trial reports its loss so often, whatever its epochs: trials are compared at a report."""
 FIRST_TRIALS = 5
 """Trials that the median is not asked about: it would rest on too few."""
 
@@ -58,12 +58,12 @@ parse = partial(from_json, TuneConfig)
 """Reads a config from JSON text; empty text is the default."""
 
 
-def rising_marks(warm_up: float) -> int:
-    """Returns the marks up to which no trial is pruned.
+def warm_up_reports(warm_up: float) -> int:
+    """Returns the reports up to which no trial is pruned.
 
     While the learning rate rises, a loss says little of where it will end.
 
     Args:
         warm_up: Share of the steps in which it rises.
     """
-    return min(MARKS - 1, math.ceil(MARKS * warm_up) + 1)
+    return min(REPORTS - 1, math.ceil(REPORTS * warm_up) + 1)

@@ -1,7 +1,7 @@
 """The same search on a cluster: a Katib Experiment (kubeflow.org/v1beta1) of a search space.
 
 Each trial is a Job, or a TrainJob of one node, that runs ``plimsoll.tune.trial`` and prints its
-loss on eval at every mark of its way, behind the time of day, as Katib's collector reads it.
+loss on eval at every report of its way, behind the time of day, as Katib's collector reads it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from plimsoll.images import image
 from plimsoll.storage.files import canonical_json
 from plimsoll.train import config as train_configs
 from plimsoll.train.launch.config import BUCKET, CLAIM, LauncherConfig
-from plimsoll.tune.config import FIRST_TRIALS, METRIC, TuneConfig, rising_marks
+from plimsoll.tune.config import FIRST_TRIALS, METRIC, TuneConfig, warm_up_reports
 from plimsoll.tune.space import Hyperparameter, Space, value_of
 
 API = "kubeflow.org/v1beta1"
@@ -229,7 +229,7 @@ def _algorithm(config: TuneConfig) -> dict[str, Any]:
 
 
 def _early_stopping(space: Space) -> dict[str, Any]:
-    rising = rising_marks(space.base.warm_up)
+    rising = warm_up_reports(space.base.warm_up)
     settings = {"min_trials_required": FIRST_TRIALS, "start_step": rising}
     return {
         "algorithmName": "medianstop",

@@ -14,7 +14,7 @@ from plimsoll.pictures.charts import line_chart, scatter_chart
 from plimsoll.pictures.markup import Html
 from plimsoll.pictures.page import Page
 from plimsoll.pictures.tables import badge, cards, facts, grid, table
-from plimsoll.tune.config import MARKS
+from plimsoll.tune.config import REPORTS
 from plimsoll.tune.search import FinishedTrial
 from plimsoll.tune.space import Hyperparameter, text_of
 
@@ -111,7 +111,7 @@ def _curves(result: TuneResult) -> dict[str, list[Point]]:
     listened.sort(key=lambda item: (item.eval_loss, item.number))
     return {
         f"trial {item.number}": [
-            (100 * mark / MARKS, loss) for mark, loss in sorted(item.losses.items())
+            (100 * step / REPORTS, loss) for step, loss in sorted(item.losses.items())
         ]
         for item in listened[:MOST_CURVES]
     }

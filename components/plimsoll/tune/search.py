@@ -16,7 +16,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from plimsoll.train.config import TrainConfig
-from plimsoll.tune.config import FIRST_TRIALS, MARKS, TuneConfig, rising_marks
+from plimsoll.tune.config import FIRST_TRIALS, REPORTS, TuneConfig, warm_up_reports
 from plimsoll.tune.journal import open_journal, open_study
 from plimsoll.tune.space import Hyperparameter, Space, value_of
 from plimsoll.tune.workers import Outcome
@@ -54,7 +54,7 @@ class FinishedTrial:
     eval_loss: float | None
     """Complete: of the weights that were kept; pruned: where it was stopped."""
     losses: Mapping[int, float]
-    """Mark on the way, from 1 -> loss on eval."""
+    """Report on the way, from 1 -> loss on eval."""
     epochs: int
     best: int
     why: str
@@ -116,11 +116,11 @@ class Search:
             with self._journal.together():
                 return self._sample(self.study.ask())
 
-    def report(self, sampled: SampledTrial, mark: int, loss: float) -> bool:
+    def report(self, sampled: SampledTrial, step: int, loss: float) -> bool:
         """Takes a trial's loss on its way; says if it is worth going on with."""
         with self._lock:
-            if mark not in self._losses(sampled):
-                sampled.trial.report(loss, mark)
+            if step not in self._losses(sampled):
+                sampled.trial.report(loss, step)
             return not sampled.trial.should_prune()
 
     def finish(self, sampled: SampledTrial, outcome: Outcome) -> FinishedTrial:
@@ -270,9 +270,9 @@ def _sampler(config: TuneConfig, number: int) -> optuna.samplers.BaseSampler:
 
 
 def _pruner(space: Space, config: TuneConfig) -> optuna.pruners.BasePruner:
-    rising = rising_marks(space.base.warm_up)
+    rising = warm_up_reports(space.base.warm_up)
     if config.pruner == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=FIRST_TRIALS, n_warmup_steps=rising)
     if config.pruner == "hyperband":
-        return optuna.pruners.HyperbandPruner(min_resource=rising, max_resource=MARKS)
+        return optuna.pruners.HyperbandPruner(min_resource=rising, max_resource=REPORTS)
     return optuna.pruners.NopPruner()

@@ -29,10 +29,10 @@ from plimsoll.train.config import TrainConfig
 from plimsoll.train.job import Job
 from plimsoll.train.telemetry.events import EpochFinished, Event, Started
 from plimsoll.tune import space as spaces
-from plimsoll.tune.config import MARKS, METRIC
+from plimsoll.tune.config import METRIC, REPORTS
 
 Reporter = Callable[[int, float], None]
-"""Takes a mark from 1 to ``MARKS``, and the loss on eval there; raises to end the trial."""
+"""Takes a step from 1 to ``REPORTS``, and the loss on eval there; raises to end the trial."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class TrialResult:
 
 @dataclass(kw_only=True)
 class ProgressReporter:
-    """Listens to a training, and reports its loss at each of ``MARKS`` points of its way."""
+    """Listens to a training, and reports its loss at ``REPORTS`` points of its way."""
 
     report: Reporter
     unit: float
@@ -64,11 +64,11 @@ class ProgressReporter:
             self.epochs = event.epochs
         if not isinstance(event, EpochFinished) or not self.epochs:
             return
-        marks_reached = MARKS * event.number // self.epochs
+        due = REPORTS * event.number // self.epochs
         loss = event.eval_loss**0.5 * self.unit if self.regression else event.eval_loss
-        for mark in range(self.reported + 1, marks_reached + 1):
-            self.report(mark, loss)
-        self.reported = max(self.reported, marks_reached)
+        for step in range(self.reported + 1, due + 1):
+            self.report(step, loss)
+        self.reported = max(self.reported, due)
 
 
 def run(job: Job, report: Reporter) -> TrialResult:

@@ -92,7 +92,7 @@ class TrialRunner:
         outcome = worker.run(
             job.write(folder),
             folder / "log.txt",
-            lambda mark, loss: self.search.report(sampled, mark, loss),
+            lambda step, loss: self.search.report(sampled, step, loss),
             self._stopped,
         )
         for name in ("model", "checkpoints"):

@@ -43,13 +43,13 @@ class ParentChannel:
         self._answers.write(json.dumps(answer) + "\n")
         self._answers.flush()
 
-    def report(self, mark: int, loss: float) -> None:
+    def report(self, step: int, loss: float) -> None:
         """Reports a trial's loss on its way, and returns if it is to go on.
 
         Raises:
             Pruned: if it is not.
         """
-        self.send(mark=mark, eval_loss=loss)
+        self.send(step=step, eval_loss=loss)
         reply = self.receive()
         if reply is None or not reply["go_on"]:
             raise Pruned

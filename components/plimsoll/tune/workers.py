@@ -63,7 +63,7 @@ class Worker:
         Args:
             job: The training's file.
             log: Takes what is printed.
-            report: Takes a mark and the loss there; says if the trial is to go on.
+            report: Takes a step of ``REPORTS`` and the loss there; says if the trial is to go on.
             stopped: Says, asked again and again, why the trial must stop; empty: it need not.
         """
         if self._process is not None and self._process.poll() is not None:
@@ -79,7 +79,7 @@ class Worker:
                 answer: dict[str, Any] = json.loads(line)
                 if "state" in answer:
                     return Outcome(**answer)
-                self._say(go_on=report(int(answer["mark"]), float(answer["eval_loss"])))
+                self._say(go_on=report(int(answer["step"]), float(answer["eval_loss"])))
         self.kill()
         return Outcome(state="pruned", why=why)
 

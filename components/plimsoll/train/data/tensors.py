@@ -115,13 +115,13 @@ class TensorSplit:
         Raises:
             DataError: if they hold numbers that are not finite, or labels outside the classes.
         """
-        ascending_order = np.argsort(indices)
-        ascending = indices[ascending_order]
+        order = np.argsort(indices)
+        ascending = indices[order]
         arrays = []
         # Opened anew and let go again, so that what was mapped does not pile up.
         for array in self._arrays():
             part = np.empty((len(indices), *array.shape[1:]), array.dtype)
-            part[ascending_order] = array[ascending]
+            part[order] = array[ascending]
             arrays.append(part)
         return self._rows(*arrays)
 

@@ -52,7 +52,9 @@ class NodeLog:
         repeated = 0
         for line in lines:
             stamp, _, rest = line.rstrip("\r\n").partition(" ")
-            key = _timestamp_key(stamp)
+            # The fraction's last zeros are left out, so that stamps differ in length.
+            seconds, _, fraction = stamp.rstrip("Z").partition(".")
+            key = seconds, fraction.ljust(9, "0")
             if key < self._last:
                 continue
             if key == self._last:
@@ -68,9 +70,3 @@ class NodeLog:
 def without_timestamps(text: str) -> list[str]:
     """Returns the lines of a log without their times."""
     return [line.partition(" ")[2] for line in text.splitlines()]
-
-
-def _timestamp_key(stamp: str) -> tuple[str, str]:
-    # The fraction's last zeros are left out, so that stamps differ in length.
-    seconds, _, fraction = stamp.rstrip("Z").partition(".")
-    return seconds, fraction.ljust(9, "0")

@@ -186,8 +186,6 @@ def _environment(processes: int) -> dict[str, str]:
     root = str(Path(plimsoll.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
     threads = max(1, (os.cpu_count() or 1) // processes)
+    unbuffered = {"PYTHONUNBUFFERED": "1"}
     # torchrun warns of threads that nobody chose; the training sets its own number anyway.
-    return {"OMP_NUM_THREADS": str(threads), **os.environ, "PYTHONPATH": path, **_UNBUFFERED}
-
-
-_UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
+    return {"OMP_NUM_THREADS": str(threads), **os.environ, "PYTHONPATH": path, **unbuffered}

@@ -142,7 +142,8 @@ def post_alert(url: str, reason: str, error: str, facts: Mapping[str, Any]) -> b
     thread.join(MOST_SECONDS)
     problem = outcome[-1]
     if problem:
-        warn(f"the webhook of {VARIABLE} was not told that the training {_was(reason)}: {problem}")
+        was = f"was {reason}" if reason == "interrupted" else reason
+        warn(f"the webhook of {VARIABLE} was not told that the training {was}: {problem}")
     return not problem
 
 
@@ -179,7 +180,3 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 _OPENER = urllib.request.build_opener(_NoRedirect)
-
-
-def _was(reason: str) -> str:
-    return f"was {reason}" if reason == "interrupted" else reason
