@@ -56,10 +56,10 @@ def by_auto(examples: Examples, config: TrainConfig, folder: Path) -> dict[str, 
         examples, config, TrainRequest(), places, lambda line: print(line, file=sys.stderr)
     )
     best = trials.best("auto")
-    tried = [{"model": item.family, **told(examples, item.predictions)} for item in trials.tried]
+    tried = [{"model": item.family, **told(examples, item.predictions)} for item in trials.trained]
     return {
         "chosen": best.family,
-        "shares": best.shares,
+        "shares": best.blend_weights,
         "left_out": trials.left_out,
         "tried": tried,
         **told(examples, best.predictions),

@@ -13,7 +13,7 @@ from plimsoll.storage.files import write_text
 from plimsoll.train import config as training
 from plimsoll.train.candidates.candidates import TrainRequest
 from plimsoll.train.config import TrainConfig
-from plimsoll.train.core import DEFAULT_REQUEST, OutputPaths, train_examples
+from plimsoll.train.core import DEFAULT_REQUEST, Outputs, train_examples
 from plimsoll.transform import config as transforming
 from plimsoll.transform.core import transform_dataset
 
@@ -59,7 +59,7 @@ def make(
         dataset_id=dataset.id,
         anomalies={"checks": []},
     )
-    outputs = OutputPaths(
+    outputs = Outputs(
         model=folder / "model", report=folder / "train.html", logs=folder / "train-logs"
     )
     train_examples(folder / "examples", outputs, config, asked)

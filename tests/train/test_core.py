@@ -18,7 +18,7 @@ QUICK = configs.parse('{"model": "mlp", "epochs": 12}')
 
 
 def outputs(folder, name="model"):
-    return core.OutputPaths(
+    return core.Outputs(
         model=folder / name, report=folder / f"{name}.html", logs=folder / f"{name}-logs"
     )
 

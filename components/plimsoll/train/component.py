@@ -42,9 +42,7 @@ def train(
     from plimsoll.train import core
     from plimsoll.train.config import parse
 
-    outputs = core.OutputPaths(
-        model=Path(model.path), report=Path(report.path), logs=Path(logs.path)
-    )
+    outputs = core.Outputs(model=Path(model.path), report=Path(report.path), logs=Path(logs.path))
     settings = parse(json_text(config))
     launch = json_text(launcher_config)
     with core.open_request(module, launcher, launch, checkpoints, start_from) as request:

@@ -53,7 +53,7 @@ VERSIONS = ("lightgbm", "numpy", "safetensors", "torch")
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutputPaths:
+class Outputs:
     """Where the outputs come to be."""
 
     model: Path
@@ -66,7 +66,7 @@ class OutputPaths:
 
 def train_examples(
     examples: Path,
-    outputs: OutputPaths,
+    outputs: Outputs,
     config: TrainConfig,
     request: TrainRequest = DEFAULT_REQUEST,
 ) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def test_the_report_tells_it_where_it_is_asked_for(tmp_path, model, task):
     pages = []
     for wanted in (True, False):
         folder = tmp_path / str(wanted)
-        outputs = core.OutputPaths(
+        outputs = core.Outputs(
             model=folder / "model", report=folder / "report.html", logs=folder / "logs"
         )
         config = TrainConfig(model=model, epochs=2, trees=5, threads=1, importance=wanted)
