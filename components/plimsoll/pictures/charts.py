@@ -189,22 +189,17 @@ def scatter_chart(
     )
 
 
-def calibration_chart(
-    series: Mapping[str, Sequence[Point]], *, title: str = "Calibration", note: str = ""
-) -> Html:
+def calibration_chart(series: Mapping[str, Sequence[Point]]) -> Html:
     """Returns predicted probabilities against observed frequencies, with the ideal diagonal.
 
     Args:
         series: Points (mean predicted, observed share), both 0 to 1, by the model's name.
-        title: The caption.
-        note: A line below the caption.
     """
     return line_chart(
         series,
         x_label="predicted",
         y_label="observed",
-        title=title,
-        note=note,
+        title="Calibration",
         x_domain=UNIT,
         y_domain=UNIT,
         dots=True,

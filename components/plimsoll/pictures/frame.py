@@ -137,14 +137,11 @@ def axes(
     return joined(parts)
 
 
-def margins_for(
-    y_labels: Sequence[str], *, x_label: str, y_label: str, right: float = 14
-) -> Margins:
+def margins_for(y_labels: Sequence[str], *, x_label: str, y_label: str) -> Margins:
     """Returns margins that leave room for the labels."""
     widest = max((text_width(label) for label in y_labels), default=0.0)
     return Margins(
         top=32 if y_label else 10,
-        right=right,
         bottom=42 if x_label else 24,
         left=max(widest + 12, 14),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 LARGEST = 1e300
+DIGITS = 4
 NOTHING = "–"  # noqa: RUF001 - an en dash reads as "no value" in a column of numbers
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
@@ -22,7 +23,7 @@ def finite_number(value: object) -> float | None:
     return max(min(number, LARGEST), -LARGEST) if math.isfinite(number) else None
 
 
-def number_text(value: object, digits: int = 4) -> str:
+def number_text(value: object) -> str:
     """Returns a number for people: ``12,345``, ``0.7342``, ``1.2e-07``, a dash for no value."""
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -33,11 +34,11 @@ def number_text(value: object, digits: int = 4) -> str:
         whole = value if isinstance(value, int) else int(number)
         return f"{whole:,}" if abs(number) < 1e15 else f"{number:.3g}"
     if not 1e-4 <= abs(number) < 1e15:
-        return f"{number:.{max(digits - 2, 1)}e}"
-    if abs(number) >= 10 ** (digits - 1):
+        return f"{number:.{DIGITS - 2}e}"
+    if abs(number) >= 10 ** (DIGITS - 1):
         return f"{number:,.1f}"
-    decimals = max(digits - 1 - math.floor(math.log10(abs(number))), 0)
-    return f"{number:.{min(decimals, digits)}f}"
+    decimals = max(DIGITS - 1 - math.floor(math.log10(abs(number))), 0)
+    return f"{number:.{min(decimals, DIGITS)}f}"
 
 
 def column_texts(values: Sequence[object]) -> list[str]:

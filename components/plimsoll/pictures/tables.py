@@ -11,6 +11,7 @@ from plimsoll.pictures.theme import series_class
 TONES = ("good", "bad", "warn", "info", "dull")
 MOST_ROWS = 2000
 SHORT = 28
+SPARK_HEIGHT = 26
 
 
 def badge(text: str, tone: str = "dull") -> Html:
@@ -101,7 +102,6 @@ def heat_table(
     row_title: str = "",
     column_title: str = "",
     by_row: bool = False,
-    caption: str = "",
 ) -> Html:
     """Returns a table whose cells are shaded by their value: a confusion matrix, correlations.
 
@@ -112,7 +112,6 @@ def heat_table(
         row_title: What the rows are ("actual").
         column_title: What the columns are ("predicted").
         by_row: Whether each cell is shaded, and labelled, as its share of the row.
-        caption: Above the table.
     """
     numbers = [[finite_number(value) for value in row] for row in values]
     largest = max((abs(value) for row in numbers for value in row if value is not None), default=0)
@@ -130,7 +129,7 @@ def heat_table(
         whole = sum(abs(value) for value in row if value is not None) if by_row else largest
         cells = [_heat_cell(next(texts), value, whole, by_row=by_row) for value in row]
         body.append(element("tr", joined([element("th", label, scope="row"), *cells])))
-    return scrolled_table(heading, body, caption, look="heat", kind="scroll bare")
+    return scrolled_table(heading, body, "", look="heat", kind="scroll bare")
 
 
 def sparkline(
@@ -140,7 +139,6 @@ def sparkline(
     titles: Sequence[str] = (),
     series: int = 0,
     width: int = 120,
-    height: int = 26,
 ) -> Html:
     """Returns a histogram small enough for a table's cell.
 
@@ -150,30 +148,29 @@ def sparkline(
         titles: What each bar says on hover; its count if left out.
         series: Which of the colours, from 0.
         width: In pixels.
-        height: In pixels.
     """
     numbers = [finite_number(count) or 0.0 for count in counts]
     largest = max(numbers, default=0.0)
     wide = width / max(len(numbers), 1)
     bars = []
     for index, number in enumerate(numbers):
-        tall = max(number / largest * height, 1.0) if largest > 0 and number > 0 else 0.0
+        tall = max(number / largest * SPARK_HEIGHT, 1.0) if largest > 0 and number > 0 else 0.0
         title = titles[index] if index < len(titles) else number_text(number)
         bars.append(
             element(
                 "rect",
                 element("title", title),
                 x=f"{index * wide:.2f}",
-                y=f"{height - tall:.2f}",
+                y=f"{SPARK_HEIGHT - tall:.2f}",
                 width=f"{max(wide - (1 if wide > 3 else 0.2), 0.3):.2f}",
                 height=f"{tall:.2f}",
                 class_=f"bar {series_class(series)}",
             )
         )
-    base = element("line", x1=0, x2=width, y1=height, y2=height, class_="gridline")
+    base = element("line", x1=0, x2=width, y1=SPARK_HEIGHT, y2=SPARK_HEIGHT, class_="gridline")
     return Html(
         f'<svg class="spark" role="img" aria-label="{escaped(label or "distribution")}" '
-        f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f'width="{width}" height="{SPARK_HEIGHT}" viewBox="0 0 {width} {SPARK_HEIGHT}">'
         f"{joined([base, *bars])}</svg>"
     )
 
