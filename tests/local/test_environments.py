@@ -20,7 +20,7 @@ SCRIPT = """
 import sys
 from plimsoll import shipped
 from plimsoll.local.engine import environments
-shipped._PLACES["images"] = __import__("pathlib").Path(sys.argv[1])
+shipped._FOLDERS["images"] = __import__("pathlib").Path(sys.argv[1])
 print(environments.ensure("data", lambda line: print(line, flush=True)).python)
 """
 
@@ -32,7 +32,7 @@ def images(tmp_path, monkeypatch):
     for role in ROLES:
         (folder / role).mkdir(parents=True)
         (folder / role / "requirements.lock").write_text(f"# {role}\n{LOCK}")
-    monkeypatch.setitem(shipped._PLACES, "images", folder)
+    monkeypatch.setitem(shipped._FOLDERS, "images", folder)
     monkeypatch.setenv("PLIMSOLL_CACHE_DIR", str(tmp_path / "cache"))
     return folder
 
