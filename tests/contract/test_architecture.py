@@ -49,7 +49,7 @@ def test_the_picture_names_rooms_that_exist():
     assert [name for name in rooms if name != "pipelines" and not _is_there(name)] == []
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     shown = {name.split(".")[0] for name in rooms}
-    assert packages - shown - SHOWN_AS_ONE <= {"serving", "parallel", "configuration"}
+    assert packages - shown - SHOWN_AS_ONE <= {"serving", "configuration"}
 
 
 def test_the_picture_has_both_themes_and_says_what_it_shows():

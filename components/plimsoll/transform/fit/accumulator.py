@@ -17,24 +17,13 @@ from plimsoll.statistics.accumulator import Measurement, power_of_two
 from plimsoll.statistics.hashing import mixed
 from plimsoll.transform.apply.texts import split_texts
 from plimsoll.transform.config import NAME
-from plimsoll.transform.fit.column_stats import ColumnStats, TrainStats
+from plimsoll.transform.fit.column_stats import TYPES, ColumnStats, TrainStats
 from plimsoll.transform.fit.cross_fitting import folds_of
-from plimsoll.transform.kinds.category_stats import (
-    CategoryAccumulator,
-    CategoryStats,
-    Encoded,
-    encoded,
-)
-from plimsoll.transform.kinds.label_stats import LabelAccumulator, LabelStats
-from plimsoll.transform.kinds.number_stats import NumberAccumulator, NumberStats
-from plimsoll.transform.kinds.target_stats import (
-    ROWS,
-    SUM,
-    TargetAccumulator,
-    Targets,
-    TargetStats,
-)
-from plimsoll.transform.kinds.time_stats import TimeAccumulator, TimeStats
+from plimsoll.transform.kinds.category_stats import CategoryAccumulator, Encoded, encoded
+from plimsoll.transform.kinds.label_stats import LabelAccumulator
+from plimsoll.transform.kinds.number_stats import NumberAccumulator
+from plimsoll.transform.kinds.target_stats import ROWS, SUM, TargetAccumulator, Targets
+from plimsoll.transform.kinds.time_stats import TimeAccumulator
 
 WIDE = 64
 """With more columns than this parts have fewer rows."""
@@ -316,8 +305,7 @@ def _load() -> tuple[type, ...]:
     # Each worker would import the library by itself.
     from tfx_bsl import sketches  # noqa: F401
 
-    columns = CategoryStats, NumberStats, TargetStats, TimeStats
-    return TrainStats, ColumnStats, LabelStats, *columns
+    return TYPES
 
 
 def _encoded(name: str, column: pa.Array, codes: dict[str, Encoded]) -> Encoded:

@@ -44,3 +44,9 @@ class TrainStats:
     """Some rows as they are, uniformly chosen, in their order."""
     sampled: NDArray[np.int64]
     """Their numbers in the split."""
+
+
+TYPES = (
+    TrainStats, ColumnStats, CategoryStats, LabelStats, NumberStats, TargetStats, TimeStats,
+)  # fmt: skip
+"""What is in ``TrainStats``."""

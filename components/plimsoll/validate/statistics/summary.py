@@ -50,7 +50,17 @@ def summaries_of(statistics: Any) -> dict[str, Summary]:
 
 def _summary(feature: Any) -> Summary:
     if feature.WhichOneof("stats") == "num_stats":
-        return _of_numbers(feature.num_stats)
+        numbers = feature.num_stats
+        return Summary(
+            is_text=False,
+            values=int(numbers.common_stats.num_non_missing),
+            mean=numbers.mean,
+            std=numbers.std_dev,
+            median=numbers.median,
+            low=numbers.min,
+            high=numbers.max,
+            quantiles=_quantiles(numbers),
+        )
     texts = feature.string_stats
     return Summary(
         is_text=True,
@@ -60,19 +70,6 @@ def _summary(feature: Any) -> Summary:
             (str(bucket.label), round(bucket.sample_count))
             for bucket in texts.rank_histogram.buckets
         ),
-    )
-
-
-def _of_numbers(numbers: Any) -> Summary:
-    return Summary(
-        is_text=False,
-        values=int(numbers.common_stats.num_non_missing),
-        mean=numbers.mean,
-        std=numbers.std_dev,
-        median=numbers.median,
-        low=numbers.min,
-        high=numbers.max,
-        quantiles=_quantiles(numbers),
     )
 
 
