@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,7 @@ class Compiled:
     ) -> list[str]:
         """Adds a dag's steps, named as kfp names their folders, and returns their names."""
         ends: dict[str, list[str]] = {}
-        for name in _sorted_tasks(dag["tasks"]):
+        for name in in_order({name: _before(task) for name, task in dag["tasks"].items()}):
             task = dag["tasks"][name]
             reference = task["componentRef"]["name"]
             component = self.spec["components"][reference]
@@ -168,12 +168,16 @@ def _before(task: Mapping[str, Any]) -> list[str]:
     return list(task.get("dependentTasks", []))
 
 
-def _sorted_tasks(tasks: Mapping[str, Any]) -> list[str]:
-    """Returns task names in an order in which each follows those it waits for."""
+def in_order(after: Mapping[str, Collection[str]]) -> list[str]:
+    """Returns names so that each follows those it waits for.
+
+    Args:
+        after: Name -> the names that it waits for.
+    """
     ordered: list[str] = []
-    waiting = dict(tasks)
+    waiting = dict(after)
     while waiting:
-        free = [name for name, task in waiting.items() if not set(_before(task)) & set(waiting)]
+        free = [name for name, before in waiting.items() if waiting.keys().isdisjoint(before)]
         # KFP refuses cycles when it compiles; a hand-made one must not loop here for ever.
         for name in free or list(waiting):
             ordered.append(name)

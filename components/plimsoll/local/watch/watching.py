@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.errors import ArtifactError, UsageError
+from plimsoll.local.pipelines.graph import in_order
 from plimsoll.local.record import (
     FAILED,
     RECORD,
@@ -106,7 +107,9 @@ class RunWatch:
             ArtifactError: if its record is gone or damaged.
         """
         record = read_record(self._folder)
-        steps = _in_order(record["steps"])
+        # A record has its steps sorted by name.
+        names = in_order({name: step["after"] for name, step in record["steps"].items()})
+        steps = [record["steps"][name] for name in names]
         for step in steps:
             self._logs.setdefault(step["name"], Logs(self._folder / step["name"]))
         trainings = [training for logs in self._logs.values() for training in logs.read()]
@@ -242,17 +245,6 @@ def _seconds(step: Mapping[str, Any], running: bool) -> float:
         return max(0.0, time.time() - Path(step["log"]).with_suffix(".py").stat().st_mtime)
     except OSError:
         return 0.0
-
-
-def _in_order(steps: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Returns the steps of a record, whose names it has sorted, each after those it waits for."""
-    ordered: dict[str, Mapping[str, Any]] = {}
-    waiting = dict(steps)
-    while waiting:
-        free = [name for name, step in waiting.items() if not set(step["after"]) & waiting.keys()]
-        for name in free or list(waiting):
-            ordered[name] = waiting.pop(name)
-    return list(ordered.values())
 
 
 def _status(training: TrainingProgress) -> str:
