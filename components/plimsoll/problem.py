@@ -117,9 +117,9 @@ class Split:
     else ``hash``. Stratified: every split gets its share of each stratum; with ``keys``, all rows
     of a key go with the stratum of most of them, so that no key is in two splits."""
     eval_from: Timestamp = ""
-    """Time split: the first moment (ISO 8601) of eval; empty: taken from ``fractions``."""
+    """Time split: the first timestamp (ISO 8601) of eval; empty: taken from ``fractions``."""
     test_from: Timestamp = ""
-    """Time split: the first moment (ISO 8601) of test; empty: taken from ``fractions``."""
+    """Time split: the first timestamp (ISO 8601) of test; empty: taken from ``fractions``."""
     fractions: Fractions = (0.8, 0.1, 0.1)
     """Shares of train, eval and test; each above 0, summing to 1."""
     stratify: Columns = ()
