@@ -110,7 +110,7 @@ def test_a_search_that_is_killed_goes_on_and_finds_what_it_would_have(tmp_path):
 def start(tmp_path, storage):
     code = (
         "import sys; from plimsoll.tune import core, model;"
-        "core.tune_examples(*sys.argv[1:4], model.Asked.read(*sys.argv[4:]))"
+        "core.tune_examples(*sys.argv[1:4], model.TuneRequest.read(*sys.argv[4:]))"
     )
     paths = [str(tmp_path / name) for name in ("examples", "lost", "lost.html")]
     given = [SPACE, '{"workers": 1, "trials": 4}', json.dumps(BASE), "", str(storage)]
