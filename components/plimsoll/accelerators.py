@@ -5,8 +5,6 @@ alone knows is written into the step's platform configuration, in the form of kf
 which need not be installed.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The one tree of errors: a headline, the cause, the choices, and what to type next."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Sequence
 

@@ -1,7 +1,5 @@
 """A pipeline's parameters: declared once, and read as Kubeflow Pipelines carries them."""
 
-from __future__ import annotations
-
 import dataclasses
 import inspect
 import json

@@ -1,7 +1,5 @@
 """Texts of data as a terminal may have them: what would steer it is written out."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

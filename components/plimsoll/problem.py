@@ -1,7 +1,5 @@
 """The problem file: what is predicted, from what, and how good it has to be."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Mapping

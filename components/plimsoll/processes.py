@@ -1,7 +1,5 @@
 """How a process ended, in words; and one that does not outlive the process that started it."""
 
-from __future__ import annotations
-
 import ctypes
 import signal
 import sys

@@ -1,7 +1,5 @@
 """Counts, shares, durations, sizes and values as a person reads them."""
 
-from __future__ import annotations
-
 import math
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))

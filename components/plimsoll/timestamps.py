@@ -1,7 +1,5 @@
 """Timestamps as whole microseconds since 1970 in UTC."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 EPOCH_UTC = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,7 +1,5 @@
 """``plimsoll cache``: what is kept of steps, so that they need not run again."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

@@ -1,7 +1,5 @@
 """``plimsoll config``: the configurations and their JSON Schemas, for people and editors."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

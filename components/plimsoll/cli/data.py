@@ -1,7 +1,5 @@
 """``plimsoll data``: the versions of data sets."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

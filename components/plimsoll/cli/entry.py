@@ -1,7 +1,5 @@
 """Parses the command line, calls the command, and turns errors into exit codes."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import json

@@ -1,7 +1,5 @@
 """``plimsoll env``: the roles' environments."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

@@ -1,7 +1,5 @@
 """``plimsoll features``: what a Feast repository defines, holds and gives to a row."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

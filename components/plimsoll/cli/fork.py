@@ -1,7 +1,5 @@
 """``plimsoll fork``: a run like an earlier one, but for what is set."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

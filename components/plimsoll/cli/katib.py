@@ -1,7 +1,5 @@
 """``plimsoll katib``: a search on a cluster, rendered from the same search space as ``tune``."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

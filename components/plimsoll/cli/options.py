@@ -1,7 +1,5 @@
 """What commands have in common: their usual options, what they ask of a role, how they answer."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """``plimsoll schema``: the file that people edit and commit, and data are held to."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Mapping
 from pathlib import Path

@@ -4,8 +4,6 @@ The folder holds ``request.json``, and ``answer.json`` comes to be in it: a resu
 our own errors. What packages print goes elsewhere, and so cannot garble the answer.
 """
 
-from __future__ import annotations
-
 import importlib
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Shows a version of a data set, and what differs between two."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Infers a schema from data, compares two, checks data with one, and edits it to accept them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

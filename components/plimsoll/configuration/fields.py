@@ -4,8 +4,6 @@ A marker is the check, the JSON Schema and the words of the error at once. None 
 anything of pydantic, which asks them for their part of its schema once it is there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any

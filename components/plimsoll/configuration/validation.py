@@ -4,8 +4,6 @@ It is imported by the first that is made with values, so that to name a configur
 its defaults, costs nothing.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Measures a model on every split, judges it, and packages it."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The model gate: each threshold against what was measured; what was not measured fails."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a model was made from: data, code, locks and parameters."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

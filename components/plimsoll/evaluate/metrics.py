@@ -1,7 +1,5 @@
 """Metrics of answers against labels, by their usual definitions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias

@@ -1,7 +1,5 @@
 """Metrics of parts of the test split: each value of the columns that the problem names."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

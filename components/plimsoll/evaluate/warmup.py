@@ -1,7 +1,5 @@
 """The requests that a package carries, and the answers that any server must give to them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Holds a Feast repository's definitions, sources, registry and online store together."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass

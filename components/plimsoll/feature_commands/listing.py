@@ -1,7 +1,5 @@
 """Lists what a Feast repository defines."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What an offline store knew of one row at a time, with the event timestamp of each view."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any

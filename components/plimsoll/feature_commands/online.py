@@ -1,7 +1,5 @@
 """What an online store holds for one row, read through Feast's own interface of its stores."""
 
-from __future__ import annotations
-
 import math
 import re
 import threading

@@ -1,7 +1,5 @@
 """The row that a command is given: as of when, its keys, its values as the store types them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Shows one row's features: as of then, from the offline store, and as held online now."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path

@@ -8,8 +8,6 @@ beside Feast's, ``_created:VIEW``, with the event that it belongs to: where plai
 another event since, it does not count. ``skip_dedup`` has no effect.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 

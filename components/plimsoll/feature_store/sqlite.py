@@ -6,8 +6,6 @@ the statement that writes it, so that writers at once, repeated batches and back
 the same state. Feast's own class reads and writes the same tables.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 import time

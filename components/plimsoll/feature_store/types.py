@@ -5,8 +5,6 @@ declared type counts on both sides: a FLOAT is rounded to 32 bits, a UNIX_TIMEST
 seconds, an INT32 checked. Null and NaN both are no value.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Joined rows become the dataset's: features of their declared types, on-demand ones computed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """A dataset becomes a dataset with features: joined as of each row's time, measured, checked."""
 
-from __future__ import annotations
-
 import dataclasses
 import tempfile
 from collections.abc import Iterator, Sequence

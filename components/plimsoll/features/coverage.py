@@ -1,7 +1,5 @@
 """Which features have a value, in how many rows, and what stands against them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Rows joined with features by the repository's offline store, in the rows' own order."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import threading

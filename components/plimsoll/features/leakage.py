@@ -1,7 +1,5 @@
 """Features that tell the label by themselves: a sign that they know what came after."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias

@@ -4,8 +4,6 @@ Measured apart from the join, over the same files: of each view the rows that co
 all, and for each row of the dataset the newest of its key that was known by then.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ Our own store tells the event timestamp of each row that it found. Another store
 compared with ours: it joins the same rows a second time.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass

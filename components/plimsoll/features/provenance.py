@@ -1,7 +1,5 @@
 """What the step reads outside of the pipeline, as provenance: the repository and its sources."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Rows of a stream of batches, taken in any number."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """The pointer to the pushed version that serves: ``champion.json`` beside the versions."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Columns of raw values as the transform takes them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias

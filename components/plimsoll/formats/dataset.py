@@ -6,8 +6,6 @@ they came from. Private columns are never in it. Where features were joined, the
 the folder ``features``.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass

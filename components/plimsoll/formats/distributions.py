@@ -6,8 +6,6 @@ frequent values, and hashes of a few others, by which two data sets of many valu
 on the same ones.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields

@@ -3,8 +3,6 @@
 A folder of ``manifest.json`` and ``{split}/{numeric,categorical,label}.npy``.
 """
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping

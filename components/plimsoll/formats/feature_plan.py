@@ -5,8 +5,6 @@ and in the model package, so that a server needs neither the feature store's lib
 registry: stores, keys, types and ages are all said here.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """The model package: all that is deployed, in one folder whose version is its content's hash."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The functions of on-demand views, loaded from their files: in training as on a server."""
 
-from __future__ import annotations
-
 import importlib.machinery
 import importlib.util
 import sys

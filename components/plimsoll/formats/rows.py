@@ -1,7 +1,5 @@
 """Rows of a dataset in the two forms that leave it: columns of numpy, and JSON objects."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

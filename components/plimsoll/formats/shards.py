@@ -4,8 +4,6 @@ Where a row group and a shard end depends on the rows alone, so that the same ro
 bytes however they were read and in whatever batches they came.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -5,8 +5,6 @@ distinct ingest that gave this id: where the rows came from, by which code, when
 are hard links to those of the artifact that came first, copies where the disk has no links.
 """
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import errno

@@ -1,7 +1,5 @@
 """Boots a package as it will be served, sends it real requests, compares its answers."""
 
-from __future__ import annotations
-
 import json
 import statistics
 import sys

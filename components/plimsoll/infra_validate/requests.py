@@ -1,7 +1,5 @@
 """The warm-up requests of a package, and how its answers are compared with those recorded."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping, Sequence

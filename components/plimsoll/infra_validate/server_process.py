@@ -1,7 +1,5 @@
 """A model server in a process of its own, that ends with the block that started it."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

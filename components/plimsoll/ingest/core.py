@@ -1,7 +1,5 @@
 """From files to a dataset: read, settle what the problem leaves open, divide, write."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import unicodedata

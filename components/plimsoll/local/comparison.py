@@ -1,7 +1,5 @@
 """A run beside the one that it was made from: what was set, and what came of it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple

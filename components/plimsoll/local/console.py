@@ -1,7 +1,5 @@
 """Consoles and tables of what is printed for people."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rich.console import Console

@@ -1,7 +1,5 @@
 """What differs between two runs, and nothing else."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

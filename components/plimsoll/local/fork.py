@@ -1,7 +1,5 @@
 """Makes a run like an earlier one, but for what is set: ``plimsoll fork last --set lr=0.001``."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import json

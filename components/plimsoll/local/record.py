@@ -1,7 +1,5 @@
 """The record of a run, ``run.json``: its arguments, what each step did, what came out."""
 
-from __future__ import annotations
-
 import datetime
 import html
 import os

@@ -1,7 +1,5 @@
 """Brings the online store up to date, view by view, from where the last run ended."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ steps than from the bins (Gorishniy et al., "On Embeddings for Numerical Feature
 Learning", 2022).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

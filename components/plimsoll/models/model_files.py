@@ -1,7 +1,5 @@
 """Which files a model's folder has, by the family of the model."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from plimsoll.errors import ArtifactError

@@ -6,8 +6,6 @@ for Numerical Features in Tabular Deep Learning", 2022); the ensemble is that of
 those of Wang et al., "DCN V2: Improved Deep & Cross Network", 2020.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

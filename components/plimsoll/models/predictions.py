@@ -1,7 +1,5 @@
 """What a model answers: one prediction an instance, the same at evaluation and when served."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ tables of quantiles and of target encodings. It is fitted once, on the train spl
 training and serving alike.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path

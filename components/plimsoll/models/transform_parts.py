@@ -3,8 +3,6 @@
 An index 0 of a categorical output always means missing, 1 unknown, and 2 is the first known.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

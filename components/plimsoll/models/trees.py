@@ -4,8 +4,6 @@ The parser trusts what it reads: a child that is not there, or a list too short,
 beyond its memory or never end. So nothing goes to it that was not understood here.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Bars and histograms."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 
 from plimsoll.pictures.frame import (

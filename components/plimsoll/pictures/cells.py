@@ -1,7 +1,5 @@
 """Pictures small enough for a table's cell: how far along a scale, which part of a whole."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from plimsoll.pictures.markup import Html, element, escaped, joined

@@ -4,8 +4,6 @@ Every function takes plain numbers, escapes every name, and draws what is finite
 an empty series leaves a frame that says so.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypedDict, Unpack

@@ -1,7 +1,5 @@
 """The picture of a pipeline's graph: boxes with their states, each below what it waits for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

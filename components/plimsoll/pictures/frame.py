@@ -4,8 +4,6 @@ A chart is as wide as its column while its text keeps its size: the outer SVG ha
 places things by percent, and only curves lie in an inner SVG whose view box is stretched.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 

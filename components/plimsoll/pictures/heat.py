@@ -1,7 +1,5 @@
 """Heat maps: correlations of columns with each other."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from plimsoll.pictures.markup import Html, element, escaped, joined, shortened, text_width

@@ -1,7 +1,5 @@
 """Markup that is kept apart from text: what is not ``Html`` is escaped."""
 
-from __future__ import annotations
-
 import html
 import re
 import unicodedata

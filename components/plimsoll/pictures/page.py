@@ -1,7 +1,5 @@
 """A standalone page: a title, headed blocks, one style sheet, nothing fetched."""
 
-from __future__ import annotations
-
 from plimsoll.pictures.markup import Html, element, escaped, joined
 from plimsoll.pictures.theme import stylesheet
 

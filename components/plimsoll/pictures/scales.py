@@ -1,7 +1,5 @@
 """Numbers on axes: finite ranges, round ticks, and the same number written the same way."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Tables, badges, cards and the small pictures that stand in a table's cell."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from plimsoll.pictures.markup import Html, element, escaped, joined

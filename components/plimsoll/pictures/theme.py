@@ -1,7 +1,5 @@
 """The one look of every page: colours for light and dark, type, spacing; see ``page.css``."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Puts a package where it is served from: the version whole, then the champion pointer."""
 
-from __future__ import annotations
-
 import math
 import re
 import shutil

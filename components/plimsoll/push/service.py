@@ -1,7 +1,5 @@
 """The InferenceService of a pushed package, from the template that is shipped."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

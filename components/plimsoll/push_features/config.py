@@ -1,7 +1,5 @@
 """The options of push_features."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Pushes rows of a file into a push source: all of them checked, then written."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass

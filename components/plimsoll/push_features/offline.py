@@ -1,7 +1,5 @@
 """Appends pushed rows to a Parquet source, each once."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reads rows to push: Parquet, CSV or JSON lines, each value of the type that is declared."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import re

@@ -1,7 +1,5 @@
 """``python -m plimsoll.serving --model-dir DIR``: serves a model package over HTTP."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal

@@ -1,7 +1,5 @@
 """What every measuring of rows is made of: accumulators, and how a split is cut for them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, Self, TypeVar

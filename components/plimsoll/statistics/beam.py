@@ -5,8 +5,6 @@ block of parts, read from the shards where it is measured. What comes back is on
 runner's temporary folder.
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence

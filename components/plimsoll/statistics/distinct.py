@@ -1,7 +1,5 @@
 """How many different values a column has: exact while they are few, else from a sample of them."""
 
-from __future__ import annotations
-
 import zlib
 
 import numpy as np

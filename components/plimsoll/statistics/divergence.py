@@ -1,7 +1,5 @@
 """Jensen and Shannon's divergence, in base 2: 0 of the same shares, 1 of nothing in common."""
 
-from __future__ import annotations
-
 from typing import TypeAlias
 
 import numpy as np

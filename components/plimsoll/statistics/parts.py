@@ -5,8 +5,6 @@ parts are merged two by two in the shape of one tree, whatever order they come i
 several processes and a cluster give the same bytes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeAlias

@@ -1,7 +1,5 @@
 """Reads rows of a split by their numbers, and cuts them anew."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, TypeAlias
 

@@ -1,7 +1,5 @@
 """Results as bytes, for a runner that hands back a file; nothing in it is run when it is read."""
 
-from __future__ import annotations
-
 import dataclasses
 import io
 import json

@@ -1,7 +1,5 @@
 """Who measures a split: this process, several of this machine, or Apache Beam; all the same."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

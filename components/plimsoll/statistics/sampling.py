@@ -4,8 +4,6 @@ The same rows are chosen however the data set is cut into batches, and whichever
 them: a row is kept if its hash is among the least (bottom-k sampling), or below a share of all.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc

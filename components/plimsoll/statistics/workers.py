@@ -5,8 +5,6 @@ importing it again. Each is given one block at a time, so a slow one holds up no
 parent is gone, their pipes end, and so do they.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

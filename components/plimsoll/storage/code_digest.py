@@ -1,7 +1,5 @@
 """Which code made something: the digest of the library's own modules."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

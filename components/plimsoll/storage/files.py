@@ -1,7 +1,5 @@
 """Files that are whole or absent: atomic writes, content digests, folders with a manifest."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -5,8 +5,6 @@ meanwhile is an error that names both, never a mixture. Needs google-cloud-stora
 imported by the first call. Where STORAGE_EMULATOR_HOST is set, that host is asked, anonymously.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import os

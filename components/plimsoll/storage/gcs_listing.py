@@ -1,7 +1,5 @@
 """Which objects a ``gs://`` address names: one, all below a prefix, or those a glob takes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

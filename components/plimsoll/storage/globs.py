@@ -1,7 +1,5 @@
 """Glob patterns as regular expressions, for names that lie in no folder of this machine."""
 
-from __future__ import annotations
-
 import re
 
 

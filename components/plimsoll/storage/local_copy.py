@@ -1,7 +1,5 @@
 """A folder that a step reads outside its inputs: here as it lies, or fetched from a bucket."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Locks of files and folders between processes: the kernel's, which end with their holder."""
 
-from __future__ import annotations
-
 import fcntl
 import math
 import time

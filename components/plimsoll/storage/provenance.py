@@ -6,8 +6,6 @@ only while all of them hold. A step with caching switched off that has no such r
 runs; an empty list says that it looked at nothing outside.
 """
 
-from __future__ import annotations
-
 import glob
 import os
 from collections.abc import Collection, Mapping

@@ -3,8 +3,6 @@
 Needs google-api-core, which comes with each of Google's clients.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import time

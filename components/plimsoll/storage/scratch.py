@@ -1,7 +1,5 @@
 """A folder for what a step needs on the way, which never outlives it for long."""
 
-from __future__ import annotations
-
 import contextlib
 import glob
 import math

@@ -1,7 +1,5 @@
 """A disk without room, or a folder that takes nothing, said in words."""
 
-from __future__ import annotations
-
 import errno
 import shutil
 from collections.abc import Iterator

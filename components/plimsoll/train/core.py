@@ -1,7 +1,5 @@
 """Trains what a config asks for, with boosting beside it, and writes the best model down."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

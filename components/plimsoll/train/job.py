@@ -1,7 +1,5 @@
 """What one training has to do: a file that every process of it reads."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path

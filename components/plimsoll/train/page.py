@@ -1,7 +1,5 @@
 """The report of a training: the winner's losses by epoch, and every model that was tried."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

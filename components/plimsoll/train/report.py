@@ -1,7 +1,5 @@
 """What the page of a training shows, taken from all that was trained."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

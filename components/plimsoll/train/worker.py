@@ -1,7 +1,5 @@
 """One process of a training that torchrun starts: ``python -m plimsoll.train.worker JOB.json``."""
 
-from __future__ import annotations
-
 import runpy
 
 from plimsoll.processes import die_with_parent

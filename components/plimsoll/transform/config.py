@@ -1,7 +1,5 @@
 """The options of transform."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Fits a transform on a dataset's train split and applies it to every split."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

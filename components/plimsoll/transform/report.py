@@ -1,7 +1,5 @@
 """The page of the transform: what became of each column, and how informative each is."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from plimsoll.models.transform import SourceColumn, Transform

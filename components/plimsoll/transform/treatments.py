@@ -3,8 +3,6 @@
 Only the standard library: what is misspelt is refused before an environment starts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any

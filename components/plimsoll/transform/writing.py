@@ -4,8 +4,6 @@ Each block's rows are written to their own place in the files, so that the bytes
 which process transforms them, nor on how many there are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which hyperparameters of a training have an effect on which model."""
 
-from __future__ import annotations
-
 from plimsoll.train.config import NETWORKS
 
 FIXED = {

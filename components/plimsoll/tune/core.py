@@ -1,7 +1,5 @@
 """Searches the hyperparameters of a training on examples, and writes down the study."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

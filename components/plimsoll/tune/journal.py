@@ -5,8 +5,6 @@ a lock file would outlive a kill. What belongs together is written at once: a tr
 begun has all its values, or there is none.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Generator, Iterator

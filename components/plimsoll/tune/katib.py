@@ -4,8 +4,6 @@ Each trial is a Job, or a TrainJob of one node, that runs ``plimsoll.tune.trial`
 loss on eval at every report of its way, behind the time of day, as Katib's collector reads it.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math

@@ -1,7 +1,5 @@
 """The search itself: samples trials, takes their losses, and keeps their outcomes."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import threading

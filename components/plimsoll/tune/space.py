@@ -5,8 +5,6 @@ One text, JSON or YAML, for the search here and for Katib on a cluster::
     {learning_rate: {low: 1e-4, high: 1e-2, log: true}, hidden: {choices: [[256, 128], [512]]}}
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -5,8 +5,6 @@ Here, as a process of Katib's, it takes the hyperparameters as flags and prints 
     python -m plimsoll.tune.trial --examples FOLDER --set learning_rate=0.003 --set model=mlp
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import datetime

@@ -4,8 +4,6 @@ It reads requests as lines of JSON from its standard input and answers on its st
 what the packages print goes to the trial's log. It ends when its parent does.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

@@ -1,7 +1,5 @@
 """Edits a schema so that it accepts the anomalies that were found, and no more than those."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The data gate's work: measure, infer or read the schema, check, write, and only then stop."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field

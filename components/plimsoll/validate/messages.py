@@ -1,7 +1,5 @@
 """The gate's verdict in words: the notes of a run, and why it stopped."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 

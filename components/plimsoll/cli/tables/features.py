@@ -1,7 +1,5 @@
 """What commands say of feature stores, as tables for people."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from itertools import groupby

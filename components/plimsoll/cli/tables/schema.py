@@ -1,7 +1,5 @@
 """What commands say of schemas, in lines for people."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -11,8 +11,6 @@ a key's rows in the order of (from, event, created) only those are kept whose ev
 one already known; of these the last with from <= t is the greatest (event, created) known at t.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta

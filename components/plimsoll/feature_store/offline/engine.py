@@ -1,7 +1,5 @@
 """A DuckDB for one question: bounded memory, spilling to a folder that is removed."""
 
-from __future__ import annotations
-
 import tempfile
 import threading
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ They are taken a chunk at a time, each an Arrow table. Only the row's number, it
 keys of a chunk go through the join; the other columns stay as they are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Parquet written whole or not at all: appended to a source, or as a saved dataset or a log."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

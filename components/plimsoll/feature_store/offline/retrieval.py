@@ -1,7 +1,5 @@
 """What Feast calls retrieval jobs: joins and pulls that run when they are asked for their rows."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Queries of a source's rows: all of an interval, or the newest of each key."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Feast's file sources as tables that DuckDB reads: where they are, what columns they have."""
 
-from __future__ import annotations
-
 import glob
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Pieces of DuckDB's SQL: names and texts quoted, times as microseconds since 1970 UTC."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

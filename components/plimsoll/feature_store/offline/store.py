@@ -6,8 +6,6 @@ Sources are Parquet or CSV files on this machine. Entity rows are a data frame, 
 query in DuckDB's SQL, so that they need not fit the memory.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Feast's feature views as joins: their columns found in their sources, their types checked."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any

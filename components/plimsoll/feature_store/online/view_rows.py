@@ -4,8 +4,6 @@ Files on this machine are read by DuckDB itself, in bounded memory. Other source
 through the offline store that the repository names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Writes rows of a feature view into the online store that a repository names."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager

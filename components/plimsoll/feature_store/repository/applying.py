@@ -1,7 +1,5 @@
 """Definitions into a registry and back, without running functions that a registry keeps."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Sequence
 from pathlib import Path

@@ -5,8 +5,6 @@ own names, with the repository first on the path, and forgotten again, so that t
 in one process do not see each other's modules.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import io

@@ -6,8 +6,6 @@ is locked and replaced whole, and an object in a bucket is replaced only if it i
 that was read. Intervals that meet become one, so that years of a schedule do not fill a registry.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A Feast repository, opened."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ A server runs the file of an on-demand view without Feast, so the file may impor
 library alone, and its function has to give what Feast's copy of it gives.
 """
 
-from __future__ import annotations
-
 import ast
 import math
 import sys

@@ -1,7 +1,5 @@
 """The feature plan of a service: what a dataset is joined with, and a server looks up later."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

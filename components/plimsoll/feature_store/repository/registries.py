@@ -4,8 +4,6 @@ A registry keeps the functions of on-demand views as dill, which is code that ru
 read. So it is read as protocol buffers here, and functions come from the definitions alone.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

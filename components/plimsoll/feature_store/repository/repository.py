@@ -6,8 +6,6 @@ side works, is compared with them. Only a repository without definitions is read
 registry, and then without the functions that it keeps.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What one reading of the rows tells of the label and of each column that may be a feature."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, cast

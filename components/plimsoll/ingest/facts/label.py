@@ -1,7 +1,5 @@
 """Settles what the label is: which rows have one, which task it poses, which class is positive."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Checks that the columns a problem names are there, and finds those that cannot be features."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping, Sequence
 

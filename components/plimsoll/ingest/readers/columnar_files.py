@@ -1,7 +1,5 @@
 """Reads Parquet, Arrow and Feather files batch by batch, leaving out what is no plain value."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager

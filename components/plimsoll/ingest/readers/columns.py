@@ -1,7 +1,5 @@
 """Which columns of a file can be read: each name once, each type a plain value's."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

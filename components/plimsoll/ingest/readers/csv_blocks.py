@@ -1,7 +1,5 @@
 """Cuts a CSV's text into blocks of whole rows, so that each can be parsed by itself."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -5,8 +5,6 @@ To read another dialect, add its delimiter to ``DELIMITERS`` or its encoding to 
 ``CsvFile`` hands delimiter and encoding to Arrow's parser.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io

@@ -1,7 +1,5 @@
 """Reads CSV files into Arrow block by block, whatever their encoding and delimiter."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Reads JSON lines, one flat object a line, into Arrow block by block."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any

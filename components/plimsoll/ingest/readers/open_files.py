@@ -1,7 +1,5 @@
 """Which module reads which kind of file."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 
 from plimsoll.ingest.readers.read_files import FileReader

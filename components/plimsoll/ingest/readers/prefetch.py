@@ -1,7 +1,5 @@
 """Makes the next item of a stream in another thread while the last one is worked on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast

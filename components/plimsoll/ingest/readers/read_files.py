@@ -1,7 +1,5 @@
 """Reads all files of a data set, settles each column's type, and keeps the rows in a store."""
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The text of a source as it would stand in a plain file: unpacked and decoded."""
 
-from __future__ import annotations
-
 import codecs
 import gzip
 import io

@@ -7,8 +7,6 @@ A record is: its length (8 bytes, little-endian), that length's masked CRC-32C (
 content, the content's masked CRC-32C. See tensorflow/core/lib/io/record_writer.h.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass

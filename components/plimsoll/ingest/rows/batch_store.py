@@ -1,7 +1,5 @@
 """Keeps batches of rows between the passes: in memory while they are few, else on the disk."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Hashes of rows and keys that are the same on every machine and in every version."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from typing import Any

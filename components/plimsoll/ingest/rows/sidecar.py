@@ -1,7 +1,5 @@
 """Numbers that go with the rows, one a row, in the rows' order: few of them stay in memory."""
 
-from __future__ import annotations
-
 import uuid
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """How often each value of the label comes, in bounded memory."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

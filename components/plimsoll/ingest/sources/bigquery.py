@@ -4,8 +4,6 @@ Needs google-cloud-bigquery, which is imported by the first call; with google-cl
 rows come faster. Where BIGQUERY_EMULATOR_HOST is set, that host is asked, anonymously.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator, Mapping

@@ -4,8 +4,6 @@ Storage reads come as one stream, so that rows keep the order of a query, and ar
 cut connection left them.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """Data under DVC: what its ``.dvc`` file says of it, checked against what lies there."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Of what kind a file of data is, and how it is packed: by its first bytes before its name."""
 
-from __future__ import annotations
-
 import gzip
 import struct
 import zipfile

@@ -1,7 +1,5 @@
 """Finds data in Cloud Storage, and fetches it whole to the scratch folder."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Finds data on this machine: a file, a folder, a glob pattern, or a series of spans."""
 
-from __future__ import annotations
-
 import glob
 import os
 import re

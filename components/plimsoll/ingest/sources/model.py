@@ -1,7 +1,5 @@
 """The data that a text names: its files, what they came from, and how to tell if they changed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

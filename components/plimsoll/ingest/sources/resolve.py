@@ -1,7 +1,5 @@
 """What data a text names, where it lies: every file of it here and whole, and what it came from."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from plimsoll.errors import DataError

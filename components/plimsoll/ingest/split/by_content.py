@@ -1,7 +1,5 @@
 """Divides rows by what is in them, or by strata of keys: exact shares while the rows are few."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Divides rows by hash: by the hash of their key, or of what a model sees of them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc

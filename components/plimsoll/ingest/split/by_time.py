@@ -1,7 +1,5 @@
 """Divides rows by time: train is the past, test the latest."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 

@@ -1,7 +1,5 @@
 """Finds the values that part ordered rows into shares: exact, in bounded memory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np

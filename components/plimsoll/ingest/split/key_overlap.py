@@ -1,7 +1,5 @@
 """How many keys stand in more than one split: exact while they are few, else from a sample."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Divides rows into train, eval and test, and checks that each can do its work."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

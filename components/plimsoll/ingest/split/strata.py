@@ -1,7 +1,5 @@
 """Which stratum each row is of: its class, the values of some columns, or a range of a number."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Which one type holds all values of a column, over all batches of all files."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """Brings columns of any Arrow type to the five types of a dataset."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import pyarrow as pa

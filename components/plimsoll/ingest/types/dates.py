@@ -1,7 +1,5 @@
 """Texts that are dates in one of the common formats become timestamps."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What a column's texts are meant as: dates, numbers among words for missing, or texts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The step cache: whole outputs of finished steps, kept by what they were made from."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

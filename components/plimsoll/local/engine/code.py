@@ -1,7 +1,5 @@
 """Which library code a step depends on, and a copy of it that no edit can change mid-run."""
 
-from __future__ import annotations
-
 import ast
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """One locked Python environment a role, built once by uv and kept under the user's cache folder."""
 
-from __future__ import annotations
-
 import math
 import os
 import shutil

@@ -1,7 +1,5 @@
 """What a failed step's log says: the real exception, and the last lines before it."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

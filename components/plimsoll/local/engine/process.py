@@ -1,7 +1,5 @@
 """A step's own process: its command, its environment variables, its end."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -1,7 +1,5 @@
 """Frees the disk of cached steps that no run shows any more, and of what killed runs left."""
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 import tempfile

@@ -4,8 +4,6 @@ What reads data or feature stores needs packages that the author's environment h
 command's process writes its answer to a file: what the packages print cannot garble it.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping

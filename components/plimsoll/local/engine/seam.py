@@ -4,8 +4,6 @@ kfp's local dispatcher looks the handler's class up in its module at call time; 
 public way to register another. ``tests/local/test_seam.py`` fails if kfp moves either name.
 """
 
-from __future__ import annotations
-
 import builtins
 import contextlib
 import io

@@ -1,7 +1,5 @@
 """Starts the model server of the serve role's environment in this process's place."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

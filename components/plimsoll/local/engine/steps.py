@@ -1,7 +1,5 @@
 """Runs one step: from the cache where nothing changed, else in its role's environment."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

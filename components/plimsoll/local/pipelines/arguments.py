@@ -1,7 +1,5 @@
 """Turns words of the command line into a pipeline's arguments."""
 
-from __future__ import annotations
-
 import functools
 import json
 import math

@@ -1,7 +1,5 @@
 """Which earlier run's statistics ``last`` means, for the drift of new data against them."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator, Mapping

@@ -3,8 +3,6 @@
 An environment takes seconds to start; a misspelt field of the problem file is known at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

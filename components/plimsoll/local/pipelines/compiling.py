@@ -1,7 +1,5 @@
 """Compiles pipelines to YAML, with image digests put in for a release."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

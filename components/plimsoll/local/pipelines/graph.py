@@ -1,7 +1,5 @@
 """What a compiled pipeline says: its inputs, its steps and what each waits for."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any

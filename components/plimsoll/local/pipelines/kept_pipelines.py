@@ -1,7 +1,5 @@
 """The pipeline that a run ran, kept with it where the library does not have it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

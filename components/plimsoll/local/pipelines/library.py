@@ -1,7 +1,5 @@
 """Finds the pipeline that a name on the command line means."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 import tempfile

@@ -1,7 +1,5 @@
 """Puts a machine under the steps of a compiled pipeline that train."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

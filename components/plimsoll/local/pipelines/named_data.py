@@ -1,7 +1,5 @@
 """What a name of data means: a version in the store, a run's data set, or data to be read."""
 
-from __future__ import annotations
-
 import glob
 import os
 from collections.abc import Mapping

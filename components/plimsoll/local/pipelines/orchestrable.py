@@ -1,7 +1,5 @@
 """Rewrites a compiled pipeline so that kfp's local orchestrator runs it as a cluster would."""
 
-from __future__ import annotations
-
 import copy
 import json
 import re

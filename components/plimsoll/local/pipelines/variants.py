@@ -1,7 +1,5 @@
 """Which of two pipelines of the library a problem means: with a step for features, or without."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

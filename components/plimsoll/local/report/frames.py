@@ -4,8 +4,6 @@ Each lies in a sandboxed frame without scripts, and the report's policy lets not
 The report's own script, allowed by its hash, does one thing: it makes a frame as high as its page.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import os

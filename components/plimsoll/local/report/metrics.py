@@ -1,7 +1,5 @@
 """The model's numbers in the report: the few that matter large, all of them in a table."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The report of a run: one page that opens offline, from the run's record and artifacts."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Mapping
 from pathlib import Path

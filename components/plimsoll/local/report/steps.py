@@ -1,7 +1,5 @@
 """The steps in the report: the graph, the times, and a section for each step."""
 
-from __future__ import annotations
-
 import json
 import textwrap
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Curves in a terminal, of dots eight to a letter."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Shows how a run is: live on a terminal, in lines elsewhere, as JSON for machines."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """What is known of a run, or of a training, from outside: its record and its progress files."""
 
-from __future__ import annotations
-
 import datetime
 import os
 import time

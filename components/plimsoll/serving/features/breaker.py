@@ -1,7 +1,5 @@
 """Keeps requests from waiting on a store that failed a moment ago."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The distinct entity keys of a request, and the times of its rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """An online store behind a deadline, a breaker and the metrics."""
 
-from __future__ import annotations
-
 import logging
 import math
 import time

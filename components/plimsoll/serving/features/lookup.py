@@ -10,8 +10,6 @@ the request is kept as it is, null too. What the store lacks, keeps as null, or 
 view's TTL becomes None, which the transform fills as it did in training.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence

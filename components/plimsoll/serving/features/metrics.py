@@ -1,7 +1,5 @@
 """Prometheus metrics of look-ups, on the server's ``/metrics``."""
 
-from __future__ import annotations
-
 from collections import Counter as Counts
 from collections.abc import Iterable
 

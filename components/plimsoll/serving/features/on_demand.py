@@ -1,7 +1,5 @@
 """Features computed from a request's values, by the functions that travel in the plan."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

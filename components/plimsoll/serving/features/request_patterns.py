@@ -1,7 +1,5 @@
 """What a request leaves to be looked up, by which feature columns it gives itself."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain

@@ -1,7 +1,5 @@
 """The requests of a look-up: instances of v1, or columns of v2."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 

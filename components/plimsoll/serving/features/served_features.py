@@ -1,7 +1,5 @@
 """The features of a served package: their plan, their store, and what a user reads of both."""
 
-from __future__ import annotations
-
 import logging
 import time
 

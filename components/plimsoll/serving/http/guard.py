@@ -1,7 +1,5 @@
 """What stands before the application: a limit on bodies, and a 500 that gives nothing away."""
 
-from __future__ import annotations
-
 import logging
 import traceback
 from collections.abc import Awaitable, Callable

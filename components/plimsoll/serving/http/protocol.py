@@ -1,7 +1,5 @@
 """KServe's HTTP server, its v1 and v2 protocols, with errors that a client can act on."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 from typing import Any
 

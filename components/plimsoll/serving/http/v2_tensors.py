@@ -1,7 +1,5 @@
 """The v2 protocol's tensors: one a raw column in, labels and probabilities or values out."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """Which package a folder means: a package, a pushed model's folder, or one that holds it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from plimsoll.errors import UsageError

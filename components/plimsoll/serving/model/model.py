@@ -1,7 +1,5 @@
 """The package as a KServe model: v1 and v2 requests in, answers out."""
 
-from __future__ import annotations
-
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """From raw rows to answers: the package's transform, its model, its answers' form."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

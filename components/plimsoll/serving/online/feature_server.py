@@ -5,8 +5,6 @@ statuses and event timestamps. Views are looked up by their own keys alone, so t
 several entities travel side by side in one request, unless they share a join key.
 """
 
-from __future__ import annotations
-
 import base64
 import http.client
 import io

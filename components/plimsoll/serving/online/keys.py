@@ -5,8 +5,6 @@ type, length and text, sorted by name, then each value as type, length and bytes
 little-endian and unsigned.
 """
 
-from __future__ import annotations
-
 import datetime
 import math
 import struct

@@ -4,8 +4,6 @@ Feast keeps ``event_ts`` in whole seconds of its machine's local time; our store
 ``event_us``, exact microseconds in UTC, which is taken where it is there.
 """
 
-from __future__ import annotations
-
 import calendar
 import os
 import sqlite3

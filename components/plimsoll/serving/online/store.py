@@ -1,7 +1,5 @@
 """What a look-up reads from an online store, whichever it is, and how a store fails."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Where features are looked up: what ``--features`` says, as a reader of that online store."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -6,8 +6,6 @@ guess. Reading by hand is several times faster than protobuf's Python objects, a
 package. Wire format: https://protobuf.dev/programming-guides/encoding/.
 """
 
-from __future__ import annotations
-
 import datetime
 import math
 import struct

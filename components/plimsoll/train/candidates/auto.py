@@ -3,8 +3,6 @@
 Every candidate keeps what the config sets: only fields that are left at their defaults are chosen.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

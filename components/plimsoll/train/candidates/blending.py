@@ -1,7 +1,5 @@
 """What models are worth together: the weights of a blend, chosen on the eval split."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

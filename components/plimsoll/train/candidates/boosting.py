@@ -1,7 +1,5 @@
 """Gradient boosting on the examples: a model of its own, and what a network is measured against."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -5,8 +5,6 @@ leans on the column. Columns that tell the same stand in for each other, and the
 a cross of columns stands for itself.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

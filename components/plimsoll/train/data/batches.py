@@ -1,7 +1,5 @@
 """Batches for a training: from rows that are resident on the device, or streamed from disk."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Protocol

@@ -6,8 +6,6 @@ so shuffled as a whole; larger data are read block by block and never need to be
 that are resident follow the same order: where the rows lie does not change what is learnt.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from itertools import accumulate

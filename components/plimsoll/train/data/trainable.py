@@ -1,7 +1,5 @@
 """What examples must have so that any model can learn from them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from plimsoll.errors import DataError

@@ -3,8 +3,6 @@
 Torch's packages for shards take seconds to import, so that only what has shards imports them.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """What a training runs on: the device, its memory, its threads, its numbers' precision."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

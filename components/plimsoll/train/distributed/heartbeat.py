@@ -4,8 +4,6 @@ Between two looks nothing is read from a device and nothing is said between proc
 gradients. Which step is looked up at is the first process's word, so that all do it at the same.
 """
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable

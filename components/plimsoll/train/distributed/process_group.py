@@ -5,8 +5,6 @@ numbers and JSON, never as pickles, over gloo on the processors; gradients go ov
 own backend.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

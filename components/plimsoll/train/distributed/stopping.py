@@ -1,7 +1,5 @@
 """Being asked to stop while something else runs."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Callable, Iterator

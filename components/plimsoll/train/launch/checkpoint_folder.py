@@ -1,7 +1,5 @@
 """Where a step that is killed and run again finds its checkpoints."""
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 from collections.abc import Iterator

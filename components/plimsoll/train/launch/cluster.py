@@ -1,7 +1,5 @@
 """A cluster's TrainJobs and their pods: the Kubeflow SDK, with every request bounded."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence

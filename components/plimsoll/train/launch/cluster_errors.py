@@ -1,7 +1,5 @@
 """What a cluster's API answers, turned into our errors: refused, or not reached this time."""
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 from collections.abc import Iterator

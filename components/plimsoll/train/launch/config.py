@@ -1,7 +1,5 @@
 """Where a training runs: here, or as a TrainJob on a cluster."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Starts a training where it shall run: in this process, in several here, or on a cluster."""
 
-from __future__ import annotations
-
 from plimsoll.errors import StepError
 from plimsoll.train.job import Job
 from plimsoll.train.launch.config import LauncherConfig, check_launcher

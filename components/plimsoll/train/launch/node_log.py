@@ -1,7 +1,5 @@
 """The log of a TrainJob's first node, passed on as it grows, each line once."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

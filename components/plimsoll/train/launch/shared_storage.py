@@ -5,8 +5,6 @@ A TrainJob has one folder in it, of its own name: what the nodes read (``job.jso
 training's fingerprint, so that a job with other machines goes on where the last one stopped.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """Several processes of one training on this machine: torchrun, as a process of ours."""
 
-from __future__ import annotations
-
 import codecs
 import dataclasses
 import os

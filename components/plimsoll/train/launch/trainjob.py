@@ -1,7 +1,5 @@
 """Trains on a cluster: a TrainJob of Kubeflow Trainer, made or found again, followed to its end."""
 
-from __future__ import annotations
-
 import dataclasses
 import tempfile
 import time

@@ -1,7 +1,5 @@
 """The TrainJob that a training becomes: the SDK's container form, its options, its secrets."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ Each is a folder ``step-000000123`` of ``tensors.safetensors``, ``state.json`` a
 written aside, synced and renamed; a disk that lies about it is found out by the digests.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Mapping

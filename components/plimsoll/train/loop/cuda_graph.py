@@ -3,8 +3,6 @@
 A small network's step is dozens of launches, which take longer to ask for than to run.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """The running average of the weights (Polyak averaging), which is what is evaluated and kept."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

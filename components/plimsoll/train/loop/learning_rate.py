@@ -1,7 +1,5 @@
 """The learning rate over a training, as a function of the step."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

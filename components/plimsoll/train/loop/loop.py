@@ -5,8 +5,6 @@ when the network is written, with 143 when it was asked to stop and saved a chec
 when it failed: the error is printed, and left as ``error.json`` beside the logs.
 """
 
-from __future__ import annotations
-
 import signal
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Losses that cannot go on: not a number, or without any progress."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

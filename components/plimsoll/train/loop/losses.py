@@ -1,7 +1,5 @@
 """The loss that is trained on, and the one that is compared on eval."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A device without memory left: says the batch that would fit."""
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Puts a training together: its batches, its network, its loss, its optimiser step."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from typing import Any

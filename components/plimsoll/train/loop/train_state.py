@@ -4,8 +4,6 @@ Random numbers and the order of rows are functions of the seed and the step, so 
 that has to be known of them.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path

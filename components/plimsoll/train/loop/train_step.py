@@ -1,7 +1,5 @@
 """One step of learning: forward, backward, clip, AdamW, and the average that follows."""
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any

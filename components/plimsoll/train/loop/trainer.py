@@ -1,7 +1,5 @@
 """The training loop: from the first step, or the newest checkpoint, to the last."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import time

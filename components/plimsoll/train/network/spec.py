@@ -1,7 +1,5 @@
 """Chooses the shape of a network for some examples, and builds it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Tries a network of the user's own before any time is spent on training it."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

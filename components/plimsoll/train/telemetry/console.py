@@ -1,7 +1,5 @@
 """What a training says on its standard output: a line an epoch, or a bar on a terminal."""
 
-from __future__ import annotations
-
 import math
 import os
 import shutil

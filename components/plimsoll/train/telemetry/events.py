@@ -1,7 +1,5 @@
 """The events that a training emits to its listeners: a screen, a file, a tracker."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

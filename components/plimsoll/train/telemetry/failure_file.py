@@ -1,7 +1,5 @@
 """What ended a training, as its processes leave it among the logs for who started them."""
 
-from __future__ import annotations
-
 import contextlib
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What came of a training: its epochs, and which one was best."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Who listens to a training: its log, a file, TensorBoard, a webhook, trackers."""
 
-from __future__ import annotations
-
 import importlib.util
 import math
 import time

@@ -5,8 +5,6 @@ A line holds an event's fields, ``event`` (``started``, ``stepped``, ``epoch``, 
 after a kill appends to its file; several may stand in one file, each from its ``started`` on.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math

@@ -1,7 +1,5 @@
 """Texts of other packages, without the passwords and keys that they may repeat."""
 
-from __future__ import annotations
-
 import os
 import re
 from urllib.parse import unquote, urlsplit, urlunsplit

@@ -1,7 +1,5 @@
 """What a tracker of experiments is, and what it knows of a training."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol

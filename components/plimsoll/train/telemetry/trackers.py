@@ -5,8 +5,6 @@ MLflow where ``MLFLOW_TRACKING_URI`` is set, Weights & Biases where ``WANDB_PROJ
 called by a thread of their own: one that is down costs one warning, and a bounded wait at the end.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import importlib.util
 import os

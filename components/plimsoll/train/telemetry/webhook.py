@@ -6,8 +6,6 @@ The training's first process does; where it cannot, as it was killed, who waits 
 it is never printed. It is sent one JSON object, whose ``text`` is what such services show.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import socket

@@ -4,8 +4,6 @@ A row gives the same bytes alone as in any batch: every step is exact or is done
 element in IEEE arithmetic, and sines come from tables, since numpy's own may differ by position.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Looks values up: vocabularies, target encodings, hashes, and crosses of several columns."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import repeat
 from math import isfinite, prod

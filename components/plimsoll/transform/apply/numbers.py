@@ -1,7 +1,5 @@
 """Scales numbers and lays them into bins, all columns of a transform side by side."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

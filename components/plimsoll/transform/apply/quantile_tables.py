@@ -1,7 +1,5 @@
 """Follows quantile tables: straight between their knots."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple

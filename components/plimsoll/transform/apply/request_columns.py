@@ -1,7 +1,5 @@
 """Turns the instances of a request, JSON objects of raw values, into columns."""
 
-from __future__ import annotations
-
 import datetime
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What the steps of applying a transform have in common."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Makes several indices of a text: the texts that it lists, or its runs of words or letters."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice

@@ -1,7 +1,5 @@
 """Makes cycles and calendars of times, all parts of a column together."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """What was measured of the train split, in plain values."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Deals the train split's rows into folds, for what must not know the label of its own row."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Fits a transform on the train split, in one pass over its rows and in bounded memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar

@@ -5,8 +5,6 @@ many cells (Miller, "Note on the bias of information estimates", 1955). What two
 say together, such as an interaction, is not measured: so pruning is off by default.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist

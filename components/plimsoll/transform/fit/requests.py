@@ -1,7 +1,5 @@
 """What is requested of each column, checked against the dataset before a row is read."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

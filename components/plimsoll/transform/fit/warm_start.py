@@ -1,7 +1,5 @@
 """Takes a transform that was fitted before, for a model that goes on from one of its models."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

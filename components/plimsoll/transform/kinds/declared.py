@@ -1,7 +1,5 @@
 """What a schema says of columns whose type alone does not tell how to treat them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from plimsoll.errors import ArtifactError

@@ -1,7 +1,5 @@
 """Fits the label: its classes, or its mean and spread."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Fits numeric outputs: what to fill in, where to clip, how to scale, where bins end."""
 
-from __future__ import annotations
-
 import math
 from statistics import NormalDist
 from typing import Any, NamedTuple

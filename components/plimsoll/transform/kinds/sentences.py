@@ -1,7 +1,5 @@
 """Finds out if a column of texts holds sentences rather than names."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ preprocessing scheme for high-cardinality categorical attributes", 2001). A row 
 what the rows of the other folds say, so that its own label is not in it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias

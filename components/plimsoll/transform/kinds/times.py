@@ -1,7 +1,5 @@
 """Fits a timestamp column: which of its parts the train split has gone around."""
 
-from __future__ import annotations
-
 from plimsoll.models.transform_parts import Calendar, Cycle, Part
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.kinds.numbers import fit_number

@@ -1,7 +1,5 @@
 """Our own checks of one column in one split; those that would otherwise pass in silence, too."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

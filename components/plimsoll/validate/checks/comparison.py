@@ -1,7 +1,5 @@
 """Compares a data set with what was given to compare it with, and its splits with each other."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

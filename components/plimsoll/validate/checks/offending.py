@@ -1,7 +1,5 @@
 """The values behind an anomaly: read again, for the columns that have one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any

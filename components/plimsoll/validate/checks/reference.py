@@ -1,7 +1,5 @@
 """Checks of a data set against another: what no distance shows, or what has no distance."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Checks of a data set as a whole: its rows, and that what it is compared with is there."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from plimsoll.problem import SPLITS

@@ -1,7 +1,5 @@
 """All checks of a split: its rows, our own of each column, and what else TFDV objects to."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from plimsoll.validate.checks.check import ERROR, PASS, WARNING, Check, Context

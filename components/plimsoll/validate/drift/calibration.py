@@ -5,8 +5,6 @@ a stretch of time. The same is done with the rows shuffled, always in the same w
 what chance alone does to chunks of that size.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Callable, Mapping

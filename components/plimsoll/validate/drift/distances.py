@@ -9,8 +9,6 @@ are needed, numbers share ``BINS`` cells of equal mass in the two together. NaN 
 are in no cell on either side. A distance to a column without values is NaN; of two without, 0.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias

@@ -1,7 +1,5 @@
 """Makes the distribution of each column of a split from what was measured."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Collection, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Drift and skew: how far the columns of one data set lie from those of another."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

@@ -6,8 +6,6 @@ at random: mean and variance are summed over cells, and the tail is a gamma dist
 is exact for large counts, where it is chi-squared.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias

@@ -1,7 +1,5 @@
 """What a data set is compared with: statistics or a data set, of another span or of serving."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path

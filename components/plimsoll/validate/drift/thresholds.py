@@ -1,7 +1,5 @@
 """The calibrated threshold of a distance: from chance, and from what the reference's chunks did."""
 
-from __future__ import annotations
-
 import math
 
 from plimsoll.formats.distributions import Calibration, Distribution

@@ -1,7 +1,5 @@
 """What did not pass: anomalies, drift and warnings, each with what was expected and where."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from plimsoll.pictures.markup import Html, element, escaped, joined

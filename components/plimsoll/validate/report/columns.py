@@ -1,7 +1,5 @@
 """All columns: type, role, what is missing, values, and a picture of each in each data set."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Drift and skew: how much of what is allowed each column used, and what the drifted look like."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Where values are missing: columns by splits."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

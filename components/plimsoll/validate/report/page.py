@@ -1,7 +1,5 @@
 """The page of the data gate: the verdict, what was found, and what each column holds."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from plimsoll.pictures.markup import Html, element, joined

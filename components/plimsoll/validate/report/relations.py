@@ -1,7 +1,5 @@
 """How columns go together: with the label, ranked, and with each other."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

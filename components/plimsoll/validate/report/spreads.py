@@ -1,7 +1,5 @@
 """Distributions as the shares of bins: on one range where they are compared."""
 
-from __future__ import annotations
-
 import bisect
 import datetime
 from collections.abc import Sequence

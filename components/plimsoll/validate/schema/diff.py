@@ -1,7 +1,5 @@
 """What differs between two schemas, column by column and field by field, in words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The schema: inferred from the train split, or given as text and enforced as written."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 Writing a changed proto anew would lose the comments of the people who keep the schema.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable

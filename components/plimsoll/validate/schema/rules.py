@@ -1,7 +1,5 @@
 """What a schema's text may say and no data can be held to: refused before anything is measured."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import Any

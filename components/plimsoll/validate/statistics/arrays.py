@@ -6,8 +6,6 @@ words, or 0 and 1, that the schema names. NaN and infinities count as missing, a
 transform.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Everything is computed over the rows in which both columns have a value. The sam
 cost; no number here decides anything, they are for the page.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias

@@ -1,7 +1,5 @@
 """Measures a split in one pass over its rows: TFDV's statistics, our own tallies, a sample."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Slices: the rows in which a column has one value, measured apart beside the whole."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """TFDV's statistics of a column, as plain numbers that checks and pictures can use."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
