@@ -1,13 +1,12 @@
 """The local engine, on real processes in the author's own environment."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from local import pipelines
-from local.commands import PIPELINES, command
+from local.commands import PIPELINES, started
 from local.test_interrupts import gone
 from plimsoll.errors import UsageError
 from plimsoll.local import run
@@ -273,13 +272,10 @@ def test_what_cannot_end_well_fails_and_says_why(tmp_path, pipeline, said):
 
 @pytest.mark.slow
 def test_two_runs_at_once_share_a_cache(tmp_path):
-    def go(_):
-        return command("run", f"{PIPELINES}:two_steps", "--out", str(tmp_path))
+    runs = [started("run", f"{PIPELINES}:two_steps", "--out", str(tmp_path)) for _ in range(3)]
+    errors = [run.communicate()[1] for run in runs]
 
-    with ThreadPoolExecutor(3) as pool:
-        ended = list(pool.map(go, range(3)))
-
-    assert [item.returncode for item in ended] == [0, 0, 0], ended[0].stderr
+    assert [run.returncode for run in runs] == [0, 0, 0], errors
     assert not list((tmp_path / "cache" / "steps").glob(".*"))
 
 

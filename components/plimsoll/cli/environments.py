@@ -53,8 +53,10 @@ def _env_path(options: argparse.Namespace) -> int:
     from plimsoll.local.engine import environments
     from plimsoll.local.engine.progress import building
 
+    # Printed when the live line is gone: it would take the text for its own.
     with building(options.role) as announce:
-        print(environments.ensure(options.role, announce).python)
+        built = environments.ensure(options.role, announce)
+    print(built.python)
     return 0
 
 
