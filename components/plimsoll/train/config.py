@@ -18,7 +18,7 @@ NUMBERS = ("bins", "embedded", "periodic", "plain")
 CLASS_WEIGHTS = ("none", "balanced")
 PRECISIONS = ("auto", "float32", "bfloat16")
 COMPILE = ("auto", "always", "never")
-PLACES = ("auto", "resident", "streamed")
+DATA_MODES = ("auto", "resident", "streamed")
 PARALLEL = ("ddp", "fsdp")
 
 AtLeastZero = Annotated[float, Number(ge=0)]
@@ -87,7 +87,7 @@ class TrainConfig:
     compile: Annotated[str, OneOf(COMPILE)] = "auto"
     """``auto`` replays a step as one CUDA graph on a single GPU; ``always`` compiles the network,
     too, which needs a compiler of C; ``never`` does neither."""
-    data: Annotated[str, OneOf(PLACES)] = "auto"
+    data: Annotated[str, OneOf(DATA_MODES)] = "auto"
     """``resident`` keeps the rows on the device, ``streamed`` reads them from disk in blocks;
     ``auto``: resident where they fit."""
     parallel: Annotated[str, OneOf(PARALLEL)] = "ddp"

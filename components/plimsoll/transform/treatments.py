@@ -194,5 +194,5 @@ Cross = Annotated[
     Reads(_columns_alone, also=({"type": "array", "items": {"type": "string"}, "minItems": 2},)),
 ]
 """A list of columns, or a mapping of ``columns`` and settings."""
-AS_FOUND = Treatment()
+DEFAULT_TREATMENT = Treatment()
 """What is not said of a column: all is chosen."""

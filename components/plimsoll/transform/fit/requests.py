@@ -9,8 +9,8 @@ from plimsoll.errors import ConfigError, nearest
 from plimsoll.formats.dataset import Dataset
 from plimsoll.transform.config import NAME, TransformConfig
 from plimsoll.transform.treatments import (
-    AS_FOUND,
     CROSSED_TYPES,
+    DEFAULT_TREATMENT,
     KINDS_OF_TYPE,
     Columns,
     Treatment,
@@ -42,7 +42,7 @@ class FitRequest:
 
     def treatment(self, column: str) -> Treatment:
         """Returns what is requested of a column."""
-        return self.treatments.get(column, AS_FOUND)
+        return self.treatments.get(column, DEFAULT_TREATMENT)
 
 
 def request_of(dataset: Dataset, config: TransformConfig, declared: frozenset[str]) -> FitRequest:

@@ -11,7 +11,7 @@ from plimsoll.models.transform_parts import Bins, Number
 from plimsoll.transform.apply.numbers import signed_log
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.kinds.number_stats import LARGEST, Numbers, NumberStats
-from plimsoll.transform.treatments import AS_FOUND, Treatment
+from plimsoll.transform.treatments import DEFAULT_TREATMENT, Treatment
 
 FEW_VALUES = 10
 """A number of no more distinct values is standardised: a table would gain nothing."""
@@ -36,7 +36,7 @@ def fit_number(
     *,
     scale: str = "numeric",
     of: str = "value",
-    treatment: Treatment = AS_FOUND,
+    treatment: Treatment = DEFAULT_TREATMENT,
 ) -> FittedNumber:
     """Fits a numeric output.
 
@@ -89,7 +89,7 @@ def fit_bins(output: str, stats: NumberStats, treatment: Treatment, of: str = "v
 
 
 def quantile_table(
-    stats: NumberStats, intervals: int, treatment: Treatment = AS_FOUND
+    stats: NumberStats, intervals: int, treatment: Treatment = DEFAULT_TREATMENT
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Returns knots and the normal scores of their ranks; a value of many ranks has the middle.
 

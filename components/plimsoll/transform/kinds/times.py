@@ -4,7 +4,7 @@ from plimsoll.models.transform_parts import Calendar, Cycle, Part
 from plimsoll.transform.config import TransformConfig
 from plimsoll.transform.kinds.numbers import fit_number
 from plimsoll.transform.kinds.time_stats import DAY, TimeStats
-from plimsoll.transform.treatments import AS_FOUND, Treatment
+from plimsoll.transform.treatments import DEFAULT_TREATMENT, Treatment
 
 ROUNDS = {"time_of_day": DAY, "day_of_week": 7 * DAY, "day_of_year": 365 * DAY}
 """Part -> microseconds after which it comes round again."""
@@ -23,7 +23,7 @@ def fit_times(
     config: TransformConfig,
     *,
     by_time: bool,
-    treatment: Treatment = AS_FOUND,
+    treatment: Treatment = DEFAULT_TREATMENT,
 ) -> tuple[tuple[Part, ...], str]:
     """Chooses the parts of a timestamp.
 
