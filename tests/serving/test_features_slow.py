@@ -317,7 +317,7 @@ def test_the_environment_names_the_store_and_no_password_is_shown(package, tmp_p
         (["--features", "gs://bucket/repo"], "choices:"),
         (["--features", "redis://:s3cret@host:port/0"], "not the address of a Redis"),
         (["--features", "http://"], "not the address of a feature server"),
-        (["--features", "x", "--features-timeout-ms", "0"], "time-out"),
+        (["--features", "x", "--features-timeout-ms", "0"], "timeout_ms must be a number above 0"),
         (["--features", "x", "--features-fallback", "guess"], "invalid choice"),
     ],
 )

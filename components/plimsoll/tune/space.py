@@ -1,4 +1,4 @@
-"""The search space: which knobs of a training are searched, and between what.
+"""The search space: which hyperparameters of a training are searched, and between what.
 
 One text, JSON or YAML, for the search here and for Katib on a cluster::
 
@@ -20,7 +20,7 @@ from plimsoll.tune.applicability import FIXED, applies, why_not
 NAME = "search space"
 CHOICES = "choices"
 ZERO_CHOOSES = ("epochs", "patience", "batch_size", "tree_rate")
-"""Knobs of which 0 means that one is chosen for the rows: no end of a range."""
+"""Hyperparameters of which 0 means that one is chosen for the rows: no end of a range."""
 USUAL_MODEL = "mlp"
 FIRST = ("model", "numbers")
 """Drawn before the others: which of those have an effect depends on them."""
@@ -85,7 +85,7 @@ class Hyperparameter:
         return tuple(text_of(choice) for choice in self.choices)
 
     def description(self) -> str:
-        """Returns the knob in words: ``0.0001 to 0.01 (log)``, ``mlp, tabm``."""
+        """Returns the hyperparameter in words: ``0.0001 to 0.01 (log)``, ``mlp, tabm``."""
         if self.choices:
             return ", ".join(self.texts())
         extra = ["log"] if self.log else []
@@ -102,10 +102,10 @@ class Space:
     base: TrainConfig
 
     def applying(self, values: Mapping[str, Any]) -> Iterator[Hyperparameter]:
-        """Yields the knobs that have an effect, each after those it depends on were drawn.
+        """Yields those that have an effect, each after the ones that it depends on were drawn.
 
         Args:
-            values: What was drawn so far; the caller adds to it between the knobs.
+            values: What was drawn so far; the caller adds to it between them.
         """
         for parameter in self.hyperparameters:
             model = str(values.get("model", self.base.model))
@@ -192,10 +192,10 @@ def text_of(choice: Any) -> str:
 
 
 def value_of(name: str, text: str) -> Any:
-    """Reads the value of a knob from its text, as a flag or a storage gives it.
+    """Reads the value of a hyperparameter from its text, as a flag or a storage gives it.
 
     Raises:
-        ConfigError: if there is no such knob, or the text is no value of its kind.
+        ConfigError: if there is no such hyperparameter, or the text is no value of its kind.
     """
     shipped = _shipped(name)
     if isinstance(shipped, str):
@@ -226,7 +226,7 @@ def _loaded(text: str) -> dict[str, Any]:
 
 
 def _shipped(name: str) -> Any:
-    """Returns a knob's default, whose type is the knob's."""
+    """Returns a hyperparameter's default, which has its type."""
     searched = {
         item.name: item.default
         for item in dataclasses.fields(TrainConfig)
