@@ -91,7 +91,7 @@ newer: setup $(CACHE)/newer-test-tools/.whole ## Build the image with the newer 
 	@python tests/run.py --tools $(CACHE)/newer-test-tools --only data --image plimsoll/data:local-glibc2.39
 
 quick: lint ## Lint, and the author's tests that are fast: under a minute
-	@python tests/run.py --only author --shares 2 -- -m "not slow"
+	@python tests/run.py --only author --shares 3 -- -m "not slow"
 
 lint: style types ## ruff, mypy and the import rules
 
