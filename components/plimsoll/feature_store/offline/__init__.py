@@ -1,5 +1,14 @@
-"""The offline store, under the name that a ``feature_store.yaml`` gives it."""
+"""The offline store, under the names that a ``feature_store.yaml`` gives and Feast derives."""
 
-from plimsoll.feature_store.offline.store import AsofOfflineStore, AsofOfflineStoreConfig
+from typing import Any
 
-__all__ = ["AsofOfflineStore", "AsofOfflineStoreConfig"]
+_STORE = ("AsofOfflineStore", "AsofOfflineStoreConfig")
+
+
+def __getattr__(name: str) -> Any:
+    # Late: the store imports Feast, three seconds that modules beside it do not need.
+    if name in _STORE:
+        from plimsoll.feature_store.offline import store
+
+        return getattr(store, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
